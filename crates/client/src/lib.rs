@@ -1,0 +1,1 @@
+//! Outbound HTTP for Portcullis: one pooled client over rustls.

@@ -1,0 +1,1 @@
+//! The vocabulary of Portcullis: request context, guards, refusals, bodies, clock.

@@ -1,0 +1,1 @@
+//! API definitions as plain data, under the names that Amazon API Gateway gives them.

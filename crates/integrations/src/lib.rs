@@ -1,0 +1,1 @@
+//! What stands behind a method: mocks, HTTP endpoints and functions.

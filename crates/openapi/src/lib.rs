@@ -1,0 +1,1 @@
+//! Import of Amazon API Gateway definitions from OpenAPI documents.

@@ -1,0 +1,1 @@
+//! The powers of a managed API gateway, in your own process.

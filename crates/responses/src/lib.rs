@@ -1,0 +1,1 @@
+//! Gateway responses: the look of what a gateway answers by itself.

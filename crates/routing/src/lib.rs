@@ -1,0 +1,1 @@
+//! Resources, methods and routes, matched as Amazon API Gateway matches them.

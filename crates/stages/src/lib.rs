@@ -1,0 +1,1 @@
+//! Hosts, base paths and stages: which API a request is for.
