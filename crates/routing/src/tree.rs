@@ -1,0 +1,488 @@
+//! The tree of resources that both kinds of API are matched in.
+
+use rustc_hash::FxHashMap;
+
+use crate::method::{RouteMethod, Verb};
+use crate::template::{Part, PathTemplate};
+
+/// Resources by their parts. What stands at a resource is an index into the routes of whoever owns the tree.
+///
+/// Matching takes the most specific branch at each level and comes back if that leads nowhere. Each node knows its
+/// parent, and slashes in the path say where the parent's part began: so coming back needs no stack, and a path of ten
+/// thousand parts, or a template of as many, recurses nowhere and allocates nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    nodes: Vec<Node>,
+    endpoints: Vec<Endpoint>,
+}
+
+/// The resources that a search is content with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Those whose parts match one by one, and greedy ones.
+    All,
+    /// Only those whose parts match one by one.
+    Full,
+    /// Only greedy ones.
+    Greedy,
+}
+
+/// The methods of one resource.
+#[derive(Clone, Debug)]
+struct Endpoint {
+    verbs: [u32; 7],
+    any: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    children: Children,
+    parent: u32,
+    /// The child that is a variable.
+    variable: u32,
+    /// The first static child, which stands for all of them when the log wants a route near a path.
+    first: u32,
+    /// The methods of the resource itself, and of its greedy child.
+    endpoint: u32,
+    greedy: u32,
+    /// The verbs of `endpoint` and of `greedy`.
+    own: u8,
+    own_greedy: u8,
+    /// The verbs of all resources from here down, without the greedy ones and of the greedy ones.
+    below: u8,
+    below_greedy: u8,
+}
+
+/// The static children by their part.
+#[derive(Clone, Debug)]
+enum Children {
+    Few(Vec<(Box<str>, u32)>),
+    Many(FxHashMap<Box<str>, u32>),
+}
+
+/// Counts the nodes that a search looks at; `()` does not, and costs nothing.
+pub(crate) trait Steps {
+    fn step(&mut self);
+}
+
+impl Steps for () {
+    fn step(&mut self) {}
+}
+
+impl Steps for usize {
+    fn step(&mut self) {
+        *self += 1;
+    }
+}
+
+impl Tree {
+    pub(crate) fn new() -> Self {
+        Self {
+            nodes: vec![Node::under(ROOT)],
+            endpoints: Vec::new(),
+        }
+    }
+
+    /// Puts `route` at the template's resource. Answers `false` if the resource has the method already.
+    ///
+    /// `variable` is told of each part that is a variable, with the node it stands under and its place in the template; if it refuses the part,
+    /// nothing is put anywhere and the answer is `true`.
+    pub(crate) fn insert(
+        &mut self,
+        template: &PathTemplate,
+        method: RouteMethod,
+        route: u32,
+        mut variable: impl FnMut(u32, usize, Part<'_>) -> bool,
+    ) -> bool {
+        let mut at = ROOT;
+        let mut greedy = false;
+        for (number, part) in template.parts().enumerate() {
+            match part {
+                Part::Literal(literal) => at = self.child(at, literal),
+                Part::Variable(_) | Part::Greedy(_) if !variable(at, number, part) => return true,
+                Part::Variable(_) => at = self.variable_child(at),
+                Part::Greedy(_) => greedy = true,
+            }
+        }
+
+        let existing = match greedy {
+            true => self.node(at).greedy,
+            false => self.node(at).endpoint,
+        };
+        let endpoint = match existing {
+            NONE => {
+                let new = index(self.endpoints.len());
+                self.endpoints.push(Endpoint::EMPTY);
+                new
+            }
+            endpoint => endpoint,
+        };
+        let slot = self.endpoints[endpoint as usize].slot(method);
+        if *slot != NONE {
+            return false;
+        }
+        *slot = route;
+
+        let verbs = method.methods().bits();
+        let node = &mut self.nodes[at as usize];
+        if greedy {
+            node.greedy = endpoint;
+            node.own_greedy |= verbs;
+        } else {
+            node.endpoint = endpoint;
+            node.own |= verbs;
+        }
+        loop {
+            let node = &mut self.nodes[at as usize];
+            let below = match greedy {
+                true => &mut node.below_greedy,
+                false => &mut node.below,
+            };
+            // What is known here is known further up.
+            if *below & verbs == verbs {
+                return true;
+            }
+            *below |= verbs;
+            if at == ROOT {
+                return true;
+            }
+            at = node.parent;
+        }
+    }
+
+    /// The resource that `path` reaches with one of `verbs`, a set of bits. `path` has no slash at its front.
+    #[inline]
+    pub(crate) fn search(
+        &self,
+        path: &str,
+        verbs: u8,
+        wanted: Wanted,
+        steps: &mut impl Steps,
+    ) -> Option<u32> {
+        let bytes = path.as_bytes();
+        let (full, greedy) = match wanted {
+            Wanted::All => (verbs, verbs),
+            Wanted::Full => (verbs, 0),
+            Wanted::Greedy => (0, verbs),
+        };
+        let leads = |node: &Node| (node.below & full) | (node.below_greedy & greedy) != 0;
+
+        let mut at = ROOT;
+        let mut node = self.node(ROOT);
+        // Where the next part begins; one past the end when there is none.
+        let mut start = usize::from(path.is_empty());
+        'forward: loop {
+            steps.step();
+            if start > bytes.len() {
+                if node.own & full != 0 {
+                    return Some(node.endpoint);
+                }
+            } else {
+                let end = part_end(bytes, start);
+                let child = node.children.get(&path[start..end]);
+                if child != NONE && leads(self.node(child)) {
+                    at = child;
+                    node = self.node(child);
+                    start = end + 1;
+                    continue 'forward;
+                }
+                // A variable is never empty.
+                if node.variable != NONE && end > start && leads(self.node(node.variable)) {
+                    at = node.variable;
+                    node = self.node(at);
+                    start = end + 1;
+                    continue 'forward;
+                }
+                if node.own_greedy & greedy != 0 {
+                    return Some(node.greedy);
+                }
+            }
+
+            // Nothing here: back to the nearest ancestor with a branch that was not taken.
+            loop {
+                if at == ROOT {
+                    return None;
+                }
+                let end = start - 1;
+                start = part_start(bytes, end);
+                let parent = self.node(node.parent);
+                let came_from = at;
+                at = node.parent;
+                node = parent;
+                if node.variable != NONE
+                    && node.variable != came_from
+                    && end > start
+                    && leads(self.node(node.variable))
+                {
+                    at = node.variable;
+                    node = self.node(at);
+                    start = end + 1;
+                    continue 'forward;
+                }
+                if node.own_greedy & greedy != 0 {
+                    return Some(node.greedy);
+                }
+            }
+        }
+    }
+
+    /// The route of an endpoint that answers `verb`: its own, or else the one for any.
+    #[inline]
+    pub(crate) fn route(&self, endpoint: u32, verb: Verb) -> Option<u32> {
+        let endpoint = &self.endpoints[endpoint as usize];
+        match endpoint.verbs[verb.index()] {
+            NONE => Some(endpoint.any).filter(|any| *any != NONE),
+            route => Some(route),
+        }
+    }
+
+    /// The verbs that `path` reaches some resource with.
+    pub(crate) fn allowed(&self, path: &str) -> u8 {
+        Verb::all()
+            .map(Verb::bit)
+            .filter(|bit| self.search(path, *bit, Wanted::All, &mut ()).is_some())
+            .fold(0, |bits, bit| bits | bit)
+    }
+
+    /// A route near to `path`, in the way a person would mean it: for the log, not for serving.
+    ///
+    /// It is that of the path with another verb; or of the path without its first part (a stage that was named
+    /// twice); or the one that is reached by following the path as far as it goes, with one part mistyped.
+    pub(crate) fn nearest(&self, path: &str) -> Option<u32> {
+        let every = u8::MAX;
+        let known = |path| self.search(path, every, Wanted::All, &mut ());
+        let endpoint = known(path).or_else(|| {
+            let without_first = path
+                .split_once('/')
+                .and_then(|(_, rest)| self.search(rest, every, Wanted::Full, &mut ()));
+            without_first.or_else(|| self.followed(path))
+        })?;
+        self.endpoints[endpoint as usize].first()
+    }
+
+    /// Follows `path` from the root, and answers an endpoint near to where that ends.
+    fn followed(&self, path: &str) -> Option<u32> {
+        let mut at = ROOT;
+        let mut mistyped = false;
+        for part in path.split('/') {
+            let node = self.node(at);
+            let child = node.children.get(part);
+            at = if child != NONE {
+                child
+            } else if node.variable != NONE && !part.is_empty() {
+                node.variable
+            } else if let Some(child) = node.children.similar(part).filter(|_| !mistyped) {
+                mistyped = true;
+                child
+            } else {
+                break;
+            };
+        }
+        if at == ROOT {
+            return None;
+        }
+        loop {
+            let node = self.node(at);
+            let stop = [node.endpoint, node.greedy]
+                .into_iter()
+                .find(|e| *e != NONE);
+            if stop.is_some() {
+                return stop;
+            }
+            at = [node.variable, node.first]
+                .into_iter()
+                .find(|n| *n != NONE)?;
+        }
+    }
+
+    fn child(&mut self, parent: u32, part: &str) -> u32 {
+        let new = index(self.nodes.len());
+        let node = &mut self.nodes[parent as usize];
+        let child = node.children.get_or_insert(part, new);
+        if child == new {
+            if node.first == NONE {
+                node.first = new;
+            }
+            self.nodes.push(Node::under(parent));
+        }
+        child
+    }
+
+    fn variable_child(&mut self, parent: u32) -> u32 {
+        let new = index(self.nodes.len());
+        let node = &mut self.nodes[parent as usize];
+        if node.variable == NONE {
+            node.variable = new;
+            self.nodes.push(Node::under(parent));
+            return new;
+        }
+        node.variable
+    }
+
+    #[inline]
+    fn node(&self, at: u32) -> &Node {
+        &self.nodes[at as usize]
+    }
+}
+
+impl Endpoint {
+    const EMPTY: Self = Self {
+        verbs: [NONE; 7],
+        any: NONE,
+    };
+
+    fn slot(&mut self, method: RouteMethod) -> &mut u32 {
+        match method {
+            RouteMethod::Any => &mut self.any,
+            verb => &mut self.verbs[verb as usize],
+        }
+    }
+
+    fn first(&self) -> Option<u32> {
+        let mut routes = self.verbs.into_iter().chain([self.any]);
+        routes.find(|route| *route != NONE)
+    }
+}
+
+impl Node {
+    fn under(parent: u32) -> Self {
+        Self {
+            children: Children::Few(Vec::new()),
+            parent,
+            variable: NONE,
+            first: NONE,
+            endpoint: NONE,
+            greedy: NONE,
+            own: 0,
+            own_greedy: 0,
+            below: 0,
+            below_greedy: 0,
+        }
+    }
+}
+
+impl Children {
+    #[inline]
+    fn get(&self, part: &str) -> u32 {
+        match self {
+            Self::Few(children) => children
+                .iter()
+                .find(|(name, _)| **name == *part)
+                .map_or(NONE, |(_, child)| *child),
+            Self::Many(children) => children.get(part).copied().unwrap_or(NONE),
+        }
+    }
+
+    fn get_or_insert(&mut self, part: &str, new: u32) -> u32 {
+        let existing = self.get(part);
+        if existing != NONE {
+            return existing;
+        }
+        match self {
+            Self::Few(children) if children.len() < FEW => children.push((part.into(), new)),
+            Self::Few(children) => {
+                let mut many: FxHashMap<_, _> = children.drain(..).collect();
+                many.insert(part.into(), new);
+                *self = Self::Many(many);
+            }
+            Self::Many(children) => {
+                children.insert(part.into(), new);
+            }
+        }
+        new
+    }
+
+    /// The child that is spelled most like `part`, at most two slips away, among the first [`COMPARED`].
+    fn similar(&self, part: &str) -> Option<u32> {
+        let slips = match part.len() {
+            2..5 => 1,
+            5..=64 => 2,
+            _ => return None,
+        };
+        let distance = |name: &str, child: u32| {
+            slips_between(name.as_bytes(), part.as_bytes(), slips).map(|slips| (slips, child))
+        };
+        match self {
+            Self::Few(children) => children
+                .iter()
+                .filter_map(|(name, child)| distance(name, *child))
+                .min(),
+            Self::Many(children) => children
+                .iter()
+                .take(COMPARED)
+                .filter_map(|(name, child)| distance(name, *child))
+                .min(),
+        }
+        .map(|(_, child)| child)
+    }
+}
+
+/// Up to how many children a look at each is quicker than a hash.
+const FEW: usize = 6;
+
+/// How many children of a resource are compared with a mistyped part: what a refused request may cost has an end.
+const COMPARED: usize = 1_000;
+
+const ROOT: u32 = 0;
+const NONE: u32 = u32::MAX;
+
+/// A position in one of the tables.
+pub(crate) fn index(position: usize) -> u32 {
+    u32::try_from(position)
+        .ok()
+        .filter(|position| *position != NONE)
+        .expect("a table of four thousand million entries does not fit into memory")
+}
+
+#[inline]
+fn part_end(path: &[u8], start: usize) -> usize {
+    path[start..]
+        .iter()
+        .position(|byte| *byte == b'/')
+        .map_or(path.len(), |length| start + length)
+}
+
+#[inline]
+fn part_start(path: &[u8], end: usize) -> usize {
+    path[..end]
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .map_or(0, |slash| slash + 1)
+}
+
+/// How many letters are missing, added, changed or swapped between two words, if that is at most `most`. Case does not
+/// count. Each slip tries four ways on, so `most` is small.
+fn slips_between(a: &[u8], b: &[u8], most: u8) -> Option<u8> {
+    let same = a
+        .iter()
+        .zip(b)
+        .take_while(|(a, b)| a.eq_ignore_ascii_case(b))
+        .count();
+    let (a, b) = (&a[same..], &b[same..]);
+    if a.is_empty() && b.is_empty() {
+        return Some(0);
+    }
+    if most == 0 || a.len().abs_diff(b.len()) > usize::from(most) {
+        return None;
+    }
+    let less = most - 1;
+    let swapped = match (a, b) {
+        ([a0, a1, a @ ..], [b0, b1, b @ ..])
+            if a0.eq_ignore_ascii_case(b1) && a1.eq_ignore_ascii_case(b0) =>
+        {
+            slips_between(a, b, less)
+        }
+        _ => None,
+    };
+    let skip = |word: &[u8]| word.len().min(1);
+    [
+        swapped,
+        slips_between(&a[skip(a)..], &b[skip(b)..], less),
+        slips_between(&a[skip(a)..], b, less),
+        slips_between(a, &b[skip(b)..], less),
+    ]
+    .into_iter()
+    .flatten()
+    .min()
+    .map(|slips| slips + 1)
+}
