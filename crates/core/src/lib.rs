@@ -1,1 +1,104 @@
-//! The vocabulary of Portcullis: request context, guards, refusals, bodies, clock.
+//! The vocabulary of Portcullis: what its layers say to each other and to the services around them.
+//!
+//! A policy is a [`Guard`]; this crate has the one tower layer round a guard and the one [`Chain`] of guards.
+//! A refusal is a [`Rejection`]: a complete answer that explains itself. What is known of a request is in its
+//! [`RequestContext`].
+//!
+//! ```
+//! use http::{Request, Response};
+//! use portcullis_core::{
+//!     Body, Guard, GuardLayer, Head, Never, Rejection, RejectionKind, Verdict,
+//! };
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! /// Lets nobody in who does not say please.
+//! struct Polite;
+//!
+//! impl Guard for Polite {
+//!     type Ask = Never;
+//!
+//!     fn check(&self, head: &Head<'_>) -> Verdict<Never> {
+//!         if head.headers().contains_key("please") {
+//!             Verdict::Pass
+//!         } else {
+//!             Verdict::Refuse(Rejection::new(RejectionKind::AccessDenied))
+//!         }
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hello = service_fn(async |_request: Request<()>| {
+//!     Ok::<_, std::convert::Infallible>(Response::new(Body::from("hello")))
+//! });
+//! let service = GuardLayer::new(Polite).layer(hello);
+//!
+//! let polite = Request::get("/").header("please", "1").body(())?;
+//! assert_eq!(service.clone().oneshot(polite).await?.status(), 200);
+//! assert_eq!(service.oneshot(Request::get("/").body(())?).await?.status(), 403);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is not here
+//!
+//! No policy, no I/O and no runtime. Something moves here only when two crates need it: a small type or a
+//! trait by which they agree, never the work itself.
+//!
+//! # Features
+//!
+//! `test-util` adds `ManualClock`.
+
+mod body;
+mod chain;
+mod client_address;
+mod clock;
+mod context;
+mod decision;
+mod function;
+mod future;
+mod guard;
+mod identity;
+mod live;
+mod permissions;
+mod rejection;
+mod rejection_kind;
+mod release;
+mod request_id;
+mod route;
+mod shell;
+mod trace;
+mod value;
+mod variable;
+
+#[cfg(any(test, feature = "test-util"))]
+pub use clock::ManualClock;
+pub use {
+    body::{
+        Body, BoxBody, BoxBodyFuture, BoxBodyLayer, BoxError, BoxRequestBody, BoxRequestBodyLayer,
+    },
+    chain::{Chain, ChainWalk},
+    client_address::{Connection, ForwardingHeader, Tls, TrustedProxies},
+    clock::{Clock, SystemClock},
+    context::{ApiStage, Overrides, RequestContext},
+    decision::{Decision, Fact},
+    function::{
+        Function, FunctionError, FunctionErrorKind, FunctionFuture, FunctionReply, Invocation,
+    },
+    future::ResponseFuture,
+    guard::{BoxAsk, Guard, Head, Mode, Never, Verdict},
+    identity::{ApiKeyId, Identity},
+    live::{Live, Snapshot},
+    permissions::Permissions,
+    rejection::{ApiKind, ERROR_TYPE, Rejection},
+    rejection_kind::RejectionKind,
+    release::Release,
+    request_id::{
+        EXTENDED_REQUEST_ID, ExtendedRequestId, HTTP_API_REQUEST_ID, REQUEST_ID, RequestId,
+    },
+    route::{MatchedRoute, Route},
+    shell::{GuardLayer, Guarded, GuardedFuture},
+    trace::{TRACE_ID, Trace},
+    value::ContextValue,
+    variable::{Detail, Measure, Variable},
+};

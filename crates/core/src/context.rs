@@ -1,0 +1,566 @@
+//! The facts of one request, which every layer can add to and read.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use http::{HeaderValue, Method, Request, Uri, Version, header};
+use serde_json::{Map, Value};
+
+use crate::client_address::Connection;
+use crate::clock::{Clock, SystemClock};
+use crate::identity::Identity;
+use crate::rejection::{ApiKind, Rejection};
+use crate::release::Release;
+use crate::request_id::{ExtendedRequestId, REQUEST_ID, RequestId};
+use crate::route::MatchedRoute;
+use crate::trace::Trace;
+use crate::value::ContextValue;
+use crate::variable::{Detail, Measure, Name, Variable};
+
+/// The facts of one request: what templates and log lines read as `$context`.
+///
+/// The outermost layer makes it and keeps a clone; it travels in the request's extensions, and is
+/// the only extension of this workspace that a request carries. It is a handle: clones see the same
+/// facts, also after the request itself is gone. What has one writer is set once, numbers are atomics, and
+/// the rest is behind one lock that is held for moments only.
+///
+/// ```
+/// use http::Request;
+/// use portcullis_core::{Measure, RequestContext};
+///
+/// let mut request = Request::get("/prod/pets").header("host", "api.example.com").body(())?;
+/// let context = RequestContext::of(&mut request).clone();
+/// context.measure(Measure::Status, 200);
+/// assert_eq!(context.get("domainName"), Some("api.example.com".into()));
+/// assert_eq!(context.get("status"), Some(200.into()));
+/// assert_eq!(context.get("stage"), None);
+/// # Ok::<(), http::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct RequestContext {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    started: Instant,
+    wall: SystemTime,
+    request_id: RequestId,
+    extended_request_id: ExtendedRequestId,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    host: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    connection: OnceLock<Arc<Connection>>,
+    client: OnceLock<IpAddr>,
+    stage: OnceLock<Arc<ApiStage>>,
+    route: OnceLock<MatchedRoute>,
+    trace: OnceLock<Trace>,
+    measures: [AtomicI64; Measure::COUNT],
+    open: Mutex<Open>,
+}
+
+/// What several layers may change.
+#[derive(Default)]
+struct Open {
+    identity: Identity,
+    release: Release,
+    claims: Map<String, Value>,
+    authorizer: Map<String, Value>,
+    overrides: Overrides,
+    details: Vec<(Detail, Arc<str>)>,
+    refusal: Option<Rejection>,
+    observed: Vec<Rejection>,
+}
+
+/// The API and stage that serve a request: what is the same for all requests that they serve.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ApiStage {
+    /// Whether it is a REST or an HTTP API.
+    pub kind: ApiKind,
+    /// The account that owns the API.
+    pub account_id: String,
+    /// The id of the API.
+    pub api_id: String,
+    /// The name of the stage.
+    pub stage: String,
+    /// The id of the deployment.
+    pub deployment_id: Option<String>,
+    /// `EDGE`, `REGIONAL` or `PRIVATE`.
+    pub endpoint_type: Option<String>,
+    /// The stage variables.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// What templates set by `$context.requestOverride` and `$context.responseOverride`.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Overrides {
+    /// `header`, `path` and `querystring` of the request to the integration.
+    pub request: Map<String, Value>,
+    /// `header` and `status` of the response to the client.
+    pub response: Map<String, Value>,
+}
+
+/// A number that was not measured.
+const UNSET: i64 = i64::MIN;
+
+impl RequestContext {
+    /// A context for `request`, received at the time that `clock` shows. It is not put into the request.
+    #[must_use]
+    pub fn new<B>(request: &Request<B>, clock: &dyn Clock) -> Self {
+        let headers = request.headers();
+        let request_id = headers
+            .get(REQUEST_ID)
+            .and_then(|chosen| RequestId::parse(chosen.as_bytes()))
+            .unwrap_or_else(RequestId::generate);
+        Self {
+            inner: Arc::new(Inner {
+                started: clock.now(),
+                wall: clock.wall(),
+                request_id,
+                extended_request_id: ExtendedRequestId::generate(),
+                method: request.method().clone(),
+                uri: request.uri().clone(),
+                version: request.version(),
+                host: headers.get(header::HOST).cloned(),
+                user_agent: headers.get(header::USER_AGENT).cloned(),
+                connection: OnceLock::new(),
+                client: OnceLock::new(),
+                stage: OnceLock::new(),
+                route: OnceLock::new(),
+                trace: OnceLock::new(),
+                measures: [const { AtomicI64::new(UNSET) }; Measure::COUNT],
+                open: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The context of `request`: the one that an outer layer put there, or a new one, which is put there.
+    pub fn of<B>(request: &mut Request<B>) -> &Self {
+        if request.extensions().get::<Self>().is_none() {
+            let context = Self::new(request, &SystemClock);
+            request.extensions_mut().insert(context);
+        }
+        request
+            .extensions()
+            .get()
+            .expect("the context was there or has just been put there")
+    }
+
+    /// When the request came, for durations.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.inner.started
+    }
+
+    /// When the request came, by the wall clock.
+    #[must_use]
+    pub fn received(&self) -> SystemTime {
+        self.inner.wall
+    }
+
+    /// The id of the request; in a REST API the client may have chosen it.
+    #[must_use]
+    pub fn request_id(&self) -> RequestId {
+        self.inner.request_id
+    }
+
+    /// The gateway's own id of the request.
+    #[must_use]
+    pub fn extended_request_id(&self) -> ExtendedRequestId {
+        self.inner.extended_request_id
+    }
+
+    /// The method as the request came.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.inner.method
+    }
+
+    /// The target as the request came: with stage or base path.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.inner.uri
+    }
+
+    /// The host that the client asked for, without a port: from the target if it names one, else from `Host`.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        if let Some(host) = self.inner.uri.host() {
+            return Some(host);
+        }
+        let host = self.inner.host.as_ref()?.to_str().ok()?;
+        // A colon within brackets belongs to an address.
+        Some(match host.rfind(':') {
+            Some(colon) if !host[colon..].contains(']') => &host[..colon],
+            _ => host,
+        })
+    }
+
+    /// The connection that the request came by, if its listener said.
+    #[must_use]
+    pub fn connection(&self) -> Option<&Arc<Connection>> {
+        self.inner.connection.get()
+    }
+
+    /// Says by which connection the request came. Later calls change nothing.
+    pub fn set_connection(&self, connection: impl Into<Arc<Connection>>) {
+        let _ = self.inner.connection.set(connection.into());
+    }
+
+    /// The client's address: what trusted proxies say, or the peer of the connection.
+    #[must_use]
+    pub fn client(&self) -> Option<IpAddr> {
+        let peer = || self.connection().map(|connection| connection.peer.ip());
+        self.inner.client.get().copied().or_else(peer)
+    }
+
+    /// Says who the client behind trusted proxies is. Later calls change nothing.
+    pub fn set_client(&self, client: IpAddr) {
+        let _ = self.inner.client.set(client);
+    }
+
+    /// The API and stage that serve the request.
+    #[must_use]
+    pub fn stage(&self) -> Option<&Arc<ApiStage>> {
+        self.inner.stage.get()
+    }
+
+    /// Says which API and stage serve the request. Later calls change nothing.
+    pub fn set_stage(&self, stage: impl Into<Arc<ApiStage>>) {
+        let _ = self.inner.stage.set(stage.into());
+    }
+
+    /// The route that the request matched.
+    #[must_use]
+    pub fn route(&self) -> Option<&MatchedRoute> {
+        self.inner.route.get()
+    }
+
+    /// Says which route the request matched. Later calls change nothing.
+    pub fn set_route(&self, route: MatchedRoute) {
+        let _ = self.inner.route.set(route);
+    }
+
+    /// The trace of the request, if one was set.
+    #[must_use]
+    pub fn trace(&self) -> Option<&Trace> {
+        self.inner.trace.get()
+    }
+
+    /// Sets the trace unless there is one, and returns the one that holds.
+    pub fn trace_or(&self, make: impl FnOnce() -> Trace) -> &Trace {
+        self.inner.trace.get_or_init(make)
+    }
+
+    /// Notes a number. A later one takes its place.
+    pub fn measure(&self, measure: Measure, number: i64) {
+        self.inner.measures[measure as usize].store(number, Ordering::Relaxed);
+    }
+
+    /// A number that was noted.
+    #[must_use]
+    pub fn measured(&self, measure: Measure) -> Option<i64> {
+        let number = self.inner.measures[measure as usize].load(Ordering::Relaxed);
+        (number != UNSET).then_some(number)
+    }
+
+    /// Notes a text. A later one takes its place.
+    pub fn note(&self, detail: Detail, text: impl Into<Arc<str>>) {
+        let mut open = self.open();
+        open.details.retain(|(own, _)| *own != detail);
+        open.details.push((detail, text.into()));
+    }
+
+    /// A text that was noted.
+    #[must_use]
+    pub fn noted(&self, detail: Detail) -> Option<Arc<str>> {
+        self.open().detail(detail).map(Arc::clone)
+    }
+
+    /// What is known of the caller.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.open().identity.clone()
+    }
+
+    /// Adds to what is known of the caller. Do not touch the context from within `change`.
+    pub fn update_identity(&self, change: impl FnOnce(&mut Identity)) {
+        change(&mut self.open().identity);
+    }
+
+    /// The verified claims of the caller's token: `$context.authorizer.claims`.
+    #[must_use]
+    pub fn claims(&self) -> Map<String, Value> {
+        self.open().claims.clone()
+    }
+
+    /// Sets the verified claims.
+    pub fn set_claims(&self, claims: Map<String, Value>) {
+        self.open().claims = claims;
+    }
+
+    /// The values that a custom authorizer gave: `$context.authorizer`.
+    #[must_use]
+    pub fn authorizer(&self) -> Map<String, Value> {
+        self.open().authorizer.clone()
+    }
+
+    /// Sets the values of a custom authorizer.
+    pub fn set_authorizer(&self, values: Map<String, Value>) {
+        self.open().authorizer = values;
+    }
+
+    /// Which release of the stage serves the request.
+    #[must_use]
+    pub fn release(&self) -> Release {
+        self.open().release.clone()
+    }
+
+    /// Says which release serves the request.
+    pub fn set_release(&self, release: Release) {
+        self.open().release = release;
+    }
+
+    /// What templates have overridden so far.
+    #[must_use]
+    pub fn overrides(&self) -> Overrides {
+        self.open().overrides.clone()
+    }
+
+    /// Adds to what templates have overridden. Do not touch the context from within `change`.
+    pub fn update_overrides(&self, change: impl FnOnce(&mut Overrides)) {
+        change(&mut self.open().overrides);
+    }
+
+    /// Notes the refusal that the client gets: `$context.error`.
+    pub fn record_refusal(&self, rejection: &Rejection) {
+        self.open().refusal = Some(rejection.clone());
+    }
+
+    /// The refusal that the client gets, if any.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Rejection> {
+        self.open().refusal.clone()
+    }
+
+    /// Notes a refusal that was not carried out, because its layer only observes.
+    pub fn record_observed(&self, rejection: Rejection) {
+        self.open().observed.push(rejection);
+    }
+
+    /// The refusals that were not carried out.
+    #[must_use]
+    pub fn observed(&self) -> Vec<Rejection> {
+        self.open().observed.clone()
+    }
+
+    /// The value of a name below `$context`, as JSON; `None` if the name is unknown or nothing is known under it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.json(&Variable::parse(name)?)
+    }
+
+    /// The value of a variable, as JSON.
+    #[must_use]
+    pub fn json(&self, variable: &Variable) -> Option<Value> {
+        self.value(variable, |value| value.map(|value| value.to_json()))
+    }
+
+    /// Writes the value of a variable and says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write(&self, variable: &Variable, out: &mut dyn fmt::Write) -> Result<bool, fmt::Error> {
+        self.value(variable, |value| match value {
+            Some(value) => write!(out, "{value}").map(|()| true),
+            None => Ok(false),
+        })
+    }
+
+    /// Hands the value of a variable to `read`, borrowed. Do not touch the context from within `read`.
+    pub fn value<T>(
+        &self,
+        variable: &Variable,
+        read: impl FnOnce(Option<ContextValue<'_>>) -> T,
+    ) -> T {
+        use ContextValue::{Flag, Json, Number, Text};
+        let inner = &*self.inner;
+        let stage = self.stage();
+        let route = self.route();
+        match &variable.name {
+            Name::AccountId => read(stage.map(|stage| Text(&stage.account_id))),
+            Name::ApiId => read(stage.map(|stage| Text(&stage.api_id))),
+            Name::Stage => read(stage.map(|stage| Text(&stage.stage))),
+            Name::DeploymentId => read(
+                stage
+                    .and_then(|stage| stage.deployment_id.as_deref())
+                    .map(Text),
+            ),
+            Name::EndpointType => read(
+                stage
+                    .and_then(|stage| stage.endpoint_type.as_deref())
+                    .map(Text),
+            ),
+            Name::CipherSuite => {
+                let tls = self
+                    .connection()
+                    .and_then(|connection| connection.tls.as_ref());
+                read(tls.and_then(|tls| tls.cipher_suite.as_deref()).map(Text))
+            }
+            Name::TlsVersion => {
+                let tls = self
+                    .connection()
+                    .and_then(|connection| connection.tls.as_ref());
+                read(tls.and_then(|tls| tls.version.as_deref()).map(Text))
+            }
+            Name::DomainName => read(self.host().map(Text)),
+            Name::DomainPrefix => {
+                let prefix = self
+                    .host()
+                    .map(|host| host.split('.').next().unwrap_or(host));
+                read(prefix.map(Text))
+            }
+            Name::ExtendedRequestId => read(Some(Text(inner.extended_request_id.as_str()))),
+            Name::HttpMethod => read(Some(Text(inner.method.as_str()))),
+            Name::Path => read(Some(Text(inner.uri.path()))),
+            Name::Protocol => read(Some(Text(match inner.version {
+                Version::HTTP_09 | Version::HTTP_10 => "HTTP/1.0",
+                // The service prints this for HTTP/2, too.
+                _ => "HTTP/1.1",
+            }))),
+            // In an HTTP API the two ids are one.
+            Name::RequestId if stage.is_some_and(|stage| stage.kind == ApiKind::Http) => {
+                read(Some(Text(inner.extended_request_id.as_str())))
+            }
+            Name::RequestId => read(Some(Text(inner.request_id.as_str()))),
+            Name::RequestTime => read(Some(Text(&self.request_time()))),
+            Name::RequestTimeEpoch => {
+                let epoch = inner.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+                read(Some(Number(
+                    i64::try_from(epoch.as_millis()).unwrap_or(i64::MAX),
+                )))
+            }
+            Name::ResourceId => {
+                let id = route.and_then(|route| route.route().resource_id.as_deref());
+                read(id.map(Text))
+            }
+            Name::ResourcePath => read(route.map(|route| Text(&route.route().template))),
+            Name::RouteKey => {
+                let key = route.and_then(|route| route.route().route_key.as_deref());
+                read(key.map(Text))
+            }
+            Name::XrayTraceId => read(self.trace().map(|trace| Text(trace.root()))),
+            Name::IdentitySourceIp => match self.client() {
+                Some(address) => read(Some(Text(&address.to_string()))),
+                None => read(None),
+            },
+            Name::IdentityUserAgent => {
+                let agent = inner
+                    .user_agent
+                    .as_ref()
+                    .and_then(|agent| agent.to_str().ok());
+                read(agent.map(Text))
+            }
+            Name::Measure(measure) => read(self.measured(*measure).map(Number)),
+            Name::IsCanaryRequest => read(self.open().release.is_canary().map(Flag)),
+            Name::Detail(detail) => read(self.open().detail(*detail).map(|text| Text(text))),
+            Name::Claim(name) => read(self.open().claims.get(&**name).map(Json)),
+            Name::Authorizer(name) => read(self.open().authorizer.get(&**name).map(Json)),
+            Name::RequestOverride(path) => {
+                read(descend(&self.open().overrides.request, path).map(Json))
+            }
+            Name::ResponseOverride(path) => {
+                read(descend(&self.open().overrides.response, path).map(Json))
+            }
+            Name::ErrorMessage
+            | Name::ErrorMessageString
+            | Name::ErrorResponseType
+            | Name::ErrorValidation => {
+                let refusal = self.refusal();
+                let Some(refusal) = refusal else {
+                    return read(None);
+                };
+                match &variable.name {
+                    Name::ErrorMessage => read(refusal.message().map(Text)),
+                    Name::ErrorMessageString => read(Some(Text(&refusal.message_string()))),
+                    Name::ErrorResponseType => read(refusal.kind().response_type().map(Text)),
+                    _ => read(refusal.validation_error().map(Text)),
+                }
+            }
+            name => {
+                let open = self.open();
+                let identity = &open.identity;
+                let fact = match name {
+                    Name::IdentityAccessKey => identity.access_key.as_deref(),
+                    Name::IdentityAccountId => identity.account_id.as_deref(),
+                    Name::IdentityApiKey => identity.api_key.as_deref(),
+                    Name::IdentityApiKeyId => identity.api_key_id.as_ref().map(|id| id.as_str()),
+                    Name::IdentityCaller => identity.caller.as_deref(),
+                    Name::IdentityUser => identity.user.as_deref(),
+                    Name::IdentityUserArn => identity.user_arn.as_deref(),
+                    Name::IdentityPrincipalOrgId => identity.principal_org_id.as_deref(),
+                    Name::IdentityOther(name) => identity.other.get(name).map(|text| &**text),
+                    _ => None,
+                };
+                read(fact.map(Text))
+            }
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        // Nothing that holds the lock can leave the facts half changed.
+        self.inner
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `12/Mar/2020:19:03:58 +0000`
+    fn request_time(&self) -> String {
+        let mut text = String::with_capacity(26);
+        if let Ok(time) = jiff::Timestamp::try_from(self.inner.wall) {
+            // Writing to a string cannot fail, and the format is valid.
+            let _ = write!(text, "{}", time.strftime("%d/%b/%Y:%H:%M:%S +0000"));
+        }
+        text
+    }
+}
+
+impl Open {
+    fn detail(&self, detail: Detail) -> Option<&Arc<str>> {
+        self.details
+            .iter()
+            .find_map(|(own, text)| (*own == detail).then_some(text))
+    }
+}
+
+/// The member of nested objects that `path` names: `header.X-Id`. A name with dots of its own is found, too.
+fn descend<'a>(map: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    if let Some(value) = map.get(path) {
+        return Some(value);
+    }
+    let (head, tail) = path.split_once('.')?;
+    descend(map.get(head)?.as_object()?, tail)
+}
+
+impl fmt::Debug for RequestContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestContext")
+            .field("request_id", &self.inner.request_id)
+            .field("method", &self.inner.method)
+            .field("path", &self.inner.uri.path())
+            .field("stage", &self.stage())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

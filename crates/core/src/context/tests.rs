@@ -1,0 +1,191 @@
+use std::net::SocketAddr;
+
+use http::Request;
+use serde_json::{Value, json};
+
+use super::{ApiStage, RequestContext};
+use crate::clock::ManualClock;
+use crate::variable::Variable;
+use crate::{
+    ApiKeyId, ApiKind, Connection, Detail, MatchedRoute, Measure, Rejection, RejectionKind,
+    Release, Route, Tls, Trace,
+};
+
+/// A context in which every name has a value.
+fn full() -> RequestContext {
+    let request = Request::get("/prod/pets/7")
+        .header("host", "api.example.com:8080")
+        .header("user-agent", "curl/8")
+        .body(())
+        .expect("a request");
+    let context = RequestContext::new(&request, &ManualClock::at_unix(1_584_039_838));
+    let mut connection = Connection::new(SocketAddr::from(([192, 0, 2, 1], 4711)));
+    connection.tls = Some(Tls {
+        version: Some("TLSv1.3".into()),
+        cipher_suite: Some("TLS_AES_128_GCM_SHA256".into()),
+        ..Tls::default()
+    });
+    context.set_connection(connection);
+    context.set_stage(ApiStage {
+        kind: ApiKind::Rest,
+        account_id: "111111111111".into(),
+        api_id: "a1b2c3".into(),
+        stage: "prod".into(),
+        deployment_id: Some("d1".into()),
+        endpoint_type: Some("REGIONAL".into()),
+        ..ApiStage::default()
+    });
+    let mut route = Route::new("/pets/{id}");
+    route.resource_id = Some("r1".into());
+    route.route_key = Some("GET /pets/{id}".into());
+    context.set_route(MatchedRoute::new(route, request.uri(), 5));
+    context.trace_or(|| Trace::generate(context.received()));
+    context.set_release(Release::Canary("green".into()));
+    context.record_refusal(
+        &Rejection::new(RejectionKind::BadRequestBody).with_validation_error("[name is missing]"),
+    );
+    context.update_identity(|identity| {
+        for name in Variable::names() {
+            if let Some(super::Name::IdentityOther(name)) = Variable::parse(name).map(|v| v.name) {
+                identity.other.insert(name, "x".into());
+            }
+        }
+        identity.access_key = Some("x".into());
+        identity.account_id = Some("x".into());
+        identity.api_key = Some("x".into());
+        identity.api_key_id = Some(ApiKeyId::new("k1"));
+        identity.caller = Some("x".into());
+        identity.user = Some("x".into());
+        identity.user_arn = Some("x".into());
+        identity.principal_org_id = Some("x".into());
+    });
+    for name in Variable::names() {
+        let variable = Variable::parse(name).expect("a fixed name");
+        match variable.name {
+            super::Name::Measure(measure) => context.measure(measure, 7),
+            super::Name::Detail(detail) => context.note(detail, "x"),
+            _ => {}
+        }
+    }
+    context
+}
+
+#[test]
+fn every_fixed_name_is_answered() {
+    let context = full();
+    for name in Variable::names() {
+        assert!(context.get(name).is_some(), "{name}");
+    }
+}
+
+#[track_caller]
+fn check(name: &str, expected: impl Into<Value>) {
+    assert_eq!(full().get(name), Some(expected.into()), "{name}");
+}
+
+#[test]
+fn names_are_answered_with_the_facts_of_the_request() {
+    check("domainName", "api.example.com");
+    check("domainPrefix", "api");
+    check("path", "/prod/pets/7");
+    check("resourcePath", "/pets/{id}");
+    check("requestTime", "12/Mar/2020:19:03:58 +0000");
+    check("requestTimeEpoch", 1_584_039_838_000_i64);
+    check("identity.sourceIp", "192.0.2.1");
+    check("identity.userAgent", "curl/8");
+    check("identity.apiKeyId", "k1");
+    check("isCanaryRequest", true);
+    check("error.messageString", "\"Invalid request body\"");
+    check("error.responseType", "BAD_REQUEST_BODY");
+    check("error.validationErrorString", "[name is missing]");
+    check("protocol", "HTTP/1.1");
+}
+
+#[test]
+fn nothing_is_known_of_a_new_request_but_what_it_says() {
+    let request = Request::get("/").body(()).expect("a request");
+    let context = RequestContext::new(&request, &ManualClock::default());
+    for name in [
+        "stage",
+        "status",
+        "isCanaryRequest",
+        "error.message",
+        "identity.sourceIp",
+    ] {
+        assert_eq!(context.get(name), None, "{name}");
+    }
+}
+
+#[test]
+fn claims_authorizer_values_and_overrides_answer_to_their_own_names() {
+    let context = full();
+    context.set_claims(
+        json!({"sub": "me"})
+            .as_object()
+            .cloned()
+            .unwrap_or_default(),
+    );
+    context.set_authorizer(json!({"level": 3}).as_object().cloned().unwrap_or_default());
+    context.update_overrides(|overrides| {
+        overrides.request = json!({"header": {"X-Id": "1"}})
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+    });
+    assert_eq!(context.get("authorizer.claims.sub"), Some("me".into()));
+    assert_eq!(context.get("authorizer.level"), Some(3.into()));
+    assert_eq!(context.get("requestOverride.header.X-Id"), Some("1".into()));
+}
+
+#[test]
+fn a_client_may_choose_the_id_only_if_it_is_a_uuid() {
+    let chosen = "11111111-2222-3333-4444-555555555555";
+    let with = |id: &str| {
+        let request = Request::get("/")
+            .header("x-amzn-requestid", id)
+            .body(())
+            .expect("a request");
+        RequestContext::new(&request, &ManualClock::default()).request_id()
+    };
+    assert_eq!(with(chosen).as_str(), chosen);
+    assert_ne!(with("42").as_str(), "42");
+}
+
+#[test]
+fn facts_with_one_writer_are_set_once() {
+    let context = full();
+    context.set_stage(ApiStage::default());
+    assert_eq!(
+        context.stage().map(|stage| stage.stage.as_str()),
+        Some("prod")
+    );
+}
+
+#[test]
+fn a_later_number_or_text_takes_the_place_of_an_earlier_one() {
+    let context = full();
+    context.measure(Measure::Status, 404);
+    context.note(Detail::IntegrationError, "later");
+    assert_eq!(context.measured(Measure::Status), Some(404));
+    assert_eq!(
+        context.noted(Detail::IntegrationError).as_deref(),
+        Some("later")
+    );
+}
+
+#[test]
+fn the_port_is_no_part_of_the_domain_name() {
+    for (host, name) in [
+        ("a.example", "a.example"),
+        ("a.example:1", "a.example"),
+        ("[::1]:1", "[::1]"),
+        ("[::1]", "[::1]"),
+    ] {
+        let request = Request::get("/")
+            .header("host", host)
+            .body(())
+            .expect("a request");
+        let context = RequestContext::new(&request, &ManualClock::default());
+        assert_eq!(context.host(), Some(name));
+    }
+}
