@@ -53,17 +53,28 @@ impl Guard for AskElsewhere {
             let mut polled = false;
             poll_fn(|cx| {
                 cx.waker().wake_by_ref();
-                if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }
+                if std::mem::replace(&mut polled, true) {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
             })
             .await;
-            if denied { Err(RejectionKind::Unauthorized.into()) } else { Ok(()) }
+            if denied {
+                Err(RejectionKind::Unauthorized.into())
+            } else {
+                Ok(())
+            }
         }))
     }
 }
 
 fn ok() -> impl Service<Request<()>, Response = Reply, Error = Infallible, Future: Send> + Clone {
     service_fn(async |_request: Request<()>| {
-        Ok(Response::builder().header("x-inner", "1").body(Full::from("inner")).expect("a response"))
+        Ok(Response::builder()
+            .header("x-inner", "1")
+            .body(Full::from("inner"))
+            .expect("a response"))
     })
 }
 
@@ -76,13 +87,21 @@ fn request(headers: &[&str]) -> Request<()> {
 }
 
 async fn text(response: Reply) -> String {
-    let bytes = response.into_body().collect().await.expect("a body in memory").to_bytes();
+    let bytes = response
+        .into_body()
+        .collect()
+        .await
+        .expect("a body in memory")
+        .to_bytes();
     String::from_utf8(bytes.to_vec()).expect("text")
 }
 
 #[tokio::test]
 async fn a_request_that_passes_is_answered_by_the_inner_service_unchanged() {
-    let response = GuardLayer::new(Deny::default()).layer(ok()).oneshot(request(&[])).await;
+    let response = GuardLayer::new(Deny::default())
+        .layer(ok())
+        .oneshot(request(&[]))
+        .await;
     let response = response.expect("never fails");
     assert_eq!(response.headers().len(), 1);
     assert!(response.extensions().is_empty());
@@ -91,14 +110,26 @@ async fn a_request_that_passes_is_answered_by_the_inner_service_unchanged() {
 
 #[tokio::test]
 async fn a_refusal_is_a_complete_answer_that_carries_its_reason() {
-    let response = GuardLayer::new(Deny::default()).layer(ok()).oneshot(request(&["deny"])).await;
+    let response = GuardLayer::new(Deny::default())
+        .layer(ok())
+        .oneshot(request(&["deny"]))
+        .await;
     let response = response.expect("a refusal is no error");
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
-    assert_eq!(response.headers()["x-amzn-errortype"], "AccessDeniedException");
+    assert_eq!(
+        response.headers()["x-amzn-errortype"],
+        "AccessDeniedException"
+    );
     assert_eq!(response.headers()["content-type"], "application/json");
     let rejection = response.extensions().get::<Rejection>().expect("it stays");
-    assert_eq!(rejection.decision().map(Decision::rule), Some("deny-header"));
-    assert_eq!(text(response).await, r#"{"Message":"User is not authorized to access this resource"}"#);
+    assert_eq!(
+        rejection.decision().map(Decision::rule),
+        Some("deny-header")
+    );
+    assert_eq!(
+        text(response).await,
+        r#"{"Message":"User is not authorized to access this resource"}"#
+    );
 }
 
 #[tokio::test]
@@ -107,7 +138,11 @@ async fn an_observed_refusal_passes_and_is_on_the_context() {
     guard.mode.replace(Mode::Observe);
     let mut request = request(&["deny"]);
     let context = RequestContext::of(&mut request).clone();
-    let response = GuardLayer::new(guard).layer(ok()).oneshot(request).await.expect("passes");
+    let response = GuardLayer::new(guard)
+        .layer(ok())
+        .oneshot(request)
+        .await
+        .expect("passes");
     assert_eq!(response.status(), StatusCode::OK);
     let observed = context.observed();
     assert_eq!(observed.len(), 1);
@@ -120,17 +155,45 @@ async fn a_mode_that_is_changed_counts_for_the_next_request_of_every_clone() {
     let mode = Live::new(Mode::Enforce);
     let layer = GuardLayer::new(Deny { mode: mode.clone() });
     let (one, two) = (layer.layer(ok()), layer.clone().layer(ok()));
-    assert_eq!(one.clone().oneshot(request(&["deny"])).await.expect("ok").status(), 403);
+    assert_eq!(
+        one.clone()
+            .oneshot(request(&["deny"]))
+            .await
+            .expect("ok")
+            .status(),
+        403
+    );
     mode.replace(Mode::Disabled);
-    assert_eq!(one.oneshot(request(&["deny"])).await.expect("ok").status(), 200);
-    assert_eq!(two.oneshot(request(&["deny"])).await.expect("ok").status(), 200);
+    assert_eq!(
+        one.oneshot(request(&["deny"])).await.expect("ok").status(),
+        200
+    );
+    assert_eq!(
+        two.oneshot(request(&["deny"])).await.expect("ok").status(),
+        200
+    );
 }
 
 #[tokio::test]
 async fn a_guard_that_asks_is_waited_for() {
     let service = GuardLayer::new(AskElsewhere).layer(ok());
-    assert_eq!(service.clone().oneshot(request(&[])).await.expect("ok").status(), 200);
-    assert_eq!(service.oneshot(request(&["deny"])).await.expect("ok").status(), 401);
+    assert_eq!(
+        service
+            .clone()
+            .oneshot(request(&[]))
+            .await
+            .expect("ok")
+            .status(),
+        200
+    );
+    assert_eq!(
+        service
+            .oneshot(request(&["deny"]))
+            .await
+            .expect("ok")
+            .status(),
+        401
+    );
 }
 
 #[tokio::test]
@@ -155,28 +218,37 @@ async fn the_service_that_was_ready_is_the_one_that_is_called() {
         }
         fn call(&mut self, _request: Request<()>) -> Self::Future {
             let ready = std::mem::take(&mut self.ready);
-            std::future::ready(if ready { Ok(Response::default()) } else { Err("not ready") })
+            std::future::ready(if ready {
+                Ok(Response::default())
+            } else {
+                Err("not ready")
+            })
         }
     }
     let mut service = GuardLayer::new(AskElsewhere).layer(Strict { ready: false });
     for _ in 0..2 {
         let ready = service.ready().await.expect("ready");
-        ready.call(request(&[])).await.expect("the ready service was called");
+        ready
+            .call(request(&[]))
+            .await
+            .expect("the ready service was called");
     }
 }
 
 #[tokio::test]
 async fn an_error_of_the_inner_service_stays_what_it_was() {
     let failing = service_fn(async |_request: Request<()>| Err::<Reply, _>("broken"));
-    let error = GuardLayer::new(Deny::default()).layer(failing).oneshot(request(&[])).await;
+    let error = GuardLayer::new(Deny::default())
+        .layer(failing)
+        .oneshot(request(&[]))
+        .await;
     assert_eq!(error.expect_err("the inner error"), "broken");
 }
 
 #[tokio::test]
 async fn back_pressure_of_the_inner_service_is_passed_on() {
     let layer = GuardLayer::new(Deny::default());
-    let (mut service, mut handle) =
-        tower_test::mock::spawn_layer::<Request<()>, Reply, _>(layer);
+    let (mut service, mut handle) = tower_test::mock::spawn_layer::<Request<()>, Reply, _>(layer);
     handle.allow(0);
     assert!(service.poll_ready().is_pending());
     handle.allow(1);
@@ -193,9 +265,16 @@ fn a_future_that_is_dropped_while_it_asks_calls_nothing() {
             async { Ok::<_, Infallible>(Reply::default()) }
         })
     };
-    let future = GuardLayer::new(AskElsewhere).layer(counted).oneshot(request(&[]));
+    let future = GuardLayer::new(AskElsewhere)
+        .layer(counted)
+        .oneshot(request(&[]));
     let mut future = Box::pin(future);
-    assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(
+        future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
+    );
     drop(future);
     assert_eq!(calls.load(Ordering::Relaxed), 0);
 }
@@ -210,7 +289,9 @@ async fn a_chain_stops_at_the_first_refusal() {
     let chain = Chain::new().with(Deny::default()).with(AskElsewhere);
     assert_eq!(chain.len(), 2);
     assert!(walk(&chain, &request(&[])).await.is_ok());
-    let refusal = walk(&chain, &request(&["deny"])).await.expect_err("refused");
+    let refusal = walk(&chain, &request(&["deny"]))
+        .await
+        .expect_err("refused");
     assert_eq!(refusal.kind(), RejectionKind::AccessDenied);
 }
 
@@ -221,10 +302,15 @@ async fn a_chain_goes_on_after_a_refusal_that_is_only_observed() {
     let chain = Chain::new().with(observer).with(AskElsewhere);
     let mut request = request(&["deny"]);
     let context = RequestContext::of(&mut request).clone();
-    let refusal = walk(&chain, &request).await.expect_err("the second guard refuses");
+    let refusal = walk(&chain, &request)
+        .await
+        .expect_err("the second guard refuses");
     assert_eq!(refusal.kind(), RejectionKind::Unauthorized);
     assert_eq!(context.observed().len(), 1);
-    assert_eq!(context.refusal().map(|refusal| refusal.kind()), Some(RejectionKind::Unauthorized));
+    assert_eq!(
+        context.refusal().map(|refusal| refusal.kind()),
+        Some(RejectionKind::Unauthorized)
+    );
 }
 
 #[test]
