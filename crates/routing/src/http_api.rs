@@ -155,8 +155,9 @@ impl<T> HttpRoutesBuilder<T> {
     /// # Errors
     ///
     /// Every fault of every route: see [`RouteRule`]. Variables of different names may stand at one level.
-    pub fn build(self) -> Result<HttpRoutes<T>, RouteErrors> {
+    pub fn build(mut self) -> Result<HttpRoutes<T>, RouteErrors> {
         RouteErrors::check(self.faults)?;
+        self.routes.tree.finish();
         Ok(self.routes)
     }
 

@@ -139,8 +139,9 @@ impl<T> RestRoutesBuilder<T> {
     /// # Errors
     ///
     /// Every fault of every route: see [`RouteRule`].
-    pub fn build(self) -> Result<RestRoutes<T>, RouteErrors> {
+    pub fn build(mut self) -> Result<RestRoutes<T>, RouteErrors> {
         RouteErrors::check(self.faults)?;
+        self.tree.finish();
         Ok(RestRoutes {
             tree: self.tree,
             routes: self.routes,

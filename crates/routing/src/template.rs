@@ -98,10 +98,13 @@ impl PathTemplate {
     /// The path is one that the template matches; for another path the answer is of no use, but there is no panic.
     #[must_use]
     pub fn parameter<'p>(&self, path: &'p str, name: &str) -> Option<&'p str> {
-        self.parameters(path)
-            .filter(|(variable, _)| *variable == name)
-            .last()
-            .map(|(_, value)| value)
+        let Compiled {
+            text, variables, ..
+        } = &*self.0;
+        let last = variables.iter().rposition(|v| v.name(text) == name)?;
+        let mut parameters = self.parameters(path);
+        parameters.variables = variables[last..].iter();
+        parameters.next().map(|(_, value)| value)
     }
 
     /// All variables with what they hold in `path`, raw, left to right. See [`parameter`](Self::parameter).
@@ -217,14 +220,14 @@ impl<'t, 'p> Iterator for Parameters<'t, 'p> {
     fn next(&mut self) -> Option<Self::Item> {
         let variable = self.variables.next()?;
         while self.part < variable.part {
-            self.rest = self.rest?.split_once('/').map(|(_, rest)| rest);
+            let rest = self.rest?;
+            self.rest = slash(rest).and_then(|slash| rest.get(slash + 1..));
             self.part += 1;
         }
         let rest = self.rest?;
-        let value = if variable.greedy {
-            rest
-        } else {
-            rest.split_once('/').map_or(rest, |(value, _)| value)
+        let value = match slash(rest) {
+            Some(slash) if !variable.greedy => rest.get(..slash)?,
+            _ => rest,
         };
         Some((variable.name(self.template), value))
     }
@@ -253,15 +256,30 @@ impl Variable {
 /// What of a path is matched, or `None` if it is not a path (`*`, say).
 ///
 /// Slashes at the front count as one in both kinds of API. Slashes at the end are ignored by REST APIs alone.
+#[inline]
 pub(crate) fn inside(path: &str, kind: Kind) -> Option<&str> {
-    if !path.is_empty() && !path.starts_with('/') {
+    // By bytes: the patterns of `str` decode characters.
+    let bytes = path.as_bytes();
+    let mut start = 0;
+    while bytes.get(start) == Some(&b'/') {
+        start += 1;
+    }
+    if start == 0 && !bytes.is_empty() {
         return None;
     }
-    let inside = path.trim_start_matches('/');
-    Some(match kind {
-        Kind::Rest => inside.trim_end_matches('/'),
-        Kind::Http => inside,
-    })
+    let mut end = bytes.len();
+    if kind == Kind::Rest {
+        while end > start && bytes[end - 1] == b'/' {
+            end -= 1;
+        }
+    }
+    path.get(start..end)
+}
+
+/// Where the first slash is. The parts of a path are short: a plain loop finds it before a search over words has begun.
+#[inline]
+fn slash(path: &str) -> Option<usize> {
+    path.as_bytes().iter().position(|byte| *byte == b'/')
 }
 
 /// Checks one part that is not empty.
@@ -289,5 +307,117 @@ fn check(part: &str, kind: Kind) -> Result<(), RouteRule> {
             part: part.to_owned(),
             character,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameters<'p>(template: &PathTemplate, path: &'p str) -> Vec<(String, &'p str)> {
+        template
+            .parameters(path)
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
+
+    #[track_caller]
+    fn check(template: &str, path: &str, expected: &[(&str, &str)]) {
+        let template = PathTemplate::rest(template).expect("a template");
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), *v))
+            .collect();
+        assert_eq!(parameters(&template, path), expected);
+    }
+
+    #[test]
+    fn variables_are_cut_out_of_the_path_in_order() {
+        check("/", "/", &[]);
+        check("/pets", "/pets", &[]);
+        check("/{a}", "/1", &[("a", "1")]);
+        check("/{a}/x/{b}", "/1/x/2/", &[("a", "1"), ("b", "2")]);
+        check("/x/{a}/{b+}", "//x/1/2//3/", &[("a", "1"), ("b", "2//3")]);
+        check("/{proxy+}", "/%2F/../.", &[("proxy", "%2F/../.")]);
+    }
+
+    #[test]
+    fn a_path_of_something_else_has_what_it_has_and_no_panic() {
+        check("/x/{a}/y/{b}", "/x/1", &[("a", "1")]);
+        check("/x/{a}", "/", &[]);
+        check("/x/{a}", "*", &[]);
+        check("/{a}", "", &[]);
+    }
+
+    #[test]
+    fn the_last_place_of_a_repeated_name_counts() {
+        let template = PathTemplate::rest("/{id}/copies/{id}").expect("a template");
+        assert_eq!(template.parameter("/1/copies/2", "id"), Some("2"));
+        assert_eq!(template.names().collect::<Vec<_>>(), ["id", "id"]);
+    }
+
+    #[test]
+    fn only_http_apis_keep_a_slash_at_the_end() {
+        let template = PathTemplate::http("/files/{path+}").expect("a template");
+        assert_eq!(template.parameter("/files/a/", "path"), Some("a/"));
+        assert_eq!(template.parameter("/files/", "path"), Some(""));
+        let template = PathTemplate::rest("/files/{path+}").expect("a template");
+        assert_eq!(template.parameter("/files/a/", "path"), Some("a"));
+    }
+
+    #[track_caller]
+    fn refuses(path: &str, expected: &[&str]) {
+        let faults = PathTemplate::rest(path).expect_err("faults");
+        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(faults, expected);
+    }
+
+    #[test]
+    fn a_wrong_path_is_told_the_rule_and_the_fix() {
+        refuses("pets", &["pets: a path begins with a slash; write `/pets`"]);
+        refuses(
+            "/a//b/",
+            &["/a//b/: a path has no empty part; write `/a/b`"],
+        );
+        refuses("//", &["//: a path has no empty part; write `/`"]);
+        refuses(
+            "/a b",
+            &[
+                "/a b: ' ' in `a b` is not a character of a path part; rename `a b`, or match it with a variable",
+            ],
+        );
+        refuses(
+            "/{a}-{b}",
+            &[
+                "/{a}-{b}: the braces in `{a}-{b}` do not surround the whole part; \
+               make the whole part a variable, and take its value apart behind the gateway",
+            ],
+        );
+        refuses(
+            "/{+}",
+            &["/{+}: a variable has a name; give the variable a name, as in `{id}`"],
+        );
+        refuses(
+            "/{a+}/b",
+            &[
+                "/{a+}/b: nothing may follow the greedy variable `{a+}`; end the path with `{a+}`, or drop its `+`",
+            ],
+        );
+    }
+
+    #[test]
+    fn all_faults_of_a_path_come_at_once() {
+        let faults = PathTemplate::rest("/a$/{b/{c+}//d").expect_err("faults");
+        assert_eq!(faults.len(), 4, "{faults}");
+    }
+
+    #[test]
+    fn rest_parts_have_the_characters_of_the_service() {
+        assert!(PathTemplate::rest("/aZ09._-:,/{aZ09._-:,}/{x+}").is_ok());
+        for part in [
+            "a+", "a*", "~", "a%20", "ä", "$x", "{a b}", "{", "}", "a}", "{{a}}",
+        ] {
+            assert!(PathTemplate::rest(&format!("/{part}")).is_err(), "{part}");
+        }
     }
 }

@@ -37,6 +37,7 @@ struct Endpoint {
 #[derive(Clone, Debug)]
 struct Node {
     children: Children,
+    chain: Chain,
     parent: u32,
     /// The child that is a variable.
     variable: u32,
@@ -53,11 +54,21 @@ struct Node {
     below_greedy: u8,
 }
 
-/// The static children by their part.
+/// A short cut: from a node with one static child, over nodes that have one static child and no other branch.
+///
+/// It skips nothing that a search could turn to later, since the nodes between have no other way on.
+#[derive(Clone, Debug, Default)]
+struct Chain {
+    /// The parts up to the node it leads to, joined by slashes. Empty if there is none.
+    parts: Box<[u8]>,
+    to: u32,
+}
+
+/// The static children by their part. The hash need not withstand chosen keys: clients look up, and add nothing.
 #[derive(Clone, Debug)]
 enum Children {
-    Few(Vec<(Box<str>, u32)>),
-    Many(FxHashMap<Box<str>, u32>),
+    Few(Vec<(Box<[u8]>, u32)>),
+    Many(FxHashMap<Box<[u8]>, u32>),
 }
 
 /// Counts the nodes that a search looks at; `()` does not, and costs nothing.
@@ -150,6 +161,35 @@ impl Tree {
         }
     }
 
+    /// Works out the short cuts, once everything has been inserted.
+    pub(crate) fn finish(&mut self) {
+        let mut passed = vec![false; self.nodes.len()];
+        // A node is older than its children, so each chain is met at its head.
+        for head in 0..self.nodes.len() {
+            if passed[head] {
+                continue;
+            }
+            let mut parts = Vec::new();
+            let mut to = head;
+            while let Some((part, child)) = self.nodes[to].children.only() {
+                if !parts.is_empty() {
+                    parts.push(b'/');
+                }
+                parts.extend_from_slice(part);
+                to = child as usize;
+                let node = &self.nodes[to];
+                if node.variable != NONE || node.greedy != NONE {
+                    break;
+                }
+                passed[to] = true;
+            }
+            self.nodes[head].chain = Chain {
+                parts: parts.into(),
+                to: index(to),
+            };
+        }
+    }
+
     /// The resource that `path` reaches with one of `verbs`, a set of bits. `path` has no slash at its front.
     #[inline]
     pub(crate) fn search(
@@ -178,20 +218,28 @@ impl Tree {
                     return Some(node.endpoint);
                 }
             } else {
-                let end = part_end(bytes, start);
-                let child = node.children.get(&path[start..end]);
-                if child != NONE && leads(self.node(child)) {
-                    at = child;
-                    node = self.node(child);
-                    start = end + 1;
-                    continue 'forward;
+                if let Some(end) = node.chain.end(bytes, start) {
+                    let next = self.node(node.chain.to);
+                    if leads(next) {
+                        (at, node, start) = (node.chain.to, next, end + 1);
+                        continue 'forward;
+                    }
                 }
-                // A variable is never empty.
-                if node.variable != NONE && end > start && leads(self.node(node.variable)) {
-                    at = node.variable;
-                    node = self.node(at);
-                    start = end + 1;
-                    continue 'forward;
+                if let Some((child, end)) = node.children.leading(bytes, start) {
+                    let next = self.node(child);
+                    if leads(next) {
+                        (at, node, start) = (child, next, end + 1);
+                        continue 'forward;
+                    }
+                }
+                if node.variable != NONE {
+                    let next = self.node(node.variable);
+                    let end = part_end(bytes, start);
+                    // A variable is never empty.
+                    if end > start && leads(next) {
+                        (at, node, start) = (node.variable, next, end + 1);
+                        continue 'forward;
+                    }
                 }
                 if node.own_greedy & greedy != 0 {
                     return Some(node.greedy);
@@ -205,19 +253,15 @@ impl Tree {
                 }
                 let end = start - 1;
                 start = part_start(bytes, end);
-                let parent = self.node(node.parent);
-                let came_from = at;
+                let left = at;
                 at = node.parent;
-                node = parent;
-                if node.variable != NONE
-                    && node.variable != came_from
-                    && end > start
-                    && leads(self.node(node.variable))
-                {
-                    at = node.variable;
-                    node = self.node(at);
-                    start = end + 1;
-                    continue 'forward;
+                node = self.node(at);
+                if node.variable != NONE && node.variable != left {
+                    let next = self.node(node.variable);
+                    if end > start && leads(next) {
+                        (at, node, start) = (node.variable, next, end + 1);
+                        continue 'forward;
+                    }
                 }
                 if node.own_greedy & greedy != 0 {
                     return Some(node.greedy);
@@ -266,12 +310,12 @@ impl Tree {
         let mut mistyped = false;
         for part in path.split('/') {
             let node = self.node(at);
-            let child = node.children.get(part);
-            at = if child != NONE {
+            at = if let Some(child) = node.children.get(part.as_bytes()) {
                 child
             } else if node.variable != NONE && !part.is_empty() {
                 node.variable
-            } else if let Some(child) = node.children.similar(part).filter(|_| !mistyped) {
+            } else if let Some(child) = node.children.similar(part.as_bytes()).filter(|_| !mistyped)
+            {
                 mistyped = true;
                 child
             } else {
@@ -298,14 +342,15 @@ impl Tree {
     fn child(&mut self, parent: u32, part: &str) -> u32 {
         let new = index(self.nodes.len());
         let node = &mut self.nodes[parent as usize];
-        let child = node.children.get_or_insert(part, new);
-        if child == new {
-            if node.first == NONE {
-                node.first = new;
-            }
-            self.nodes.push(Node::under(parent));
+        if let Some(child) = node.children.get(part.as_bytes()) {
+            return child;
         }
-        child
+        node.children.insert(part.as_bytes(), new);
+        if node.first == NONE {
+            node.first = new;
+        }
+        self.nodes.push(Node::under(parent));
+        new
     }
 
     fn variable_child(&mut self, parent: u32) -> u32 {
@@ -348,6 +393,7 @@ impl Node {
     fn under(parent: u32) -> Self {
         Self {
             children: Children::Few(Vec::new()),
+            chain: Chain::default(),
             parent,
             variable: NONE,
             first: NONE,
@@ -361,47 +407,83 @@ impl Node {
     }
 }
 
-impl Children {
+impl Chain {
+    /// Where the parts of the chain end in `path`, if they are the ones that begin at `start`.
     #[inline]
-    fn get(&self, part: &str) -> u32 {
+    fn end(&self, path: &[u8], start: usize) -> Option<usize> {
+        if self.parts.is_empty() {
+            return None;
+        }
+        let end = start + self.parts.len();
+        let whole = path.get(end).is_none_or(|byte| *byte == b'/');
+        (whole && path.get(start..end)? == &*self.parts).then_some(end)
+    }
+}
+
+impl Children {
+    /// The child and its part, if there is exactly one.
+    fn only(&self) -> Option<(&[u8], u32)> {
+        match self {
+            Self::Few(children) => match &children[..] {
+                [(part, child)] => Some((part, *child)),
+                _ => None,
+            },
+            Self::Many(_) => None,
+        }
+    }
+
+    /// The child for the part of `path` that begins at `start`, and where that part ends.
+    #[inline]
+    fn leading(&self, path: &[u8], start: usize) -> Option<(u32, usize)> {
+        match self {
+            // A few are compared in place: where the part ends need not be looked for.
+            Self::Few(children) => {
+                let rest = &path[start..];
+                children.iter().find_map(|(name, child)| {
+                    let after = rest.strip_prefix(&**name)?;
+                    let whole = after.first().is_none_or(|byte| *byte == b'/');
+                    whole.then_some((*child, start + name.len()))
+                })
+            }
+            Self::Many(children) => {
+                let end = part_end(path, start);
+                children.get(&path[start..end]).map(|child| (*child, end))
+            }
+        }
+    }
+
+    fn get(&self, part: &[u8]) -> Option<u32> {
         match self {
             Self::Few(children) => children
                 .iter()
-                .find(|(name, _)| **name == *part)
-                .map_or(NONE, |(_, child)| *child),
-            Self::Many(children) => children.get(part).copied().unwrap_or(NONE),
+                .find_map(|(name, child)| (**name == *part).then_some(*child)),
+            Self::Many(children) => children.get(part).copied(),
         }
     }
 
-    fn get_or_insert(&mut self, part: &str, new: u32) -> u32 {
-        let existing = self.get(part);
-        if existing != NONE {
-            return existing;
-        }
+    fn insert(&mut self, part: &[u8], child: u32) {
         match self {
-            Self::Few(children) if children.len() < FEW => children.push((part.into(), new)),
+            Self::Few(children) if children.len() < FEW => children.push((part.into(), child)),
             Self::Few(children) => {
                 let mut many: FxHashMap<_, _> = children.drain(..).collect();
-                many.insert(part.into(), new);
+                many.insert(part.into(), child);
                 *self = Self::Many(many);
             }
             Self::Many(children) => {
-                children.insert(part.into(), new);
+                children.insert(part.into(), child);
             }
         }
-        new
     }
 
     /// The child that is spelled most like `part`, at most two slips away, among the first [`COMPARED`].
-    fn similar(&self, part: &str) -> Option<u32> {
+    fn similar(&self, part: &[u8]) -> Option<u32> {
         let slips = match part.len() {
             2..5 => 1,
             5..=64 => 2,
             _ => return None,
         };
-        let distance = |name: &str, child: u32| {
-            slips_between(name.as_bytes(), part.as_bytes(), slips).map(|slips| (slips, child))
-        };
+        let distance =
+            |name: &[u8], child| slips_between(name, part, slips).map(|slips| (slips, child));
         match self {
             Self::Few(children) => children
                 .iter()
