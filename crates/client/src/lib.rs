@@ -1,1 +1,46 @@
 //! Outbound HTTP for Portcullis: one pooled client over rustls.
+//!
+//! A [`Client`] is a cheap handle: proxying, function calls and key fetches share one, and so one pool.
+//!
+//! ```
+//! use portcullis_client::{Client, ClientErrorKind};
+//! use portcullis_core::Body;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder().build()?;
+//! // Nothing listens on port 1.
+//! let request = http::Request::get("http://127.0.0.1:1/pets").body(Body::empty())?;
+//! let error = client.send(request).await.unwrap_err();
+//! assert_eq!(error.kind(), ClientErrorKind::Refused);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Semantics
+//!
+//! - HTTP/1.1 or HTTP/2, as the server chooses by ALPN; in the clear HTTP/1.1, or HTTP/2 with
+//!   [`Client::with_http2_prior_knowledge`].
+//! - What is sent is framed from the body, never from the headers: `Content-Length`, `Transfer-Encoding`, `Connection`
+//!   and their kind are taken out of every request.
+//! - Certificates are checked against the platform's roots, which are read once, when the first encrypted connection is made.
+//! - [`Upstreams`] sends what is meant for one origin to another, under the first one's `Host`.
+//! - A failure says what kind it is ([`ClientErrorKind`]), and tells the endpoint's failures from those of the body
+//!   that was being sent.
+//!
+//! # Caveats
+//!
+//! There is no timeout but the one for connecting: how long to wait for an answer is the caller's to say. Redirects are
+//! not followed, and nothing is retried once a byte of it was sent.
+
+mod body;
+mod client;
+mod connector;
+mod error;
+mod upstreams;
+
+pub use {
+    client::{Client, ClientBuilder, SendFuture},
+    error::{ClientConfigError, ClientError, ClientErrorKind},
+    upstreams::{Upstreams, UpstreamsError},
+};
