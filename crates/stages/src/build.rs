@@ -1,0 +1,268 @@
+//! Building a resolver: checks, all faults at once.
+
+use portcullis_core::ApiKind;
+use rustc_hash::FxHashMap;
+
+use crate::api::Api;
+use crate::domain::{self, BasePaths, Domain, NONE};
+use crate::error::{ConfigError, Fault};
+use crate::host;
+use crate::resolver::{CheckedApi, CheckedDomain, CheckedMapping, Resolver, Target};
+
+/// Who gets the requests for hosts that belong to no API and no domain: `localhost`, an address, or no host at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fallback {
+    /// Nobody: they are refused with 403.
+    #[default]
+    None,
+    /// The API with this id, as if the host were its own: `/{stage}/…`. A [disabled](Api::disable_default_endpoint) default
+    /// endpoint does not close this way.
+    Api(String),
+    /// The API whose id is the first segment of the path: `/{api id}/{stage}/…`.
+    ByPath,
+}
+
+/// Builds a [`Resolver`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ResolverBuilder<T> {
+    region: String,
+    apis: Vec<Api<T>>,
+    domains: Vec<Domain>,
+    fallback: Fallback,
+}
+
+/// A resolver in the making, with what was found wrong so far.
+struct Build<T> {
+    resolver: Resolver<T>,
+    faults: Vec<Fault>,
+}
+
+impl<T> ResolverBuilder<T> {
+    pub(crate) const fn new(region: String) -> Self {
+        Self {
+            region,
+            apis: Vec::new(),
+            domains: Vec::new(),
+            fallback: Fallback::None,
+        }
+    }
+
+    /// Adds an API.
+    pub fn api(mut self, api: Api<T>) -> Self {
+        self.apis.push(api);
+        self
+    }
+
+    /// Adds a custom domain.
+    pub fn domain(mut self, domain: Domain) -> Self {
+        self.domains.push(domain);
+        self
+    }
+
+    /// Sets who gets the requests for unknown hosts. Default: nobody.
+    pub fn fallback(mut self, fallback: Fallback) -> Self {
+        self.fallback = fallback;
+        self
+    }
+
+    /// Checks everything and compiles it.
+    ///
+    /// # Errors
+    ///
+    /// Every fault: ids, stages, hosts and base paths that are malformed or occur twice, and mappings, default stages and a fallback
+    /// that name what is not there.
+    pub fn build(self) -> Result<Resolver<T>, ConfigError> {
+        let mut build = Build {
+            resolver: Resolver {
+                apis: Vec::with_capacity(self.apis.len()),
+                api_ids: FxHashMap::default(),
+                hosts: FxHashMap::default(),
+                wildcards: FxHashMap::default(),
+                domains: Vec::with_capacity(self.domains.len()),
+                fallback: Target::Nothing,
+            },
+            faults: Vec::new(),
+        };
+        for api in self.apis {
+            build.api(api, &self.region);
+        }
+        for domain in self.domains {
+            build.domain(domain);
+        }
+        build.fallback(self.fallback);
+        ConfigError::unless_faulty(build.faults, build.resolver)
+    }
+}
+
+impl<T> Build<T> {
+    fn fault(&mut self, at: &str, problem: impl Into<String>, fix: &str) {
+        self.faults.push(Fault::new(at, problem, fix));
+    }
+
+    fn api(&mut self, api: Api<T>, region: &str) {
+        let at = format!("api {}", api.id);
+        let index = self.resolver.apis.len();
+        let id: Box<str> = api.id.as_str().into();
+        if self.resolver.api_ids.insert(id.clone(), index).is_some() {
+            self.fault(&at, "another API has this id", "give each API its own id");
+        }
+
+        let domain = match region.starts_with("cn-") {
+            true => "amazonaws.com.cn",
+            false => "amazonaws.com",
+        };
+        let default_host = format!("{id}.execute-api.{region}.{domain}");
+        let one_label = !id.contains(['.', ':', '[', ']']);
+        match host::checked(&default_host).filter(|_| one_label) {
+            Some(host) if api.default_endpoint => self.host(&at, host, Target::Api(index)),
+            Some(host) => self.host(&at, host, Target::Disabled(api.kind)),
+            None => self.fault(
+                &at,
+                format!("`{default_host}` is no host"),
+                "use letters, digits and hyphens for the API's id and the region",
+            ),
+        }
+        for host in &api.hosts {
+            match host::checked(host) {
+                Some(host) => self.host(&at, host, Target::Api(index)),
+                None => self.fault(
+                    &at,
+                    format!("`{host}` is no host"),
+                    "give a name or an address",
+                ),
+            }
+        }
+
+        let mut stages = FxHashMap::default();
+        for (name, target) in api.stages {
+            if !is_stage_name(&name, api.kind) {
+                self.fault(
+                    &at,
+                    format!("`{name}` cannot be the name of a stage"),
+                    "use 1 to 128 letters, digits, underscores and hyphens (an HTTP API may have a stage `$default`)",
+                );
+            }
+            if stages.insert(name.as_str().into(), target).is_some() {
+                let problem = format!("two stages are called `{name}`");
+                self.fault(&at, problem, "give each stage its own name");
+            }
+        }
+        let default_stage = api.default_stage.map(String::into_boxed_str);
+        if let Some(stage) = default_stage
+            .as_deref()
+            .filter(|stage| !stages.contains_key(*stage))
+        {
+            let problem = format!("the default stage `{stage}` is not there");
+            self.fault(&at, problem, "name a stage of this API");
+        }
+        self.resolver.apis.push(CheckedApi {
+            id,
+            kind: api.kind,
+            stages,
+            default_stage,
+        });
+    }
+
+    fn host(&mut self, at: &str, host: Box<str>, target: Target) {
+        match self.resolver.hosts.get(&host) {
+            Some(before) if *before != target => {
+                let problem = format!("the host `{host}` is taken");
+                self.fault(at, problem, "give each host to one API or domain");
+            }
+            _ => {
+                self.resolver.hosts.insert(host, target);
+            }
+        }
+    }
+
+    fn domain(&mut self, domain: Domain) {
+        let at = format!("domain {}", domain.name);
+        let index = self.resolver.domains.len();
+        let (name, wildcard) = match domain.name.strip_prefix("*.") {
+            Some(name) => (name, true),
+            None => (domain.name.as_str(), false),
+        };
+        match host::checked(name) {
+            Some(name) if wildcard => {
+                if self.resolver.wildcards.insert(name, index).is_some() {
+                    self.fault(&at, "the domain is there already", "list each domain once");
+                }
+            }
+            Some(name) => self.host(&at, name, Target::Domain(index)),
+            None => self.fault(
+                &at,
+                "this is no domain name",
+                "use labels of letters, digits and hyphens; only the first may be `*`",
+            ),
+        }
+
+        let mut mappings: Vec<(Box<str>, CheckedMapping)> = Vec::new();
+        let mut only_http = !domain.mappings.is_empty();
+        for mapping in domain.mappings {
+            let base_path = match mapping.base_path.as_str() {
+                "" => NONE,
+                path => path,
+            };
+            let at = format!("{at}, mapping {base_path}");
+            if let Err((problem, fix)) = domain::check_base_path(base_path) {
+                self.fault(&at, problem, fix);
+            }
+            if mappings.iter().any(|(other, _)| **other == *base_path) {
+                self.fault(
+                    &at,
+                    "the base path is mapped already",
+                    "map each base path once",
+                );
+            }
+            let Some(&api) = self.resolver.api_ids.get(mapping.api.as_str()) else {
+                let problem = format!("there is no API `{}`", mapping.api);
+                self.fault(&at, problem, "name the id of an API of this gateway");
+                continue;
+            };
+            let of = &self.resolver.apis[api];
+            only_http &= of.kind == ApiKind::Http;
+            let stage = mapping.stage.map(String::into_boxed_str);
+            if let Some(stage) = stage
+                .as_deref()
+                .filter(|stage| !of.stages.contains_key(*stage))
+            {
+                let problem = format!("the API has no stage `{stage}`");
+                self.fault(&at, problem, "name one of its stages");
+            }
+            mappings.push((base_path.into(), CheckedMapping { api, stage }));
+        }
+        self.resolver.domains.push(CheckedDomain {
+            kind: if only_http {
+                ApiKind::Http
+            } else {
+                ApiKind::Rest
+            },
+            base_paths: BasePaths::new(mappings),
+        });
+    }
+
+    fn fallback(&mut self, fallback: Fallback) {
+        self.resolver.fallback = match fallback {
+            Fallback::None => Target::Nothing,
+            Fallback::ByPath => Target::ApiByPath,
+            Fallback::Api(id) => match self.resolver.api_ids.get(id.as_str()) {
+                Some(&api) => Target::Api(api),
+                None => {
+                    let problem = format!("there is no API `{id}`");
+                    self.fault("fallback", problem, "name the id of an API of this gateway");
+                    Target::Nothing
+                }
+            },
+        };
+    }
+}
+
+fn is_stage_name(name: &str, kind: ApiKind) -> bool {
+    if kind == ApiKind::Http && name == "$default" {
+        return true;
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (1..=128).contains(&name.len()) && name.bytes().all(allowed)
+}

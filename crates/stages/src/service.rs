@@ -1,0 +1,89 @@
+//! The service of the layer.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{Request, Response, Uri};
+use portcullis_core::{
+    ApiStage, Detail, Live, Rejection, RejectionKind, RequestContext, ResponseFuture,
+};
+use tower_service::Service;
+
+use crate::resolver::Resolver;
+
+/// The service of [`StagesLayer`](crate::StagesLayer). See the [crate docs](crate) for an example.
+#[derive(Clone, Debug)]
+pub struct Stages<S> {
+    inner: S,
+    resolver: Live<Resolver<Arc<ApiStage>>>,
+}
+
+impl<S> Stages<S> {
+    pub(crate) const fn new(inner: S, resolver: Live<Resolver<Arc<ApiStage>>>) -> Self {
+        Self { inner, resolver }
+    }
+
+    /// Notes the stage and shortens the target, or says why neither can be done.
+    fn enter<B>(&self, request: &mut Request<B>) -> Result<(), Rejection> {
+        let context = RequestContext::of(request).clone();
+        let resolver = self.resolver.load();
+        let path = request.uri().path();
+        let found = resolver.resolve(context.host(), path)?;
+        context.set_stage(Arc::clone(found.target()));
+        if let Some(base_path) = found.base_path() {
+            context.note(Detail::BasePathMatched, base_path);
+        }
+        if found.consumed() > 0 {
+            let uri = with_path(request.uri(), found.rest_of(path));
+            *request.uri_mut() = uri?;
+        }
+        Ok(())
+    }
+}
+
+/// `uri` with this path, which is the end of its own. The query stays.
+fn with_path(uri: &Uri, path: &str) -> Result<Uri, Rejection> {
+    let query = uri.query();
+    let mut target = String::with_capacity(path.len() + 2 + query.map_or(0, str::len));
+    if !path.starts_with('/') {
+        target.push('/');
+    }
+    target.push_str(path);
+    if let Some(query) = query {
+        target.push('?');
+        target.push_str(query);
+    }
+    let mut parts = uri.clone().into_parts();
+    // A part of a valid path is a valid path; were it not so, it would be the client's fault.
+    let malformed = |_| Rejection::new(RejectionKind::MalformedRequest);
+    parts.path_and_query =
+        Some(PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(malformed)?);
+    Uri::from_parts(parts).map_err(|_| Rejection::new(RejectionKind::MalformedRequest))
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Stages<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: From<Bytes>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, ResBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        match self.enter(&mut request) {
+            Ok(()) => ResponseFuture::inner(self.inner.call(request)),
+            Err(rejection) => {
+                RequestContext::of(&mut request).record_refusal(&rejection);
+                tracing::debug!(%rejection, "refused");
+                ResponseFuture::reply(rejection.into_response())
+            }
+        }
+    }
+}
