@@ -101,22 +101,30 @@ impl Route {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn check(route: serde_json::Value, integration: Option<&str>, split: Option<(&str, &str)>) {
+        let route: Route = serde_json::from_value(route).unwrap();
+        assert_eq!(route.integration_id(), integration);
+        assert_eq!(route.method_and_path(), split);
+    }
+
     #[test]
     fn target_names_the_integration_with_or_without_its_prefix() {
-        let mut route = Route::default();
-        assert_eq!(route.integration_id(), None);
-        route.target = Some("integrations/abc".into());
-        assert_eq!(route.integration_id(), Some("abc"));
-        route.target = Some("abc".into());
-        assert_eq!(route.integration_id(), Some("abc"));
+        check(
+            serde_json::json!({"target": "integrations/abc"}),
+            Some("abc"),
+            None,
+        );
+        check(serde_json::json!({"Target": "abc"}), Some("abc"), None);
     }
 
     #[test]
     fn route_key_splits_into_verb_and_path() {
-        let mut route = Route::default();
-        route.route_key = "GET /pets/{id}".into();
-        assert_eq!(route.method_and_path(), Some(("GET", "/pets/{id}")));
-        route.route_key = "$default".into();
-        assert_eq!(route.method_and_path(), None);
+        check(
+            serde_json::json!({"routeKey": "GET /p/{id}"}),
+            None,
+            Some(("GET", "/p/{id}")),
+        );
+        check(serde_json::json!({"RouteKey": "$default"}), None, None);
     }
 }
