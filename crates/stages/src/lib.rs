@@ -43,7 +43,7 @@
 //!     .fallback(Fallback::Api("a1b2c3".into()))
 //!     .build()?;
 //! let service = StagesLayer::new(resolver).layer(service_fn(async |mut request: Request<()>| {
-//!     let context = RequestContext::of(&mut request);
+//!     let context = RequestContext::of(&mut request).clone();
 //!     let table = &context.stage().expect("the layer found one").variables["table"];
 //!     let text = format!("{} of {table}", request.uri().path());
 //!     Ok::<_, std::convert::Infallible>(Response::new(Full::<bytes::Bytes>::from(text)))
