@@ -24,9 +24,9 @@ pub enum Node {
     /// Text.
     String(String),
     /// A list.
-    Array(Vec<Node>),
+    Array(Vec<Self>),
     /// An object.
-    Object(IndexMap<String, Node>),
+    Object(IndexMap<String, Self>),
 }
 
 impl Node {

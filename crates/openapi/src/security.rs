@@ -51,6 +51,34 @@ pub(crate) struct SchemeAt<'a> {
     pub(crate) auth_type: Option<String>,
 }
 
+impl SchemeAt<'_> {
+    /// What a scheme without an authorizer asks for.
+    pub(crate) fn plain(&self) -> Scheme {
+        if self
+            .auth_type
+            .as_deref()
+            .is_some_and(|word| word.eq_ignore_ascii_case("awsSigv4"))
+        {
+            return Scheme::Iam;
+        }
+        let word = |key: &str| {
+            self.at
+                .node
+                .get(key)
+                .and_then(Node::as_str)
+                .unwrap_or_default()
+        };
+        let is_key = word("type").eq_ignore_ascii_case("apiKey")
+            && word("in").eq_ignore_ascii_case("header")
+            && word("name").eq_ignore_ascii_case("x-api-key");
+        if is_key {
+            Scheme::ApiKey
+        } else {
+            Scheme::Unenforced
+        }
+    }
+}
+
 impl<'a> Run<'a> {
     /// The security schemes of the document.
     pub(crate) fn scheme_list(&mut self) -> Vec<SchemeAt<'a>> {
@@ -79,33 +107,6 @@ impl<'a> Run<'a> {
             });
         }
         schemes
-    }
-
-    /// What a scheme without an authorizer asks for.
-    pub(crate) fn plain_scheme(&mut self, scheme: &SchemeAt<'a>) -> Scheme {
-        if scheme
-            .auth_type
-            .as_deref()
-            .is_some_and(|word| word.eq_ignore_ascii_case("awsSigv4"))
-        {
-            return Scheme::Iam;
-        }
-        let word = |key: &str| {
-            scheme
-                .at
-                .node
-                .get(key)
-                .and_then(Node::as_str)
-                .unwrap_or_default()
-        };
-        let is_key = word("type").eq_ignore_ascii_case("apiKey")
-            && word("in").eq_ignore_ascii_case("header")
-            && word("name").eq_ignore_ascii_case("x-api-key");
-        if is_key {
-            Scheme::ApiKey
-        } else {
-            Scheme::Unenforced
-        }
     }
 
     /// How operations say that they use an authorizer of this kind.

@@ -28,6 +28,24 @@ fn wrong_documents_are_refused_in_the_recorded_words() {
     run("definition-errors.json", check_error);
 }
 
+#[test]
+fn definitions_of_requests_are_all_imported() {
+    for file in [
+        "binary.json",
+        "headers.json",
+        "http.json",
+        "imported.json",
+        "lambda.json",
+        "mock.json",
+        "routing.json",
+        "services.json",
+        "stages.json",
+        "validation.json",
+    ] {
+        run(file, check_definition);
+    }
+}
+
 /// Runs the cases of a file. A check answers `None` for a case that is none of its own.
 fn run(file: &str, check: fn(&Value) -> Option<Result<(), String>>) {
     let Some(folder) = cases() else { return };
@@ -260,5 +278,33 @@ fn check_error(case: &Value) -> Option<Result<(), String>> {
         Ok(_) => Err("the document is taken".to_owned()),
         Err(errors) if errors.faults().iter().any(|fault| fault.message == message) => Ok(()),
         Err(errors) => Err(format!("expected `{message}`, found:\n{errors}")),
+    })
+}
+
+/// A case of requests: its definitions must come in without a fault and without loss.
+fn check_definition(case: &Value) -> Option<Result<(), String>> {
+    let deployments = case["deployments"].as_object().into_iter().flatten();
+    let definitions: Vec<_> = deployments
+        .map(|(_, deployment)| deployment.get("definition").unwrap_or(deployment))
+        .chain(case.get("definition"))
+        .filter(|definition| definition.is_object())
+        .collect();
+    if definitions.is_empty() {
+        return None;
+    }
+    let mut problems = String::new();
+    for definition in definitions {
+        let imported =
+            parse(&definition.to_string()).and_then(|document| import(&document, &options(case)));
+        match imported {
+            Ok(imported) if imported.unknown.is_empty() => {}
+            Ok(imported) => problems += &format!("unknown: {:?}", imported.unknown),
+            Err(errors) => problems += &errors.to_string(),
+        }
+    }
+    Some(if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
     })
 }

@@ -14,7 +14,7 @@ impl<'a> Run<'a> {
         let mut schemes = Schemes::new();
         for scheme in self.scheme_list() {
             let asks = match scheme.authorizer.clone() {
-                None => self.plain_scheme(&scheme),
+                None => scheme.plain(),
                 Some(at) => match self.http_authorizer(&scheme, &at, ids) {
                     Some(authorizer) => {
                         let kind = Self::access_kind(authorizer.authorizer_type);

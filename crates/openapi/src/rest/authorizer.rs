@@ -17,7 +17,7 @@ impl<'a> Run<'a> {
         let mut schemes = Schemes::new();
         for scheme in self.scheme_list() {
             let asks = match scheme.authorizer.clone() {
-                None => self.plain_scheme(&scheme),
+                None => scheme.plain(),
                 Some(at) => {
                     let authorizer = self.authorizer(&scheme, &at, ids);
                     let kind = Self::access_kind(authorizer.r#type);

@@ -205,9 +205,9 @@ impl<'a> Run<'a> {
             endpoint
                 .vpc_endpoint_ids
                 .extend(self.texts(&at, "vpcEndpointIds"));
-            endpoint.ip_address_type = endpoint
-                .ip_address_type
-                .or(self.some_text(&at, "ipAddressType"));
+            if let Some(kind) = self.some_text(&at, "ipAddressType") {
+                endpoint.ip_address_type = Some(kind);
+            }
             for word in self.texts(&at, "types") {
                 match word.parse() {
                     Ok(kind) => endpoint.types.push(kind),
