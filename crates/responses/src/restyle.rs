@@ -1,7 +1,7 @@
 //! Giving a refusal its look.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use portcullis_core::{ApiKind, Rejection, RequestContext};
 
@@ -44,6 +44,8 @@ impl GatewayResponses {
                 let headers = response.headers_mut();
                 headers.insert(CONTENT_TYPE, content_type.clone());
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+                // It was said of the body that goes.
+                headers.remove(CONTENT_ENCODING);
                 *response.body_mut() = B::from(text);
             }
             for (name, value) in &entry.headers {

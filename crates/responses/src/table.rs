@@ -141,7 +141,7 @@ impl GatewayResponses {
         Captured::new(&self.needed_headers, method, headers)
     }
 
-    /// Whether templates ask for something that is in the request's context. (It is given in any case where it is there.)
+    /// Whether templates ask for something that is in the request's context.
     #[must_use]
     pub const fn needs_context(&self) -> bool {
         self.needs_context
@@ -367,5 +367,128 @@ fn parameter(name: &str) -> Parameter {
         }
         Some(("path" | "querystring", name)) if !name.is_empty() => Parameter::Inert,
         _ => Parameter::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_fault(response: ResponseConfig, expected: &str) {
+        let error = GatewayResponses::builder().response(response).build();
+        assert_eq!(error.expect_err("it is wrong").to_string(), expected);
+    }
+
+    fn parameter_of(name: &str, expression: &str) -> ResponseConfig {
+        let mut config = ResponseConfig::new("THROTTLED");
+        config
+            .response_parameters
+            .insert(name.into(), expression.into());
+        config
+    }
+
+    #[test]
+    fn a_fault_names_its_place_and_the_fix() {
+        check_fault(
+            ResponseConfig::new("DEFAULT_XX4"),
+            "DEFAULT_XX4: there is no gateway response type `DEFAULT_XX4`; the nearest one is DEFAULT_4XX",
+        );
+        check_fault(
+            ResponseConfig::new("THROTTLED").status(101),
+            "THROTTLED, statusCode: `101` is no status of a final response; use three digits, 200 to 599",
+        );
+        check_fault(
+            parameter_of("method.response.header.X", "'a'"),
+            "THROTTLED, method.response.header.X: Invalid parameter name specified; write gatewayresponse.header. and the name of a header",
+        );
+        check_fault(
+            parameter_of("gatewayresponse.header.X", "'a"),
+            "THROTTLED, gatewayresponse.header.X: `'a` is no mapping expression; close the text with a single quote",
+        );
+        check_fault(
+            ResponseConfig::new("THROTTLED").template("json", "{}"),
+            "THROTTLED, json: this is no content type; write one such as application/json",
+        );
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let error = GatewayResponses::builder()
+            .response(ResponseConfig::new("NOPE"))
+            .response(parameter_of("gatewayresponse.header.a b", "'a'").status(99))
+            .response(ResponseConfig::new("THROTTLED"))
+            .build()
+            .expect_err("four things are wrong");
+        assert_eq!(error.faults().len(), 4, "{error}");
+    }
+
+    #[test]
+    fn what_has_no_effect_is_remarked() {
+        let table = GatewayResponses::builder()
+            .response(
+                ResponseConfig::new("REQUEST_TOO_LARGE")
+                    .header("Content-Length", "'5'")
+                    .header("X-Who", "context.who")
+                    .template("text/html", "<p>")
+                    .template("application/json", "{\"a\":\"$context.what\"}"),
+            )
+            .response(parameter_of("gatewayresponse.path.id", "'7'"))
+            .build()
+            .expect("it is fine");
+        let remarks: Vec<_> = table.remarks().iter().map(Remark::at).collect();
+        let expected = [
+            "REQUEST_TOO_LARGE, gatewayresponse.header.Content-Length",
+            "REQUEST_TOO_LARGE, gatewayresponse.header.X-Who",
+            "REQUEST_TOO_LARGE, text/html",
+            "REQUEST_TOO_LARGE, application/json",
+            "REQUEST_TOO_LARGE",
+            "THROTTLED, gatewayresponse.path.id",
+        ];
+        assert_eq!(remarks, expected);
+    }
+
+    #[test]
+    fn an_entry_that_only_lists_a_default_is_not_stored() {
+        let mut listed = ResponseConfig::new("THROTTLED").status(429);
+        listed.default_response = true;
+        let table = GatewayResponses::builder()
+            .response(listed)
+            .response(ResponseConfig::new("DEFAULT_4XX").status(444))
+            .build()
+            .expect("it is fine");
+        assert_eq!(
+            table.table()["THROTTLED"].status_code.as_deref(),
+            Some("444")
+        );
+    }
+
+    #[test]
+    fn the_table_has_all_types() {
+        let table = GatewayResponses::default().table();
+        assert_eq!(table.len(), 21);
+        let row = serde_json::to_value(&table["INTEGRATION_FAILURE"]).expect("it is plain data");
+        let expected = serde_json::json!({
+            "defaultResponse": true,
+            "responseParameters": {},
+            "responseTemplates": {"application/json": DEFAULT_TEMPLATE},
+            "statusCode": "504",
+        });
+        assert_eq!(row, expected);
+        assert_eq!(table["DEFAULT_5XX"].status_code, None);
+    }
+
+    #[test]
+    fn headers_are_kept_only_if_a_template_asks_for_them() {
+        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("a/b"))]);
+        let plain = GatewayResponses::default().capture(&Method::GET, &headers);
+        assert_eq!(plain.header(&header::ACCEPT), None);
+        let asking = GatewayResponses::builder()
+            .response(ResponseConfig::new("THROTTLED").header("X", "method.request.header.Accept"))
+            .build()
+            .expect("it is fine");
+        assert!(!asking.needs_context());
+        let kept = asking.capture(&Method::GET, &headers);
+        assert_eq!(kept.header(&header::ACCEPT), headers.get(header::ACCEPT));
     }
 }

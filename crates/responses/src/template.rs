@@ -147,5 +147,89 @@ fn source(name: &str) -> Option<Option<Source>> {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         return Some(is_name.then(|| Source::StageVariable(name.into())));
     }
-    name.strip_prefix("method.request.").map(Source::request)
+    // What is no parameter of the request is text that only looks like one.
+    let name = name.strip_prefix("method.request.")?;
+    Source::request(name).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_core::{Rejection, RejectionKind};
+
+    use super::*;
+    use crate::capture::Captured;
+
+    /// Checks a template over a refusal, without a context, and the names in it that stand for nothing.
+    #[track_caller]
+    fn check(text: &str, expected: &str, unknown: &[&str]) {
+        let mut found = Vec::new();
+        let template = Template::parse(text, |name| found.push(name.to_owned()));
+        let rejection = Rejection::new(RejectionKind::BadRequestBody).with_validation_error("[a]");
+        let scene = Scene {
+            rejection: &rejection,
+            context: None,
+            request: &Captured::default(),
+        };
+        assert_eq!(template.render(scene), expected, "{text}");
+        assert_eq!(found, unknown, "{text}");
+    }
+
+    #[test]
+    fn references_are_replaced_with_and_without_braces() {
+        check(
+            r#"{"message":$context.error.messageString,"why":"${context.error.validationErrorString}"}"#,
+            r#"{"message":"Invalid request body","why":"[a]"}"#,
+            &[],
+        );
+        check("$context.error.message.", "Invalid request body.", &[]);
+        check("${context.error.message}s", "Invalid request bodys", &[]);
+    }
+
+    #[test]
+    fn a_name_ends_where_the_known_one_does() {
+        check(
+            "$context.error.responseType.json",
+            "BAD_REQUEST_BODY.json",
+            &[],
+        );
+        check("$context.error.responseType-x", "BAD_REQUEST_BODY-x", &[]);
+    }
+
+    #[test]
+    fn what_is_no_reference_stays() {
+        for text in [
+            "",
+            "$",
+            "$$",
+            "${",
+            "${}",
+            "$foo.bar",
+            "$context",
+            "$context.",
+            "context.path",
+            "stageVariables.a",
+            "mmm method",
+            "method.request.body.x",
+            "mymethod.request.header.a",
+            "${context.path",
+            "ü$ü",
+        ] {
+            check(text, text, &[]);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_prints_nothing_and_is_told() {
+        check("a $context.nothing.x b", "a  b", &["context.nothing.x"]);
+        check("${stageVariables.a-b}", "", &["stageVariables.a-b"]);
+    }
+
+    #[test]
+    fn what_is_not_there_prints_nothing() {
+        check(
+            "[$context.path|$stageVariables.a|method.request.header.a]",
+            "[||]",
+            &[],
+        );
+    }
 }

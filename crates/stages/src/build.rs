@@ -105,8 +105,11 @@ impl<T> Build<T> {
         let at = format!("api {}", api.id);
         let index = self.resolver.apis.len();
         let id: Box<str> = api.id.as_str().into();
-        if self.resolver.api_ids.insert(id.clone(), index).is_some() {
+        let twice = self.resolver.api_ids.contains_key(&id);
+        if twice {
             self.fault(&at, "another API has this id", "give each API its own id");
+        } else {
+            self.resolver.api_ids.insert(id.clone(), index);
         }
 
         let domain = match region.starts_with("cn-") {
@@ -116,6 +119,7 @@ impl<T> Build<T> {
         let default_host = format!("{id}.execute-api.{region}.{domain}");
         let one_label = !id.contains(['.', ':', '[', ']']);
         match host::checked(&default_host).filter(|_| one_label) {
+            Some(_) if twice => {}
             Some(host) if api.default_endpoint => self.host(&at, host, Target::Api(index)),
             Some(host) => self.host(&at, host, Target::Disabled(api.kind)),
             None => self.fault(
