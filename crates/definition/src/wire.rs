@@ -115,7 +115,7 @@ where
                     "items" | "Items" | "item" => items = Some(map.next_value::<List<T>>()?.0),
                     // Where the next page begins is of no use once all pages are here.
                     "position" | "NextToken" | "nextToken" => {
-                        map.next_value::<de::IgnoredAny>()?;
+                        map.next_value::<serde_json::Value>()?;
                     }
                     other => {
                         return Err(de::Error::unknown_field(other, &["items", "Items", "item"]));
@@ -201,6 +201,10 @@ pub(crate) fn id_or_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result
             while let Some(key) = map.next_key::<String>()? {
                 match key.as_str() {
                     "id" | "Id" | "keyId" => id = Some(map.next_value()?),
+                    // What else a plan says of a key, the key says itself.
+                    "type" | "keyType" | "value" | "name" => {
+                        map.next_value::<serde_json::Value>()?;
+                    }
                     _ => {
                         map.next_value::<de::IgnoredAny>()?;
                     }
