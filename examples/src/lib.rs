@@ -1,1 +1,1 @@
-//! Runnable examples.
+//! Runnable examples: `cargo run --example NAME`. There is nothing in the library itself.

@@ -34,6 +34,13 @@ impl Chain {
         self
     }
 
+    /// The chain with the guards of `other` behind its own.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        Arc::make_mut(&mut self.guards).extend(other.guards.iter().cloned());
+        self
+    }
+
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

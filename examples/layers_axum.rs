@@ -1,0 +1,58 @@
+//! Layers alone, in axum: CORS, a guard of one's own, and refusals restyled.
+//!
+//! `cargo run --example layers_axum`, then:
+//!
+//! ```text
+//! curl -i localhost:3000/pets -H 'origin: https://shop.example.com'
+//! curl -i localhost:3000/pets -H 'origin: https://shop.example.com' -H 'x-maintenance: 1'
+//! curl -i -X OPTIONS localhost:3000/pets -H 'origin: https://shop.example.com' -H 'access-control-request-method: PUT'
+//! ```
+
+use axum::{Json, Router, routing::get};
+use portcullis::core::{Guard, GuardLayer, Head, Never, Rejection, RejectionKind, Verdict};
+use portcullis::cors::{CorsLayer, CorsRules};
+use portcullis::responses::{GatewayResponses, ResponseConfig, ResponsesLayer};
+
+/// Refuses what says that it is meant for a time of maintenance.
+struct Maintenance;
+
+impl Guard for Maintenance {
+    type Ask = Never;
+
+    fn check(&self, head: &Head<'_>) -> Verdict<Never> {
+        if head.headers().contains_key("x-maintenance") {
+            Verdict::Refuse(Rejection::new(RejectionKind::AccessDenied))
+        } else {
+            Verdict::Pass
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt::init();
+    let cors = CorsRules::builder()
+        .allow_origins(["https://*.example.com"])
+        .allow_methods(["GET", "PUT"])
+        .build()?;
+    let responses = GatewayResponses::builder()
+        .response(
+            ResponseConfig::new("ACCESS_DENIED")
+                .status(503)
+                .header("Retry-After", "'120'")
+                .template("application/json", r#"{"message": "We are cleaning the cages."}"#),
+        )
+        .build()?;
+
+    let app = Router::new()
+        .route("/pets", get(async || Json(["cat", "dog"])))
+        // The layer that is added last stands outermost: CORS outside everything that refuses.
+        .layer(GuardLayer::new(Maintenance))
+        .layer(ResponsesLayer::new(responses))
+        .layer(CorsLayer::new(cors));
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Several APIs on one port: a REST API and an HTTP API, told apart by host, base path and stage.
+//!
+//! `cargo run --example several_apis`, then:
+//!
+//! ```text
+//! curl localhost:3002/pets/prod/cats                                # by id and stage
+//! curl localhost:3002/shop/orders
+//! curl localhost:3002/v1/cats -H 'host: api.example.com'            # by a custom domain
+//! ```
+
+use std::error::Error;
+
+use portcullis::definition::{BasePathMapping, DomainName};
+use portcullis::serve::{Server, shutdown_signal};
+use portcullis::{ApiSpec, Gateway};
+use serde_json::json;
+
+fn mock(body: &str) -> serde_json::Value {
+    json!({
+        "responses": { "200": { "description": "200 response" } },
+        "x-amazon-apigateway-integration": {
+            "type": "mock",
+            "requestTemplates": { "application/json": "{\"statusCode\": 200}" },
+            "responses": { "default": {
+                "statusCode": "200",
+                "responseTemplates": { "application/json": body }
+            } }
+        }
+    })
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt::init();
+    let pets = json!({
+        "openapi": "3.0.1",
+        "info": { "title": "pets", "version": "1" },
+        "paths": { "/cats": { "get": mock("[\"Tom\"]") } }
+    });
+    let shop = json!({
+        "openapi": "3.0.1",
+        "info": { "title": "shop", "version": "1" },
+        "paths": { "/orders": { "get": {
+            "x-amazon-apigateway-integration": {
+                "type": "AWS_PROXY",
+                "httpMethod": "POST",
+                "payloadFormatVersion": "2.0",
+                "uri": "arn:aws:lambda:us-east-1:000000000000:function:orders"
+            }
+        } } }
+    });
+    let domain = DomainName {
+        domain_name: "api.example.com".into(),
+        base_path_mappings: vec![BasePathMapping {
+            base_path: Some("v1".into()),
+            rest_api_id: Some("pets".into()),
+            stage: Some("prod".into()),
+            ..BasePathMapping::default()
+        }],
+        ..DomainName::default()
+    };
+    let gateway = Gateway::builder()
+        .api(ApiSpec::rest(pets.to_string()).id("pets").stage_named("prod").stage_named("test"))
+        .api(ApiSpec::http(shop.to_string()).id("shop"))
+        .domain(domain)
+        .function_mock("orders", json!([{ "id": 1, "pet": "Tom" }]))
+        .build()?;
+    for route in gateway.routes() {
+        println!("{:6} {:7} {:12} {}", route.api, route.method, route.path, route.integration);
+    }
+
+    let server = Server::builder().listen("127.0.0.1:3002").bind().await?;
+    let handle = server.handle();
+    println!("listening on {:?}", handle.local_addrs());
+    tokio::spawn(async move {
+        shutdown_signal().await;
+        handle.shutdown();
+    });
+    server.run(gateway).await;
+    Ok(())
+}
