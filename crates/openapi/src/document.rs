@@ -101,7 +101,7 @@ fn parse_yaml(text: &str, options: &ParseOptions) -> Result<Node, String> {
             max_events: events,
             max_nodes: events,
             max_total_scalar_bytes: text.len().saturating_mul(4).saturating_add(1024),
-            max_documents: 1,
+            max_documents: 2,
         },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: options.max_alias_events,

@@ -33,14 +33,28 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All faults of a document. `Display` writes one on each line.
+/// How many faults are told one by one.
+const MAX_FAULTS: usize = 1000;
+
+/// All faults of a document (after a thousand, how many more there are). `Display` writes one on
+/// each line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportErrors {
     faults: Vec<Fault>,
 }
 
 impl ImportErrors {
-    pub(crate) fn new(faults: Vec<Fault>) -> Self {
+    pub(crate) fn new(mut faults: Vec<Fault>) -> Self {
+        let more = faults.len().saturating_sub(MAX_FAULTS);
+        if more > 0 {
+            faults.truncate(MAX_FAULTS);
+            faults.push(Fault {
+                pointer: Pointer::root(),
+                rule: "document/faults",
+                message: format!("there are {more} more faults"),
+                fix: "mend these first".to_owned(),
+            });
+        }
         Self { faults }
     }
 

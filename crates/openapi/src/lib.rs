@@ -61,7 +61,7 @@
 //!
 //! # Caveats
 //!
-//! - Documents of more than 6 MiB, more than 100 levels, or with an object that has two members
+//! - Documents of more than 6 MiB, more than 64 levels, or with an object that has two members
 //!   of one name are refused; see [`ParseOptions`].
 //! - A method has one integration response for each status code, as in the service: of two
 //!   patterns with one code, the later stands, with a warning.

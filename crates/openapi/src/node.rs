@@ -84,6 +84,15 @@ impl Node {
             })
     }
 
+    /// How many nodes there are in this tree.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Array(items) => 1 + items.iter().map(Self::size).sum::<usize>(),
+            Self::Object(members) => 1 + members.values().map(Self::size).sum::<usize>(),
+            _ => 1,
+        }
+    }
+
     /// What kind of value this is, in words for a message.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -146,6 +155,9 @@ impl fmt::Display for Node {
         f.write_str(&text)
     }
 }
+
+/// Bytes of the longest name of a member; pointers repeat names, so they must not be huge.
+const MAX_NAME: usize = 8192;
 
 /// Reads a node, at most so many levels deep.
 #[derive(Clone, Copy)]
@@ -228,6 +240,10 @@ impl<'de> Visitor<'de> for NodeSeed {
         let inner = self.deeper()?;
         let mut members = IndexMap::new();
         while let Some(name) = map.next_key::<String>()? {
+            if name.len() > MAX_NAME {
+                let message = format!("an object has a name of more than {MAX_NAME} bytes");
+                return Err(de::Error::custom(message));
+            }
             if members.contains_key(&name) {
                 let message = format!("an object has two members of the name `{name}`");
                 return Err(de::Error::custom(message));

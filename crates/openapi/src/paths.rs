@@ -11,6 +11,11 @@ pub(crate) const INTEGRATION: &str = "x-amazon-apigateway-integration";
 /// The extension that names an operation's request validator.
 pub(crate) const VALIDATOR: &str = "x-amazon-apigateway-request-validator";
 
+/// The longest path. Each segment becomes a resource that has the whole path so far.
+const MAX_LENGTH: usize = 4096;
+/// The deepest path.
+const MAX_SEGMENTS: usize = 128;
+
 /// An operation of the document.
 #[derive(Debug)]
 pub(crate) struct Operation<'a> {
@@ -121,6 +126,15 @@ impl<'a> Run<'a> {
         let full = full.strip_suffix('/').unwrap_or(&full);
         if full.is_empty() {
             return Some("/".to_owned());
+        }
+        if full.len() > MAX_LENGTH || full.split('/').count() > MAX_SEGMENTS {
+            self.fault(
+                &at.pointer,
+                "path/length",
+                format!("a path has at most {MAX_LENGTH} characters and {MAX_SEGMENTS} segments"),
+                "write a shorter path",
+            );
+            return None;
         }
         let mut greedy = false;
         for segment in full[1..].split('/') {

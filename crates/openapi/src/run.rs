@@ -1,6 +1,6 @@
 //! One import under way: typed access to the tree, with a fault for whatever is not as it must be.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 use indexmap::IndexMap;
@@ -80,6 +80,9 @@ pub(crate) enum Version {
 
 /// How many references in a row are followed before they count as a circle.
 const MAX_HOPS: usize = 32;
+/// How many nodes the repeated parts of a document may stand for, all together. A document of
+/// 100,000 operations that share their parameters and responses needs a tenth of it.
+const MAX_EXPANDED: usize = 50_000_000;
 
 /// An import under way.
 #[derive(Debug)]
@@ -91,6 +94,9 @@ pub(crate) struct Run<'a> {
     pub(crate) warnings: Vec<Warning>,
     pub(crate) unknown: Vec<Pointer>,
     said: HashSet<&'static str>,
+    /// Nodes by the pointer of what was referred to.
+    sizes: HashMap<Pointer, usize>,
+    expanded: usize,
 }
 
 impl<'a> Run<'a> {
@@ -103,7 +109,28 @@ impl<'a> Run<'a> {
             warnings: Vec::new(),
             unknown: Vec::new(),
             said: HashSet::new(),
+            sizes: HashMap::new(),
+            expanded: 0,
         }
+    }
+
+    /// Counts what a part that is used again stands for. `false` when it is too much, which is
+    /// a fault once: a short document must not keep the import busy for hours.
+    pub(crate) fn expand(&mut self, pointer: &Pointer, nodes: usize) -> bool {
+        let before = self.expanded;
+        self.expanded = before.saturating_add(nodes);
+        if self.expanded <= MAX_EXPANDED {
+            return true;
+        }
+        if before <= MAX_EXPANDED {
+            self.fault(
+                pointer,
+                "document/expansion",
+                "the document stands for too much: its shared parts are too large for their uses",
+                "split the document, or share less",
+            );
+        }
+        false
     }
 
     pub(crate) fn fault(
@@ -330,6 +357,13 @@ impl<'a> Run<'a> {
             };
             let pointer = at.pointer.child("$ref");
             at = self.target(reference, &pointer)?;
+            let nodes = *self
+                .sizes
+                .entry(at.pointer.clone())
+                .or_insert_with(|| at.node.size());
+            if !self.expand(&pointer, nodes) {
+                return None;
+            }
         }
         self.fault(
             &start.child("$ref"),

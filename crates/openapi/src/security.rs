@@ -133,6 +133,10 @@ impl<'a> Run<'a> {
     ) -> Access {
         let own = self.required(operation, schemes);
         let is_own = own.is_some();
+        let root = self.root.pointer.child("security");
+        if !is_own && !self.expand(&root, inherited.scopes.len()) {
+            return Access::default();
+        }
         let mut access = own.unwrap_or_else(|| inherited.clone());
         let Some(auth) = self.object(operation, AUTH) else {
             return access;

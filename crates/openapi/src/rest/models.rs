@@ -12,7 +12,9 @@ use crate::run::{At, Run, Version};
 /// The service's own models, which a document may name without defining them.
 const BUILT_IN: [&str; 2] = ["Empty", "Error"];
 /// How many nodes references into the middle of a schema may add, all together.
-const MAX_INLINED: usize = 100_000;
+const MAX_INLINED: usize = 1_000_000;
+/// How deep references into the middle of schemas may lead into each other.
+const MAX_WITHIN: usize = 8;
 
 /// The models of an API so far.
 #[derive(Debug, Default)]
@@ -179,12 +181,18 @@ impl Models {
         let Some(target) = run.target(reference, &pointer) else {
             return Node::Null;
         };
-        self.inlined += size(target.node);
-        if within.contains(&target.pointer) || self.inlined > MAX_INLINED {
+        let before = self.inlined;
+        self.inlined = before.saturating_add(target.node.size());
+        if before > MAX_INLINED {
+            // One fault has been said already.
+            return Node::Null;
+        }
+        let is_circle = within.contains(&target.pointer) || within.len() > MAX_WITHIN;
+        if is_circle || self.inlined > MAX_INLINED {
             run.fault(
                 &pointer,
                 "reference/circle",
-                "the schema contains itself through a reference that is no model's",
+                "the schema contains itself, or far too much, through references that are no model's",
                 "make the part a schema of its own and refer to that",
             );
             return Node::Null;
@@ -212,13 +220,4 @@ fn model_name(version: Version, reference: &str) -> Option<&str> {
 fn is_primitive(schema: &Node) -> bool {
     let kind = schema.get("type").and_then(Node::as_str);
     matches!(kind, Some("string" | "number" | "integer" | "boolean"))
-}
-
-/// The number of nodes in a tree.
-fn size(node: &Node) -> usize {
-    match node {
-        Node::Array(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Node::Object(members) => 1 + members.values().map(size).sum::<usize>(),
-        _ => 1,
-    }
 }

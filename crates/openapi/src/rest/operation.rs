@@ -111,6 +111,9 @@ impl<'a> Run<'a> {
         if types.is_empty() {
             let root = self.root.clone();
             types = self.texts(&root, key);
+            if !self.expand(&root.pointer.child(key), types.len()) {
+                types.clear();
+            }
         }
         if types.is_empty() {
             types.push(JSON.to_owned());
