@@ -146,12 +146,12 @@ impl Answers {
     ) -> PreflightAnswer {
         let mut answer = self.granted.clone();
         if let (false, Some(origin)) = (self.fixed_origin, origin) {
-            answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            fill(&mut answer, ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }
         if self.mirror_method
             && let Some(method) = request.get(ACCESS_CONTROL_REQUEST_METHOD)
         {
-            answer.insert(ACCESS_CONTROL_ALLOW_METHODS, method.clone());
+            fill(&mut answer, ACCESS_CONTROL_ALLOW_METHODS, method);
         }
         if self.mirror_headers {
             for names in request.get_all(ACCESS_CONTROL_REQUEST_HEADERS) {
@@ -166,6 +166,13 @@ impl Answers {
             answer.insert(ALLOW_PRIVATE_NETWORK, TRUE);
         }
         PreflightAnswer::new(answer)
+    }
+}
+
+/// Fills in the place that the built table has for `name`. (`insert` would first make room for one more.)
+fn fill(answer: &mut HeaderMap, name: HeaderName, value: &HeaderValue) {
+    if let Some(place) = answer.get_mut(name) {
+        *place = value.clone();
     }
 }
 
