@@ -1,1 +1,95 @@
 //! What stands behind a method: mocks, HTTP endpoints and functions.
+//!
+//! Each integration is a [`tower::Service`](tower_service::Service) of its own, and one of the variants of [`Integration`], which
+//! a gateway compiles from an [`IntegrationConfig`] and calls.
+//!
+//! ```
+//! use portcullis_client::Client;
+//! use portcullis_core::Body;
+//! use portcullis_integrations::HttpProxy;
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder().build()?;
+//! // Nothing listens on port 1.
+//! let proxy = HttpProxy::new(client, "http://127.0.0.1:1/v1/{proxy}")?;
+//! let response = proxy.oneshot(http::Request::get("/pets?limit=3").body(Body::empty())?).await?;
+//! assert_eq!(response.status(), 500);
+//! assert_eq!(response.headers()["x-amzn-errortype"], "InternalServerErrorException");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A function is a closure, a service, a fixed answer or an endpoint elsewhere:
+//!
+//! ```
+//! use portcullis_core::{ApiKind, FunctionReply, Invocation};
+//! use portcullis_integrations::{FunctionProxy, Functions};
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let functions = Functions::builder()
+//!     .function("hello", |_call: Invocation| async {
+//!         Ok(FunctionReply::success(r#"{"statusCode": 200, "body": "hello"}"#))
+//!     })
+//!     .build()?;
+//! let uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:111111111111:function:hello/invocations";
+//! let proxy = FunctionProxy::new(functions, uri, ApiKind::Rest)?;
+//! let response = proxy.oneshot(http::Request::new(portcullis_core::Body::empty())).await?;
+//! assert_eq!(response.body().as_bytes(), Some(&b"hello"[..]));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Semantics
+//!
+//! Requests, responses and failures are those of Amazon API Gateway, for both kinds of APIs. What is decided otherwise:
+//!
+//! - A path value that has `.` or `..` for a segment, encoded or not, is answered 400: the endpoint would read another path than
+//!   the route that was matched.
+//! - `Content-Encoding` stays on a request that has a body, and on every answer: without it the body could not be read.
+//! - Bodies stream. An endpoint that breaks off in the middle of its answer, or takes longer than the timeout to
+//!   finish it, breaks the client's response off; the service, which holds answers back, sends a 5xx.
+//! - `Expect`, `Upgrade` and what else speaks of one connection only is never passed on, and no message is framed by
+//!   headers that it came with.
+//!
+//! # Caveats
+//!
+//! Mapping templates with references or directives, values from bodies, parameter mapping of HTTP APIs, VPC links and AWS services other than functions are
+//! not served yet: [`IntegrationConfig::compile`] lists them as [`Unsupported`].
+
+mod body;
+mod config;
+mod error;
+mod failure;
+mod forwarded;
+mod function;
+mod headers;
+mod http_backend;
+mod http_proxy;
+mod integration;
+mod mock;
+mod mock_status;
+mod parameters;
+mod response;
+mod template;
+mod unserved;
+mod uri;
+
+pub use {
+    config::{
+        Backends, Compiled, ContentHandling, IntegrationConfig, IntegrationKind, ResponseConfig,
+    },
+    error::{ConfigError, Conduct, Unsupported},
+    function::{
+        FunctionProxy, Functions, FunctionsBuilder, LambdaAction, PayloadFormat,
+    },
+    http_backend::HttpBackend,
+    http_proxy::HttpProxy,
+    integration::{Integration, IntegrationFuture, ServiceFuture},
+    mock::Mock,
+    template::{Passthrough, needs_engine},
+    unserved::Unserved,
+};

@@ -1,0 +1,403 @@
+//! What an integration is made from, and the step that makes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use portcullis_client::Client;
+use portcullis_core::{ApiKind, Clock, SystemClock};
+
+use crate::error::{Conduct, ConfigError, Findings, Unsupported};
+use crate::function::{FunctionProxy, FunctionUri, Functions, LambdaAction, PayloadFormat};
+use crate::http_backend::HttpBackend;
+use crate::http_proxy::HttpProxy;
+use crate::integration::Integration;
+use crate::mock::Mock;
+use crate::parameters::RequestMapping;
+use crate::response::Responses;
+use crate::template::{Passthrough, Templates};
+use crate::unserved::Unserved;
+use crate::uri::UriTemplate;
+
+/// The kinds of integration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IntegrationKind {
+    /// The gateway answers by itself.
+    #[default]
+    Mock,
+    /// An HTTP endpoint, with mapped requests and responses.
+    Http,
+    /// An HTTP endpoint that gets the request and gives the response.
+    HttpProxy,
+    /// A function or an AWS action, with mapped requests and responses.
+    Aws,
+    /// A function that gets the request as an event and gives the response.
+    AwsProxy,
+}
+
+/// A conversion of bodies between bytes and base64 text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ContentHandling {
+    /// Base64 text becomes the bytes that it stands for.
+    ToBinary,
+    /// Bytes become base64 text.
+    ToText,
+}
+
+/// An integration as a definition describes it; [`compile`](Self::compile) checks it and makes it callable.
+///
+/// Templates, patterns and parameters are pairs in the order of the definition.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct IntegrationConfig {
+    /// The kind of integration.
+    pub kind: IntegrationKind,
+    /// The kind of API that it is part of.
+    pub api: ApiKind,
+    /// The verb of the request to the endpoint; `None` and `ANY` keep the client's.
+    pub method: Option<String>,
+    /// The endpoint: a URL, or the ARN of a function. It may hold `${stageVariables.name}` and `{parameter}`.
+    pub uri: Option<String>,
+    /// The action of a first-class integration, such as `SQS-SendMessage`.
+    pub subtype: Option<String>,
+    /// The VPC link by which the endpoint is reached.
+    pub vpc_link: Option<String>,
+    /// `integration.request.header.name` and the like, to where the value comes from; for an HTTP API
+    /// `overwrite:header.name` and the like.
+    pub request_parameters: Vec<(String, String)>,
+    /// Body templates by media type.
+    pub request_templates: Vec<(String, String)>,
+    /// What becomes of a body without a template.
+    pub passthrough: Passthrough,
+    /// The conversion of request bodies.
+    pub content_handling: Option<ContentHandling>,
+    /// The integration responses. Proxies have none.
+    pub responses: Vec<ResponseConfig>,
+    /// Whether an HTTP API maps parameters of responses.
+    pub maps_http_api_responses: bool,
+    /// The statuses of the method's own responses; an integration response of another one answers 500. `None` allows all.
+    pub declared_statuses: Option<Vec<u16>>,
+    /// How long to wait, at least 50 ms; `None` is 29 s, for HTTP APIs 30 s.
+    pub timeout: Option<Duration>,
+    /// The shape of a function's event in an HTTP API; `None` is 1.0. REST APIs have 1.0 only.
+    pub payload_format: Option<PayloadFormat>,
+    /// The media types whose bodies are bytes: `image/png`, `image/*`, `*/*`.
+    pub binary_media_types: Vec<String>,
+    /// Whether any certificate of the endpoint is believed.
+    pub insecure_skip_verification: bool,
+    /// The name that the endpoint's certificate must have instead of its host's.
+    pub server_name_to_verify: Option<String>,
+    /// Whether the response may take longer than the timeout once its headers are there.
+    pub streams_response: bool,
+    /// The largest request body, in bytes; `None` sets no cap.
+    pub max_request_bytes: Option<u64>,
+    /// The largest response body, in bytes; `None` sets no cap.
+    pub max_response_bytes: Option<u64>,
+}
+
+/// One integration response of an [`IntegrationConfig`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResponseConfig {
+    /// The regular expression that the endpoint's whole status or a function's whole error message must match; `None` and `""` are the
+    /// default response.
+    pub pattern: Option<String>,
+    /// The status of the response to the client.
+    pub status: String,
+    /// `method.response.header.name` to where the value comes from.
+    pub parameters: Vec<(String, String)>,
+    /// Body templates by media type.
+    pub templates: Vec<(String, String)>,
+    /// The conversion of response bodies.
+    pub content_handling: Option<ContentHandling>,
+}
+
+impl ResponseConfig {
+    /// The default response, with this status.
+    #[must_use]
+    pub fn new(status: impl Into<String>) -> Self {
+        Self {
+            status: status.into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What integrations reach the outside with. Clones share connections and functions.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Backends {
+    /// For HTTP endpoints.
+    pub client: Client,
+    /// The functions, by name.
+    pub functions: Functions,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Backends {
+    /// The system's clock, and these.
+    #[must_use]
+    pub fn new(client: Client, functions: Functions) -> Self {
+        Self {
+            client,
+            functions,
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+}
+
+/// What [`IntegrationConfig::compile`] makes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Compiled {
+    /// The integration.
+    pub integration: Integration,
+    /// What it asks for and what is not served yet.
+    pub unsupported: Vec<Unsupported>,
+}
+
+/// What all integrations that call something share.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) api: ApiKind,
+    pub(crate) timeout: Duration,
+    pub(crate) max_request: Option<u64>,
+    pub(crate) max_response: Option<u64>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Settings {
+    pub(crate) fn new(api: ApiKind, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            api,
+            timeout: default_timeout(api),
+            max_request: None,
+            max_response: None,
+            clock,
+        }
+    }
+}
+
+const fn default_timeout(api: ApiKind) -> Duration {
+    match api {
+        ApiKind::Rest => Duration::from_millis(29_000),
+        ApiKind::Http => Duration::from_millis(30_000),
+    }
+}
+
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(50);
+
+pub(crate) fn check_timeout(timeout: Duration) -> Result<Duration, ConfigError> {
+    if timeout < SHORTEST_TIMEOUT {
+        let fault = format!("is {} ms; at least 50 ms are needed", timeout.as_millis());
+        return Err(ConfigError::new("/timeoutInMillis", fault));
+    }
+    Ok(timeout)
+}
+
+impl IntegrationConfig {
+    /// A configuration of this kind for an API of this kind. Its other fields are set one by one.
+    #[must_use]
+    pub fn new(kind: IntegrationKind, api: ApiKind) -> Self {
+        Self {
+            kind,
+            api,
+            ..Self::default()
+        }
+    }
+
+    /// Checks the configuration and makes it callable.
+    ///
+    /// What is valid but not served yet is in [`Compiled::unsupported`]; requests that need it are answered 500.
+    ///
+    /// # Errors
+    ///
+    /// If a field is not what it should be. The error names it.
+    pub fn compile(&self, backends: &Backends) -> Result<Compiled, ConfigError> {
+        let mut findings = Findings::default();
+        let integration = self.integration(backends, &mut findings)?;
+        let integration = if findings.refuse_all() {
+            Integration::from(Unserved::new(self.api))
+        } else {
+            integration
+        };
+        Ok(Compiled {
+            integration,
+            unsupported: findings.into_vec(),
+        })
+    }
+
+    fn integration(
+        &self,
+        backends: &Backends,
+        findings: &mut Findings,
+    ) -> Result<Integration, ConfigError> {
+        let settings = Settings {
+            timeout: check_timeout(self.timeout.unwrap_or_else(|| default_timeout(self.api)))?,
+            max_request: self.max_request_bytes,
+            max_response: self.max_response_bytes,
+            ..Settings::new(self.api, Arc::clone(&backends.clock))
+        };
+        self.report_common(findings);
+        let is_proxy = matches!(
+            self.kind,
+            IntegrationKind::HttpProxy | IntegrationKind::AwsProxy
+        );
+        let to_aws = matches!(self.kind, IntegrationKind::Aws | IntegrationKind::AwsProxy);
+        let mapping = if self.api == ApiKind::Rest {
+            RequestMapping::compile(&self.request_parameters, to_aws, findings)?
+        } else {
+            RequestMapping::default()
+        };
+        let (templates, responses) = if is_proxy {
+            (Templates::default(), Responses::default())
+        } else {
+            let declared = self.declared_statuses.as_deref();
+            (
+                Templates::compile(&self.request_templates, "/requestTemplates", findings),
+                Responses::compile(&self.responses, declared, findings)?,
+            )
+        };
+        Ok(match self.kind {
+            IntegrationKind::Mock => {
+                Mock::compiled(settings, templates, self.passthrough, responses).into()
+            }
+            IntegrationKind::HttpProxy | IntegrationKind::Http => {
+                let target = self.target(backends)?;
+                if self.kind == IntegrationKind::Http {
+                    let target = (target, self.method()?);
+                    let body = (templates, self.passthrough);
+                    HttpBackend::compiled(settings, target, mapping, body, responses).into()
+                } else {
+                    let streams = self.streams_response;
+                    HttpProxy::compiled(settings, target, self.method()?, mapping, streams).into()
+                }
+            }
+            IntegrationKind::Aws | IntegrationKind::AwsProxy => {
+                let Some(function) = self.function(findings)? else {
+                    return Ok(Unserved::new(self.api).into());
+                };
+                let functions = backends.functions.clone();
+                if self.kind == IntegrationKind::Aws {
+                    let body = (templates, self.passthrough);
+                    let target = (functions, function);
+                    LambdaAction::compiled(settings, target, mapping, body, responses).into()
+                } else {
+                    self.check_function_verb()?;
+                    let format = match self.api {
+                        ApiKind::Rest => PayloadFormat::V1,
+                        ApiKind::Http => self.payload_format.unwrap_or(PayloadFormat::V1),
+                    };
+                    FunctionProxy::compiled(
+                        settings,
+                        functions,
+                        function,
+                        (format, self.binary_media_types.clone()),
+                        mapping.forbidden().is_some(),
+                    )
+                    .into()
+                }
+            }
+        })
+    }
+
+    fn report_common(&self, findings: &mut Findings) {
+        if let Some(subtype) = &self.subtype {
+            let what = format!("the AWS service integration `{subtype}`");
+            findings.add("/integrationSubtype", what, Conduct::RefuseAll);
+        }
+        if self.vpc_link.is_some() {
+            findings.add("/connectionId", "VPC links", Conduct::RefuseAll);
+        }
+        if self.server_name_to_verify.is_some() {
+            let what = "verification by another name than the host's";
+            findings.add("/tlsConfig/serverNameToVerify", what, Conduct::RefuseAll);
+        }
+        if let Some(handling) = self.content_handling
+            && !matches!(self.kind, IntegrationKind::HttpProxy | IntegrationKind::AwsProxy)
+        {
+            let what = format!("conversion of request bodies ({handling:?})");
+            findings.add("/contentHandling", what, Conduct::Ignore);
+        }
+        if self.api == ApiKind::Http && self.subtype.is_none() {
+            for (name, _) in &self.request_parameters {
+                findings.add(
+                    format!("/requestParameters/{}", crate::error::escape(name)),
+                    "parameter mapping of an HTTP API",
+                    Conduct::RefuseAll,
+                );
+            }
+            if self.maps_http_api_responses {
+                findings.add(
+                    "/responseParameters",
+                    "parameter mapping of an HTTP API's responses",
+                    Conduct::RefuseAll,
+                );
+            }
+        }
+    }
+
+    fn uri(&self) -> Result<&str, ConfigError> {
+        let uri = self.uri.as_deref().filter(|uri| !uri.trim().is_empty());
+        uri.ok_or_else(|| ConfigError::new("/uri", "is missing"))
+    }
+
+    fn target(&self, backends: &Backends) -> Result<Target, ConfigError> {
+        let uri = UriTemplate::parse(self.uri()?)
+            .map_err(|fault| ConfigError::new("/uri", fault.to_string()))?;
+        let client = if self.insecure_skip_verification {
+            backends.client.dangerous_without_verification()
+        } else {
+            backends.client.clone()
+        };
+        Ok(Target { client, uri })
+    }
+
+    fn method(&self) -> Result<Option<Method>, ConfigError> {
+        match self.method.as_deref() {
+            None | Some("" | "ANY" | "any" | "x-amazon-apigateway-any-method") => Ok(None),
+            Some(name) => Method::from_bytes(name.to_ascii_uppercase().as_bytes())
+                .map(Some)
+                .map_err(|_| ConfigError::new("/httpMethod", format!("`{name}` is not a verb"))),
+        }
+    }
+
+    /// A function is called with POST; the service answers each call 500 where another verb is set, and so it
+    /// is better said when the integration is built.
+    fn check_function_verb(&self) -> Result<(), ConfigError> {
+        match self.method()? {
+            Some(method) if self.api == ApiKind::Rest && method != Method::POST => {
+                let fault = format!("is `{method}`; functions are called with `POST`");
+                Err(ConfigError::new("/httpMethod", fault))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn function(&self, findings: &mut Findings) -> Result<Option<FunctionUri>, ConfigError> {
+        let uri = self.uri.as_deref().unwrap_or_default();
+        if self.subtype.is_some() {
+            return Ok(None);
+        }
+        if let Some(function) = FunctionUri::parse(uri) {
+            return Ok(Some(function));
+        }
+        let uri = self.uri()?;
+        if uri.starts_with("arn:") {
+            let what = format!("AWS services other than functions (`{uri}`)");
+            findings.add("/uri", what, Conduct::RefuseAll);
+            return Ok(None);
+        }
+        Err(ConfigError::new("/uri", format!("`{uri}` is not an ARN")))
+    }
+}
+
+/// An HTTP endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) client: Client,
+    pub(crate) uri: UriTemplate,
+}

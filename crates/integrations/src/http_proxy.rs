@@ -1,0 +1,300 @@
+//! `HTTP_PROXY`: an HTTP endpoint gets the request and gives the response.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
+use http::{Method, Request, Response, Uri, Version};
+use hyper::body::Incoming;
+use portcullis_client::{Client, ClientErrorKind, SendFuture};
+use portcullis_core::{
+    ApiKind, Body, Measure, RequestContext, SystemClock, TRACE_ID, Trace,
+};
+use tokio::time::Instant;
+
+use crate::body::{TooLarge, answer, cap, peek};
+use crate::config::{Settings, Target, check_timeout};
+use crate::error::ConfigError;
+use crate::failure::{Failure, limit_passed};
+use crate::forwarded::{add_forwarded, add_x_forwarded};
+use crate::headers::{self, API_ID};
+use crate::integration::{IntegrationFuture, integration_service};
+use crate::parameters::{Mapped, Message, RequestMapping};
+use crate::uri::{UriFault, UriTemplate, with_path, with_query};
+
+/// Sends requests on to an HTTP endpoint, and its answers back. Bodies stream, both ways.
+///
+/// See the [crate docs](crate) for an example.
+#[derive(Clone, Debug)]
+pub struct HttpProxy {
+    shared: Arc<Shared>,
+}
+
+#[derive(Clone, Debug)]
+struct Shared {
+    settings: Settings,
+    target: Target,
+    method: Option<Method>,
+    mapping: RequestMapping,
+    streams: bool,
+}
+
+impl HttpProxy {
+    /// A proxy to `uri`, as one in a REST API has it, that keeps the client's verb.
+    ///
+    /// `uri` is the whole address: the path of a request is only added where it says `{proxy}`, and the query always.
+    ///
+    /// # Errors
+    ///
+    /// If `uri` is not an `http` or `https` address.
+    pub fn new(client: Client, uri: &str) -> Result<Self, ConfigError> {
+        let uri = UriTemplate::parse(uri)
+            .map_err(|fault| ConfigError::new("/uri", fault.to_string()))?;
+        let settings = Settings::new(ApiKind::Rest, Arc::new(SystemClock::new()));
+        let target = Target { client, uri };
+        let mapping = RequestMapping::default();
+        Ok(Self::compiled(settings, target, None, mapping, false))
+    }
+
+    /// Waits as long for an answer; the default is 29 s.
+    ///
+    /// # Errors
+    ///
+    /// If it is less than 50 ms.
+    pub fn with_timeout(mut self, timeout: Duration) -> Result<Self, ConfigError> {
+        Arc::make_mut(&mut self.shared).settings.timeout = check_timeout(timeout)?;
+        Ok(self)
+    }
+
+    /// Refuses request bodies of more than `bytes`. By default none is.
+    #[must_use]
+    pub fn with_max_body_bytes(mut self, bytes: u64) -> Self {
+        Arc::make_mut(&mut self.shared).settings.max_request = Some(bytes);
+        self
+    }
+
+    /// Treats headers and failures as an API of this kind does.
+    #[must_use]
+    pub fn for_api(mut self, api: ApiKind) -> Self {
+        Arc::make_mut(&mut self.shared).settings.api = api;
+        self
+    }
+
+    pub(crate) fn compiled(
+        settings: Settings,
+        target: Target,
+        method: Option<Method>,
+        mapping: RequestMapping,
+        streams: bool,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                settings,
+                target,
+                method,
+                mapping,
+                streams,
+            }),
+        }
+    }
+
+    /// Sends a request on. A refusal is an `Err`.
+    pub fn call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
+        let api = self.shared.settings.api;
+        match self.shared.prepare(request, context) {
+            Ok(request) => {
+                let shared = Arc::clone(&self.shared);
+                let context = context.clone();
+                IntegrationFuture::boxed(async move {
+                    let sent = shared.send(request, &context).await;
+                    sent.map_err(|failure| failure.into_rejection(api, &context))
+                })
+            }
+            Err(failure) => IntegrationFuture::ready(Err(failure.into_rejection(api, context))),
+        }
+    }
+}
+
+impl Shared {
+    /// Makes the endpoint's request out of the client's.
+    fn prepare(
+        &self,
+        mut request: Request<Body>,
+        context: &RequestContext,
+    ) -> Result<Request<Body>, Failure> {
+        let mapped = self.mapping.evaluate(&Message::request(&request), context)?;
+        *request.uri_mut() = self.uri(request.uri(), &mapped, context)?;
+        let http2 = request.version() == Version::HTTP_2;
+        let has_body = !http_body::Body::is_end_stream(request.body())
+            && (request.headers().get(CONTENT_LENGTH)).is_none_or(|length| length != "0");
+        let chunked = has_body && !http2 && !request.headers().contains_key(CONTENT_LENGTH);
+        let has_body = has_body && !(chunked && is_bodiless(request.method()));
+        let headers = request.headers_mut();
+        match self.settings.api {
+            ApiKind::Rest => {
+                headers::for_rest_proxy(headers, http2, has_body);
+                if let Some(stage) = context.stage()
+                    && let Ok(id) = HeaderValue::try_from(stage.api_id.as_str())
+                {
+                    headers.insert(API_ID, id);
+                }
+                add_x_forwarded(headers, context);
+            }
+            ApiKind::Http => {
+                if !headers.contains_key(HOST)
+                    && let Some(host) = context.host()
+                    && let Ok(host) = HeaderValue::try_from(host)
+                {
+                    headers.insert(HOST, host);
+                }
+                add_forwarded(headers, context);
+                headers::for_http_api(headers, http2);
+            }
+        }
+        let trace = trace(headers, context);
+        headers.insert(TRACE_ID, trace);
+        for (name, value) in mapped.headers {
+            headers.insert(name, value);
+        }
+        if let Some(method) = &self.method {
+            request.method_mut().clone_from(method);
+        }
+        Ok(request)
+    }
+
+    fn uri(
+        &self,
+        client: &Uri,
+        mapped: &Mapped,
+        context: &RequestContext,
+    ) -> Result<Uri, UriFault> {
+        let template = &self.target.uri;
+        let route = context.route();
+        // An HTTP API fills path parameters in by itself, and without a gateway there is nobody to map them.
+        let by_itself = self.settings.api == ApiKind::Http || route.is_none();
+        let variables = context.stage().map(|stage| &stage.variables);
+        let uri = template.expand(variables, |name| {
+            let mapped = mapped.path.iter().rev().find(|(own, _)| own == name);
+            if let Some((_, value)) = mapped {
+                return Some(Cow::Borrowed(value.as_str()));
+            }
+            if !by_itself {
+                return None;
+            }
+            match route {
+                Some(route) => route.parameter(name).map(Cow::Borrowed),
+                None if name == "proxy" => {
+                    let path = client.path();
+                    Some(Cow::Borrowed(path.strip_prefix('/').unwrap_or(path)))
+                }
+                None => None,
+            }
+        })?;
+        let uri = match route {
+            Some(route)
+                if self.settings.api == ApiKind::Http
+                    && route.route().template == "$default"
+                    && !template.has_parameters() =>
+            {
+                with_path(&uri, route.path())?
+            }
+            _ => uri,
+        };
+        with_query(uri, client.query(), &mapped.query)
+    }
+
+    async fn send(
+        &self,
+        request: Request<Body>,
+        context: &RequestContext,
+    ) -> Result<Response<Body>, Failure> {
+        let exchange = Exchange {
+            settings: &self.settings,
+            client: &self.target.client,
+            deadline: Instant::now() + self.settings.timeout,
+        };
+        let response = exchange.send(request, context).await?;
+        let deadline = (!self.streams).then_some(exchange.deadline);
+        let (mut parts, body) = response.into_parts();
+        let body = answer(body, self.settings.max_response, deadline)?;
+        match self.settings.api {
+            ApiKind::Rest => headers::from_rest_proxy(&mut parts.headers),
+            ApiKind::Http => headers::from_http_api(&mut parts.headers),
+        }
+        let mut response = Response::new(body);
+        *response.status_mut() = parts.status;
+        *response.headers_mut() = parts.headers;
+        Ok(response)
+    }
+}
+
+/// Whether a request with this verb has no body as a rule.
+fn is_bodiless(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// The request's trace as a header: the one that the gateway set, the client's, or a new one.
+pub(crate) fn trace(headers: &http::HeaderMap, context: &RequestContext) -> HeaderValue {
+    let trace = context.trace_or(|| {
+        let sent = headers.get(TRACE_ID).and_then(|trace| trace.to_str().ok());
+        sent.and_then(Trace::parse)
+            .unwrap_or_else(|| Trace::generate(context.received()))
+    });
+    trace.to_header()
+}
+
+/// One request to an HTTP endpoint, and what bounds it.
+pub(crate) struct Exchange<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) client: &'a Client,
+    pub(crate) deadline: Instant,
+}
+
+impl Exchange<'_> {
+    /// Sends, and waits for the head of the answer.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Body>,
+        context: &RequestContext,
+    ) -> Result<Response<Incoming>, Failure> {
+        let started = self.settings.clock.now();
+        let sent = tokio::time::timeout_at(self.deadline, self.exchange(request)).await;
+        let waited = self.settings.clock.now().saturating_duration_since(started);
+        let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+        context.measure(Measure::IntegrationLatency, waited);
+        let response = match sent {
+            Ok(sent) => sent?,
+            Err(_) => return Err(Failure::Timeout),
+        };
+        context.measure(Measure::TimeToAllHeaders, waited);
+        let status = i64::from(response.status().as_u16());
+        context.measure(Measure::IntegrationStatus, status);
+        context.measure(Measure::IntegrationServiceStatus, status);
+        Ok(response)
+    }
+
+    async fn exchange(&self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+        let http2 = request.version() == Version::HTTP_2;
+        let (mut parts, body) = request.into_parts();
+        let too_large = |TooLarge { limit }| Failure::TooLarge { limit };
+        let mut body = cap(body, self.settings.max_request).map_err(too_large)?;
+        // A chunked request may have no body at all. Over HTTP/2 that is known, and a stream may well wait for the
+        // answer before it says anything.
+        if !http2 && http_body::Body::size_hint(&body).exact().is_none() {
+            body = peek(body).await.map_err(|error| match limit_passed(&*error) {
+                Some(limit) => Failure::TooLarge { limit },
+                None => Failure::BadRequest(format!("the body is broken: {error}")),
+            })?;
+        }
+        // Extensions are the server's own.
+        parts.extensions = http::Extensions::new();
+        let sending: SendFuture = self.client.send(Request::from_parts(parts, body));
+        sending.await.map_err(|error| match error.kind() {
+            ClientErrorKind::Timeout => Failure::Timeout,
+            _ => Failure::Client(error),
+        })
+    }
+}
+
+integration_service!(HttpProxy);

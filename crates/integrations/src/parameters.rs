@@ -1,0 +1,327 @@
+//! Parameter mapping: where a header, a query parameter or a path parameter of the other side comes from.
+
+use std::borrow::Cow;
+
+use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
+use portcullis_core::{RequestContext, Variable};
+
+use crate::error::{Conduct, ConfigError, Findings, escape};
+use crate::headers;
+use crate::uri::query_pairs;
+
+/// Where a value comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Literal(Vec<u8>),
+    /// The last value of a header of the message at hand.
+    Header(HeaderName),
+    /// All of them, joined.
+    MultiHeader(HeaderName),
+    Query(String),
+    MultiQuery(String),
+    Path(String),
+    StageVariable(String),
+    Context(Box<Variable>),
+}
+
+/// What a value is set on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Header(HeaderName),
+    Query(String),
+    Path(String),
+}
+
+/// The request parameters of an integration.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestMapping {
+    entries: Vec<(Target, Source)>,
+    /// A header that no mapping may set: each call fails.
+    forbidden: Option<HeaderName>,
+}
+
+/// The values that a mapping came to.
+#[derive(Debug, Default)]
+pub(crate) struct Mapped {
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) query: Vec<(String, Vec<u8>)>,
+    /// Percent-encoded, as path parameters are.
+    pub(crate) path: Vec<(String, String)>,
+}
+
+/// Why a mapping failed.
+#[derive(Debug)]
+pub(crate) enum MappingFault {
+    Forbidden(HeaderName),
+    /// The value cannot stand in a header.
+    BadValue(HeaderName),
+}
+
+impl RequestMapping {
+    pub(crate) fn compile<'a>(
+        entries: impl IntoIterator<Item = &'a (String, String)>,
+        to_aws: bool,
+        findings: &mut Findings,
+    ) -> Result<Self, ConfigError> {
+        let mut mapping = Self::default();
+        for (target, source) in entries {
+            let field = format!("/requestParameters/{}", escape(target));
+            let fault = |fault: String| ConfigError::new(field.clone(), fault);
+            let (place, name) = target
+                .strip_prefix("integration.request.")
+                .and_then(|rest| rest.split_once('.'))
+                .ok_or_else(|| fault(format!("`{target}` is not `integration.request.{{header|querystring|path}}.name`")))?;
+            let target = match place {
+                "header" => Target::Header(
+                    name.parse()
+                        .map_err(|_| fault(format!("`{name}` is not the name of a header")))?,
+                ),
+                "querystring" => Target::Query(name.to_owned()),
+                "path" => Target::Path(name.to_owned()),
+                _ => return Err(fault(format!("`{place}` is not `header`, `querystring` or `path`"))),
+            };
+            if let Target::Header(name) = &target {
+                if headers::is_forbidden(name, to_aws) {
+                    mapping.forbidden.get_or_insert_with(|| name.clone());
+                    continue;
+                }
+                if headers::is_dropped_when_mapped(name) {
+                    continue;
+                }
+            }
+            match Source::request(source) {
+                Ok(source) => mapping.entries.push((target, source)),
+                Err(Unreadable::Body) => {
+                    findings.add(field, "a value from the body", Conduct::RefuseAll);
+                }
+                Err(Unreadable::Fault(text)) => return Err(fault(text)),
+            }
+        }
+        Ok(mapping)
+    }
+
+    /// The literal value mapped to a header.
+    pub(crate) fn literal_header(&self, name: &HeaderName) -> Option<&[u8]> {
+        self.entries.iter().find_map(|entry| match entry {
+            (Target::Header(own), Source::Literal(value)) if own == name => Some(&**value),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn forbidden(&self) -> Option<&HeaderName> {
+        self.forbidden.as_ref()
+    }
+
+    /// Reads all values before anything of the request is changed. What has no value is left out.
+    pub(crate) fn evaluate(
+        &self,
+        request: &Message<'_>,
+        context: &RequestContext,
+    ) -> Result<Mapped, MappingFault> {
+        if let Some(name) = &self.forbidden {
+            return Err(MappingFault::Forbidden(name.clone()));
+        }
+        let mut mapped = Mapped::default();
+        for (target, source) in &self.entries {
+            match target {
+                Target::Header(name) => {
+                    if let Some(value) = source.value(request, context) {
+                        let value = HeaderValue::from_bytes(&value)
+                            .map_err(|_| MappingFault::BadValue(name.clone()))?;
+                        mapped.headers.push((name.clone(), value));
+                    }
+                }
+                Target::Query(name) => {
+                    for value in source.values(request, context) {
+                        mapped.query.push((name.clone(), value.into_owned()));
+                    }
+                }
+                Target::Path(name) => {
+                    if let Some(value) = source.path_value(request, context) {
+                        mapped.path.push((name.clone(), value));
+                    }
+                }
+            }
+        }
+        Ok(mapped)
+    }
+}
+
+/// What a source can read: a request, or a response of an integration.
+pub(crate) struct Message<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) query: Option<&'a str>,
+    /// The name of the host, where the headers do not have it (HTTP/2).
+    pub(crate) authority: Option<&'a str>,
+    /// Whether it is the client's request, of which a mapping does not see all headers.
+    pub(crate) is_request: bool,
+}
+
+impl<'a> Message<'a> {
+    pub(crate) fn request<B>(request: &'a http::Request<B>) -> Self {
+        Self {
+            headers: request.headers(),
+            query: request.uri().query(),
+            authority: request.uri().authority().map(http::uri::Authority::as_str),
+            is_request: true,
+        }
+    }
+
+    pub(crate) const fn response(headers: &'a HeaderMap) -> Self {
+        Self {
+            headers,
+            query: None,
+            authority: None,
+            is_request: false,
+        }
+    }
+}
+
+pub(crate) enum Unreadable {
+    Body,
+    Fault(String),
+}
+
+impl Source {
+    /// A source of a request mapping: `method.request.header.X` and so on.
+    pub(crate) fn request(text: &str) -> Result<Self, Unreadable> {
+        let Some(rest) = text.strip_prefix("method.request.") else {
+            return Self::common(text);
+        };
+        if rest == "body" || rest.starts_with("body.") {
+            return Err(Unreadable::Body);
+        }
+        let unknown = || Unreadable::Fault(format!("`{text}` is not a source of a value"));
+        let (place, name) = rest.split_once('.').ok_or_else(unknown)?;
+        let header = || {
+            name.parse().map_err(|_| {
+                Unreadable::Fault(format!("`{name}` is not the name of a header"))
+            })
+        };
+        match place {
+            "header" => Ok(Self::Header(header()?)),
+            "multivalueheader" => Ok(Self::MultiHeader(header()?)),
+            "querystring" => Ok(Self::Query(name.to_owned())),
+            "multivaluequerystring" => Ok(Self::MultiQuery(name.to_owned())),
+            "path" => Ok(Self::Path(name.to_owned())),
+            _ => Err(unknown()),
+        }
+    }
+
+    /// A source of a response mapping: `integration.response.header.X` and so on.
+    pub(crate) fn response(text: &str) -> Result<Self, Unreadable> {
+        let Some(rest) = text.strip_prefix("integration.response.") else {
+            return Self::common(text);
+        };
+        if rest == "body" || rest.starts_with("body.") {
+            return Err(Unreadable::Body);
+        }
+        let unknown = || Unreadable::Fault(format!("`{text}` is not a source of a value"));
+        let (place, name) = rest.split_once('.').ok_or_else(unknown)?;
+        let name: HeaderName = name
+            .parse()
+            .map_err(|_| Unreadable::Fault(format!("`{name}` is not the name of a header")))?;
+        match place {
+            "header" => Ok(Self::Header(name)),
+            "multivalueheader" => Ok(Self::MultiHeader(name)),
+            _ => Err(unknown()),
+        }
+    }
+
+    fn common(text: &str) -> Result<Self, Unreadable> {
+        if let Some(literal) = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
+            return Ok(Self::Literal(literal.as_bytes().to_vec()));
+        }
+        if let Some(name) = text.strip_prefix("stageVariables.") {
+            return Ok(Self::StageVariable(name.to_owned()));
+        }
+        let unknown = || Unreadable::Fault(format!("`{text}` is not a source of a value"));
+        let name = text.strip_prefix("context.").ok_or_else(unknown)?;
+        let variable = Variable::parse(name).ok_or_else(unknown)?;
+        Ok(Self::Context(Box::new(variable)))
+    }
+
+    /// The one value, or the last of several.
+    pub(crate) fn value<'a>(
+        &'a self,
+        message: &Message<'a>,
+        context: &RequestContext,
+    ) -> Option<Cow<'a, [u8]>> {
+        match self {
+            Self::Literal(text) => Some(Cow::Borrowed(text)),
+            Self::Header(name) if *name == HOST && !message.headers.contains_key(HOST) => {
+                message.authority.map(|host| Cow::Borrowed(host.as_bytes()))
+            }
+            Self::Header(name) | Self::MultiHeader(name)
+                if message.is_request && headers::is_invisible(name) =>
+            {
+                None
+            }
+            Self::Header(name) => {
+                let last = message.headers.get_all(name).iter().next_back()?;
+                Some(Cow::Borrowed(last.as_bytes()))
+            }
+            Self::MultiHeader(name) => {
+                let all: Vec<&[u8]> = message
+                    .headers
+                    .get_all(name)
+                    .iter()
+                    .map(HeaderValue::as_bytes)
+                    .collect();
+                (!all.is_empty()).then(|| Cow::Owned(all.join(&b','))) 
+            }
+            Self::Query(name) | Self::MultiQuery(name) => {
+                let last = query_pairs(message.query).filter(|(own, _)| own == name).last()?;
+                Some(Cow::Owned(last.1))
+            }
+            Self::Path(name) => {
+                let value = context.route()?.parameter(name)?;
+                Some(Cow::Owned(percent_decode_str(value).collect()))
+            }
+            Self::StageVariable(name) => {
+                let value = context.stage()?.variables.get(name)?;
+                Some(Cow::Owned(value.clone().into_bytes()))
+            }
+            Self::Context(variable) => {
+                let mut text = String::new();
+                let known = context.write(variable, &mut text).unwrap_or(false);
+                known.then(|| Cow::Owned(text.into_bytes()))
+            }
+        }
+    }
+
+    fn values<'a>(
+        &'a self,
+        message: &Message<'a>,
+        context: &RequestContext,
+    ) -> Vec<Cow<'a, [u8]>> {
+        match self {
+            Self::MultiQuery(name) => query_pairs(message.query)
+                .filter(|(own, _)| own == name)
+                .map(|(_, value)| Cow::Owned(value))
+                .collect(),
+            one => one.value(message, context).into_iter().collect(),
+        }
+    }
+
+    /// The value for a place in a path, percent-encoded: one of a path stays as the client encoded it.
+    fn path_value(&self, message: &Message<'_>, context: &RequestContext) -> Option<String> {
+        match self {
+            Self::Path(name) => Some(context.route()?.parameter(name)?.to_owned()),
+            // Literals are encoded for the target already, and stage variables are the operator's.
+            Self::Literal(_) | Self::StageVariable(_) => {
+                let value = self.value(message, context)?;
+                Some(String::from_utf8_lossy(&value).into_owned())
+            }
+            other => {
+                let value = other.value(message, context)?;
+                let set = percent_encoding::NON_ALPHANUMERIC;
+                Some(percent_encoding::percent_encode(&value, set).to_string())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
