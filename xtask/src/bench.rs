@@ -11,7 +11,7 @@ measure slow no other build.
 Usage: cargo xtask bench [arguments of the bench program …]
 
 Every argument goes to the bench program; `cargo xtask bench -- --help` prints its own help.
-`--check` compares instruction counts with the recorded ratios (needs valgrind).";
+`check` compares instruction counts with the recorded ratios (needs valgrind).";
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     if let Some("--help" | "-h") = args.first().map(String::as_str) {

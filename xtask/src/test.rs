@@ -44,7 +44,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     shell::run(shell::cargo().args(["test", "--workspace", "--all-features"]))?;
     shell::run(shell::cargo().args(["build", "-p", "portcullis-examples", "--examples"]))?;
     if compare {
-        bench::run(&["--check".to_owned()])?;
+        bench::run(&["check".to_owned()])?;
     } else {
         shell::section("skipped: the comparison of instructions");
     }

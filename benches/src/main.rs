@@ -1,0 +1,115 @@
+//! Each layer beside its floor and the crate that a user would pick instead. See `benches/README.md`.
+
+mod baseline;
+mod measure;
+mod report;
+mod row;
+mod rows;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::report::Figures;
+use crate::row::{Case, Row};
+
+const HELP: &str = "\
+Measures each layer beside a bare service, a hand-written floor and a peer.
+
+Usage: portcullis-benches <command>
+
+  list                      Name every row
+  run [FILTER]              Instructions, allocations and time of the rows whose names contain
+                            FILTER, and the goals
+  table [FILTER]            The same without time: what does not depend on a quiet machine
+  check [FILTER]            Compare instructions, as ratios to the bare row of the same run, with
+                            baseline.json (10 % slack), and allocations (no slack)
+  baseline [FILTER]         Record the ratios in baseline.json
+  row NAME --iterations N   Only do the work of one row: what callgrind runs, and what to give to
+                            a profiler
+
+All but `list` and `row` need valgrind.";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let cases = rows::all();
+    match args[..] {
+        [] | ["--help" | "-h" | "help"] => println!("{HELP}"),
+        ["list"] => {
+            for row in all_rows(&filtered(&cases, None)?) {
+                println!("{}", row.name);
+            }
+        }
+        ["row", name, "--iterations", iterations] => {
+            let cases = filtered(&cases, None)?;
+            let row = all_rows(&cases)
+                .into_iter()
+                .find(|row| row.name == name)
+                .with_context(|| format!("there is no row {name}"))?;
+            row.prepare()(iterations.parse().context("iterations")?);
+        }
+        ["run" | "table", ref filter @ ..] => {
+            let cases = filtered(&cases, one(filter)?)?;
+            let rows = all_rows(&cases);
+            let counts = measure::count(&rows)?;
+            let times = match args[0] {
+                "run" => measure::time(&rows),
+                _ => BTreeMap::new(),
+            };
+            let figures = Figures { counts, times };
+            println!("{}", figures.table(&cases));
+            println!("{}", figures.goals(&cases));
+        }
+        ["check", ref filter @ ..] => {
+            let cases = filtered(&cases, one(filter)?)?;
+            let counts = measure::count(&baseline::compared(&cases))?;
+            baseline::check(&cases, &counts)?;
+        }
+        ["baseline", ref filter @ ..] => {
+            let cases = filtered(&cases, one(filter)?)?;
+            let counts = measure::count(&baseline::compared(&cases))?;
+            baseline::write(&cases, &counts)?;
+        }
+        _ => bail!("unknown command: {}\n\n{HELP}", args.join(" ")),
+    }
+    Ok(())
+}
+
+/// The one optional argument of a command.
+fn one<'a>(args: &[&'a str]) -> Result<Option<&'a str>> {
+    match args {
+        [] => Ok(None),
+        [filter] => Ok(Some(filter)),
+        _ => bail!("one filter at most"),
+    }
+}
+
+/// The cases of which a row's name contains `filter`. A case is measured whole: its rows are compared.
+fn filtered<'a>(cases: &'a [Case], filter: Option<&str>) -> Result<Vec<&'a Case>> {
+    let matches = |row: &Row| filter.is_none_or(|filter| row.name.contains(filter));
+    let cases: Vec<_> = cases
+        .iter()
+        .filter(|case| case.rows.iter().any(matches))
+        .collect();
+    if cases.is_empty() {
+        bail!("no row has {} in its name", filter.unwrap_or_default());
+    }
+    Ok(cases)
+}
+
+fn all_rows<'a>(cases: &[&'a Case]) -> Vec<&'a Row> {
+    cases.iter().flat_map(|case| &case.rows).collect()
+}

@@ -1,0 +1,21 @@
+//! The rows, a file for each layer.
+
+mod cors;
+mod guard;
+mod live;
+mod request_id;
+mod routing;
+mod surroundings;
+
+use crate::row::Case;
+
+/// Every case, in the order in which they are printed.
+pub(crate) fn all() -> Vec<Case> {
+    let mut cases = Vec::new();
+    cases.extend(guard::cases());
+    cases.extend(cors::cases());
+    cases.extend(routing::cases());
+    cases.extend(request_id::cases());
+    cases.extend(live::cases());
+    cases
+}
