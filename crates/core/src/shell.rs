@@ -124,11 +124,11 @@ where
                 let inner = mem::replace(&mut self.inner, clone);
                 GuardedFuture {
                     state: State::Ask {
-                        wait: Wait {
+                        wait: Box::new(Wait {
                             ask,
                             mode,
                             call: Some((inner, request)),
-                        },
+                        }),
                     },
                 }
             }
@@ -167,7 +167,9 @@ pin_project! {
     enum State<F, ResBody, A, S, ReqBody> {
         Inner { #[pin] future: F },
         Reply { response: Option<Response<ResBody>> },
-        Ask { wait: Wait<A, S, ReqBody> },
+        // Boxed, because an answer from elsewhere is slow anyway: in place, the request in it
+        // would make the future of every request that passes as large, and each move of it as dear.
+        Ask { wait: Box<Wait<A, S, ReqBody>> },
     }
 }
 
