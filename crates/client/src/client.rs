@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING};
-use http::{HeaderMap, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -99,6 +99,11 @@ impl Client {
             .options
             .upstreams
             .apply(&mut parts.uri, &mut parts.headers);
+        // Methods that give a body its meaning say so when there is none (RFC 9110, 8.6).
+        let expects_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
+        if expects_body && http_body::Body::size_hint(&body).exact() == Some(0) {
+            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let (body, slot) = Outgoing::new(body);
         SendFuture {
             inner: self.pool().request(Request::from_parts(parts, body)),

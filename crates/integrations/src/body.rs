@@ -138,19 +138,23 @@ impl HttpBody for Peeked {
 /// Reads a client's body whole.
 pub(crate) async fn read_request(body: Body, limit: Option<u64>) -> Result<Bytes, Failure> {
     let body = cap(body, limit).map_err(|TooLarge { limit }| Failure::TooLarge { limit })?;
-    read(body).await.map_err(|error| match limit_passed(&*error) {
-        Some(limit) => Failure::TooLarge { limit },
-        None => Failure::BadRequest(format!("the body is broken: {error}")),
-    })
+    read(body)
+        .await
+        .map_err(|error| match limit_passed(&*error) {
+            Some(limit) => Failure::TooLarge { limit },
+            None => Failure::BadRequest(format!("the body is broken: {error}")),
+        })
 }
 
 /// Reads an answer whole.
 pub(crate) async fn read_answer(body: Body, limit: Option<u64>) -> Result<Bytes, Failure> {
     let body = cap(body, limit).map_err(|TooLarge { limit }| Failure::AnswerTooLarge { limit })?;
-    read(body).await.map_err(|error| match limit_passed(&*error) {
-        Some(limit) => Failure::AnswerTooLarge { limit },
-        None => Failure::BadReply(format!("the answer is broken: {error}")),
-    })
+    read(body)
+        .await
+        .map_err(|error| match limit_passed(&*error) {
+            Some(limit) => Failure::AnswerTooLarge { limit },
+            None => Failure::BadReply(format!("the answer is broken: {error}")),
+        })
 }
 
 async fn read(mut body: Body) -> Result<Bytes, BoxError> {
@@ -169,7 +173,11 @@ async fn read(mut body: Body) -> Result<Bytes, BoxError> {
             more.extend_from_slice(&data);
         }
     }
-    Ok(if more.is_empty() { first } else { more.freeze() })
+    Ok(if more.is_empty() {
+        first
+    } else {
+        more.freeze()
+    })
 }
 
 pin_project! {
@@ -286,7 +294,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_of_known_length_is_judged_by_it() {
-        assert_eq!(cap(Body::from("1234"), Some(3)).err(), Some(TooLarge { limit: 3 }));
+        assert_eq!(
+            cap(Body::from("1234"), Some(3)).err(),
+            Some(TooLarge { limit: 3 })
+        );
         let body = cap(Body::from("123"), Some(3)).expect("fits");
         assert_eq!(body.as_bytes(), Some(&b"123"[..]), "and is not wrapped");
     }

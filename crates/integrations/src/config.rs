@@ -286,7 +286,7 @@ impl IntegrationConfig {
                     let target = (functions, function);
                     LambdaAction::compiled(settings, target, mapping, body, responses).into()
                 } else {
-                    self.check_function_verb()?;
+                    self.check_function_verb(findings)?;
                     let format = match self.api {
                         ApiKind::Rest => PayloadFormat::V1,
                         ApiKind::Http => self.payload_format.unwrap_or(PayloadFormat::V1),
@@ -317,7 +317,10 @@ impl IntegrationConfig {
             findings.add("/tlsConfig/serverNameToVerify", what, Conduct::RefuseAll);
         }
         if let Some(handling) = self.content_handling
-            && !matches!(self.kind, IntegrationKind::HttpProxy | IntegrationKind::AwsProxy)
+            && !matches!(
+                self.kind,
+                IntegrationKind::HttpProxy | IntegrationKind::AwsProxy
+            )
         {
             let what = format!("conversion of request bodies ({handling:?})");
             findings.add("/contentHandling", what, Conduct::Ignore);
@@ -365,16 +368,16 @@ impl IntegrationConfig {
         }
     }
 
-    /// A function is called with POST; the service answers each call 500 where another verb is set, and so it
-    /// is better said when the integration is built.
-    fn check_function_verb(&self) -> Result<(), ConfigError> {
-        match self.method()? {
-            Some(method) if self.api == ApiKind::Rest && method != Method::POST => {
-                let fault = format!("is `{method}`; functions are called with `POST`");
-                Err(ConfigError::new("/httpMethod", fault))
-            }
-            _ => Ok(()),
+    /// A function is called with POST: the service takes another verb and then answers each call 500.
+    fn check_function_verb(&self, findings: &mut Findings) -> Result<(), ConfigError> {
+        if let Some(method) = self.method()?
+            && self.api == ApiKind::Rest
+            && method != Method::POST
+        {
+            let what = format!("functions called with `{method}`: it must be `POST`");
+            findings.add("/httpMethod", what, Conduct::RefuseAll);
         }
+        Ok(())
     }
 
     fn function(&self, findings: &mut Findings) -> Result<Option<FunctionUri>, ConfigError> {

@@ -52,14 +52,20 @@ impl Failure {
                 "timeout",
                 "no answer in time".to_owned(),
             ),
-            Self::Configuration(cause) => {
-                (Rejection::new(ApiConfigurationError), "configuration", cause)
-            }
+            Self::Configuration(cause) => (
+                Rejection::new(ApiConfigurationError),
+                "configuration",
+                cause,
+            ),
             Self::BadRequest(cause) => (Rejection::new(MalformedRequest), "request", cause),
             Self::TooLarge { limit } => {
                 let rejection = Rejection::new(RequestTooLarge)
                     .with_message(format!("HTTP content length exceeded {limit} bytes."));
-                (rejection, "maxBodyBytes", format!("more than {limit} bytes"))
+                (
+                    rejection,
+                    "maxBodyBytes",
+                    format!("more than {limit} bytes"),
+                )
             }
             Self::MediaType => (
                 Rejection::new(UnsupportedMediaType),
@@ -100,7 +106,10 @@ fn client(error: &ClientError, api: ApiKind, context: &RequestContext) -> Reject
             if let Some(limit) = limit_passed(error) {
                 return Failure::TooLarge { limit }.into_rejection(api, context);
             }
-            (Rejection::new(RejectionKind::MalformedRequest), "request body")
+            (
+                Rejection::new(RejectionKind::MalformedRequest),
+                "request body",
+            )
         }
         ClientErrorKind::Timeout => (Rejection::new(RejectionKind::IntegrationTimeout), "timeout"),
         // An HTTP API does not tell an address that is none from an endpoint that is away.

@@ -36,10 +36,7 @@ pub(crate) fn add_x_forwarded(headers: &mut HeaderMap, context: &RequestContext)
     }
     let encrypted = connection.tls.is_some();
     let default = if encrypted { 443 } else { 80 };
-    let port = connection
-        .local
-        .as_ref()
-        .map_or(default, SocketAddr::port);
+    let port = connection.local.as_ref().map_or(default, SocketAddr::port);
     headers.insert(
         PROTO,
         HeaderValue::from_static(if encrypted { "https" } else { "http" }),

@@ -38,12 +38,8 @@ const REST_PROXY_REQUEST_DROPS: [HeaderName; 9] = [
 ];
 
 /// What a client of a REST API does not get from an HTTP endpoint, apart from the above.
-const REST_PROXY_RESPONSE_DROPS: [HeaderName; 4] = [
-    header::EXPECT,
-    header::HOST,
-    header::TRAILER,
-    header::VIA,
-];
+const REST_PROXY_RESPONSE_DROPS: [HeaderName; 4] =
+    [header::EXPECT, header::HOST, header::TRAILER, header::VIA];
 
 /// Headers of a response that get another name in a REST API.
 const REMAPPED: [(HeaderName, &str); 15] = [
@@ -55,7 +51,10 @@ const REMAPPED: [(HeaderName, &str); 15] = [
     (header::EXPECT, "x-amzn-remapped-expect"),
     (header::HOST, "x-amzn-remapped-host"),
     (header::MAX_FORWARDS, "x-amzn-remapped-max-forwards"),
-    (header::PROXY_AUTHENTICATE, "x-amzn-remapped-proxy-authenticate"),
+    (
+        header::PROXY_AUTHENTICATE,
+        "x-amzn-remapped-proxy-authenticate",
+    ),
     (header::SERVER, "x-amzn-remapped-server"),
     (header::TRAILER, "x-amzn-remapped-trailer"),
     (header::UPGRADE, "x-amzn-remapped-upgrade"),
@@ -112,10 +111,7 @@ pub(crate) fn is_dropped_when_mapped(name: &HeaderName) -> bool {
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap, http2: bool) {
     strip_nominated(headers);
     for name in &HOP_BY_HOP {
-        if *name == header::TE
-            && http2
-            && headers.get(name).is_some_and(|te| te == "trailers")
-        {
+        if *name == header::TE && http2 && headers.get(name).is_some_and(|te| te == "trailers") {
             continue;
         }
         headers.remove(name);
@@ -134,7 +130,10 @@ fn strip_nominated(headers: &mut HeaderMap) {
         .filter_map(|name| name.trim().parse().ok())
         .collect();
     for name in named {
-        if !matches!(name.as_str(), "close" | "keep-alive" | "connection" | "host") {
+        if !matches!(
+            name.as_str(),
+            "close" | "keep-alive" | "connection" | "host"
+        ) {
             headers.remove(name);
         }
     }
@@ -170,9 +169,7 @@ pub(crate) fn from_rest_proxy(headers: &mut HeaderMap) {
     let renamed: Vec<_> = all
         .iter()
         .filter(|(name, _)| !REST_PROXY_RESPONSE_DROPS.contains(name))
-        .filter(|(name, _)| {
-            !matches!(*name, header::PROXY_AUTHENTICATE | header::UPGRADE)
-        })
+        .filter(|(name, _)| !matches!(*name, header::PROXY_AUTHENTICATE | header::UPGRADE))
         .filter_map(|(name, to)| Some((name, *to, headers.get(name)?.clone())))
         .collect();
     let length = headers.get(header::CONTENT_LENGTH).cloned();

@@ -102,7 +102,9 @@ impl Shared {
             RequestBody::Refuse => return Err(Failure::MediaType),
             RequestBody::Pass => None,
         };
-        let mapped = self.mapping.evaluate(&Message::request(&request), context)?;
+        let mapped = self
+            .mapping
+            .evaluate(&Message::request(&request), context)?;
         let variables = context.stage().map(|stage| &stage.variables);
         let uri = self.target.uri.expand(variables, |name| {
             let value = mapped.path.iter().rev().find(|(own, _)| own == name);

@@ -8,9 +8,7 @@ use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use http::{Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use portcullis_client::{Client, ClientErrorKind, SendFuture};
-use portcullis_core::{
-    ApiKind, Body, Measure, RequestContext, SystemClock, TRACE_ID, Trace,
-};
+use portcullis_core::{ApiKind, Body, Measure, RequestContext, SystemClock, TRACE_ID, Trace};
 use tokio::time::Instant;
 
 use crate::body::{TooLarge, answer, cap, peek};
@@ -49,8 +47,8 @@ impl HttpProxy {
     ///
     /// If `uri` is not an `http` or `https` address.
     pub fn new(client: Client, uri: &str) -> Result<Self, ConfigError> {
-        let uri = UriTemplate::parse(uri)
-            .map_err(|fault| ConfigError::new("/uri", fault.to_string()))?;
+        let uri =
+            UriTemplate::parse(uri).map_err(|fault| ConfigError::new("/uri", fault.to_string()))?;
         let settings = Settings::new(ApiKind::Rest, Arc::new(SystemClock::new()));
         let target = Target { client, uri };
         let mapping = RequestMapping::default();
@@ -123,7 +121,9 @@ impl Shared {
         mut request: Request<Body>,
         context: &RequestContext,
     ) -> Result<Request<Body>, Failure> {
-        let mapped = self.mapping.evaluate(&Message::request(&request), context)?;
+        let mapped = self
+            .mapping
+            .evaluate(&Message::request(&request), context)?;
         *request.uri_mut() = self.uri(request.uri(), &mapped, context)?;
         let http2 = request.version() == Version::HTTP_2;
         let has_body = !http_body::Body::is_end_stream(request.body())
@@ -282,10 +282,12 @@ impl Exchange<'_> {
         // A chunked request may have no body at all. Over HTTP/2 that is known, and a stream may well wait for the
         // answer before it says anything.
         if !http2 && http_body::Body::size_hint(&body).exact().is_none() {
-            body = peek(body).await.map_err(|error| match limit_passed(&*error) {
-                Some(limit) => Failure::TooLarge { limit },
-                None => Failure::BadRequest(format!("the body is broken: {error}")),
-            })?;
+            body = peek(body)
+                .await
+                .map_err(|error| match limit_passed(&*error) {
+                    Some(limit) => Failure::TooLarge { limit },
+                    None => Failure::BadRequest(format!("the body is broken: {error}")),
+                })?;
         }
         // Extensions are the server's own.
         parts.extensions = http::Extensions::new();

@@ -82,9 +82,10 @@ pub use {
     config::{
         Backends, Compiled, ContentHandling, IntegrationConfig, IntegrationKind, ResponseConfig,
     },
-    error::{ConfigError, Conduct, Unsupported},
+    error::{Conduct, ConfigError, Unsupported},
     function::{
-        FunctionProxy, Functions, FunctionsBuilder, LambdaAction, PayloadFormat,
+        FunctionProxy, FunctionTarget, FunctionUri, Functions, FunctionsBuilder, LambdaAction,
+        PayloadFormat,
     },
     http_backend::HttpBackend,
     http_proxy::HttpProxy,

@@ -71,7 +71,11 @@ impl RequestMapping {
             let (place, name) = target
                 .strip_prefix("integration.request.")
                 .and_then(|rest| rest.split_once('.'))
-                .ok_or_else(|| fault(format!("`{target}` is not `integration.request.{{header|querystring|path}}.name`")))?;
+                .ok_or_else(|| {
+                    fault(format!(
+                        "`{target}` is not `integration.request.{{header|querystring|path}}.name`"
+                    ))
+                })?;
             let target = match place {
                 "header" => Target::Header(
                     name.parse()
@@ -79,7 +83,11 @@ impl RequestMapping {
                 ),
                 "querystring" => Target::Query(name.to_owned()),
                 "path" => Target::Path(name.to_owned()),
-                _ => return Err(fault(format!("`{place}` is not `header`, `querystring` or `path`"))),
+                _ => {
+                    return Err(fault(format!(
+                        "`{place}` is not `header`, `querystring` or `path`"
+                    )));
+                }
             };
             if let Target::Header(name) = &target {
                 if headers::is_forbidden(name, to_aws) {
@@ -99,14 +107,6 @@ impl RequestMapping {
             }
         }
         Ok(mapping)
-    }
-
-    /// The literal value mapped to a header.
-    pub(crate) fn literal_header(&self, name: &HeaderName) -> Option<&[u8]> {
-        self.entries.iter().find_map(|entry| match entry {
-            (Target::Header(own), Source::Literal(value)) if own == name => Some(&**value),
-            _ => None,
-        })
     }
 
     pub(crate) fn forbidden(&self) -> Option<&HeaderName> {
@@ -195,9 +195,8 @@ impl Source {
         let unknown = || Unreadable::Fault(format!("`{text}` is not a source of a value"));
         let (place, name) = rest.split_once('.').ok_or_else(unknown)?;
         let header = || {
-            name.parse().map_err(|_| {
-                Unreadable::Fault(format!("`{name}` is not the name of a header"))
-            })
+            name.parse()
+                .map_err(|_| Unreadable::Fault(format!("`{name}` is not the name of a header")))
         };
         match place {
             "header" => Ok(Self::Header(header()?)),
@@ -230,7 +229,10 @@ impl Source {
     }
 
     fn common(text: &str) -> Result<Self, Unreadable> {
-        if let Some(literal) = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
+        if let Some(literal) = text
+            .strip_prefix('\'')
+            .and_then(|text| text.strip_suffix('\''))
+        {
             return Ok(Self::Literal(literal.as_bytes().to_vec()));
         }
         if let Some(name) = text.strip_prefix("stageVariables.") {
@@ -269,10 +271,12 @@ impl Source {
                     .iter()
                     .map(HeaderValue::as_bytes)
                     .collect();
-                (!all.is_empty()).then(|| Cow::Owned(all.join(&b','))) 
+                (!all.is_empty()).then(|| Cow::Owned(all.join(&b',')))
             }
             Self::Query(name) | Self::MultiQuery(name) => {
-                let last = query_pairs(message.query).filter(|(own, _)| own == name).last()?;
+                let last = query_pairs(message.query)
+                    .filter(|(own, _)| own == name)
+                    .last()?;
                 Some(Cow::Owned(last.1))
             }
             Self::Path(name) => {
@@ -291,11 +295,7 @@ impl Source {
         }
     }
 
-    fn values<'a>(
-        &'a self,
-        message: &Message<'a>,
-        context: &RequestContext,
-    ) -> Vec<Cow<'a, [u8]>> {
+    fn values<'a>(&'a self, message: &Message<'a>, context: &RequestContext) -> Vec<Cow<'a, [u8]>> {
         match self {
             Self::MultiQuery(name) => query_pairs(message.query)
                 .filter(|(own, _)| own == name)

@@ -76,10 +76,18 @@ impl Responses {
                 }
                 Some(pattern) => {
                     // The whole text must match.
-                    let regex = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
-                        ConfigError::new(field, format!("is not a pattern: {error}"))
-                    })?;
-                    rule.pattern = Some(regex);
+                    match Regex::new(&format!("^(?:{pattern})$")) {
+                        Ok(regex) => rule.pattern = Some(regex),
+                        Err(_) if is_beyond_regex(pattern) => findings.add(
+                            field,
+                            "patterns that look around or refer back",
+                            Conduct::RefuseAll,
+                        ),
+                        Err(error) => {
+                            let fault = format!("is not a pattern: {error}");
+                            return Err(ConfigError::new(field, fault));
+                        }
+                    }
                     compiled.rules.push(rule);
                 }
             }
@@ -105,6 +113,13 @@ impl Responses {
         }
         Ok(rule)
     }
+}
+
+/// Whether a pattern has what Java's engine knows and a linear one does not.
+fn is_beyond_regex(pattern: &str) -> bool {
+    let around = ["(?=", "(?!", "(?<=", "(?<!", "(?>", "++", "*+"];
+    let refers = |pair: &[u8]| pair[0] == b'\\' && matches!(pair[1], b'1'..=b'9' | b'k');
+    around.iter().any(|part| pattern.contains(part)) || pattern.as_bytes().windows(2).any(refers)
 }
 
 fn parameters(
@@ -157,7 +172,9 @@ impl Rule {
         for (name, source) in &self.headers {
             if let Some(value) = source.value(&message, context) {
                 let value = HeaderValue::from_bytes(&value).map_err(|_| {
-                    Failure::Configuration(format!("the value of `{name}` cannot stand in a header"))
+                    Failure::Configuration(format!(
+                        "the value of `{name}` cannot stand in a header"
+                    ))
                 })?;
                 headers.insert(name.clone(), value);
             }
@@ -231,7 +248,10 @@ mod tests {
             ("method.response.header.Transfer-Encoding", "'t'"),
             ("method.response.header.Via", "'v'"),
             ("method.response.header.X", "integration.response.header.a"),
-            ("method.response.header.Y", "integration.response.multivalueheader.a"),
+            (
+                "method.response.header.Y",
+                "integration.response.multivalueheader.a",
+            ),
         ]
         .map(|(target, source)| (target.to_owned(), source.to_owned()))
         .to_vec();

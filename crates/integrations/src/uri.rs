@@ -136,10 +136,6 @@ impl UriTemplate {
         })
     }
 
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
-    }
-
     pub(crate) fn has_parameters(&self) -> bool {
         match &self.parts {
             Parts::Fixed(_) => false,
@@ -165,8 +161,8 @@ impl UriTemplate {
                 Piece::Text(text) => out.push_str(text),
                 Piece::StageVariable(name) => out.push_str(variable(variables, name)?),
                 Piece::Parameter(name) => {
-                    let value = parameter(name)
-                        .ok_or_else(|| UriFault::UnmappedParameter(name.clone()))?;
+                    let value =
+                        parameter(name).ok_or_else(|| UriFault::UnmappedParameter(name.clone()))?;
                     match place(&out) {
                         Place::Authority => {
                             if !value
@@ -249,10 +245,12 @@ fn push_path(out: &mut String, value: &str) -> Result<(), Dots> {
 /// Whether a decoded segment is one that servers take for a step in the tree. (Some cut a segment at a semicolon first,
 /// and some take a backslash for a slash.)
 fn is_dots(segment: &[u8]) -> bool {
-    segment.split(|byte| matches!(byte, b'/' | b'\\')).any(|part| {
-        let part = part.split(|byte| *byte == b';').next().unwrap_or_default();
-        matches!(part, b"." | b"..")
-    })
+    segment
+        .split(|byte| matches!(byte, b'/' | b'\\'))
+        .any(|part| {
+            let part = part.split(|byte| *byte == b';').next().unwrap_or_default();
+            matches!(part, b"." | b"..")
+        })
 }
 
 fn push_encoded(out: &mut String, bytes: &[u8], set: &'static AsciiSet) {

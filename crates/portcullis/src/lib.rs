@@ -20,3 +20,12 @@ pub use portcullis_stages as stages;
 
 #[cfg(feature = "serve")]
 pub mod serve;
+
+#[cfg(feature = "gateway")]
+mod gateway;
+
+#[cfg(feature = "gateway")]
+pub use gateway::{
+    ApiSpec, CoveredField, Coverage, Gateway, GatewayBuilder, GatewayError, GatewayFault,
+    GatewayFuture, Parity, RouteSummary, Served, UnknownRoute,
+};

@@ -1,18 +1,19 @@
-//! `AWS`: a function with mapped requests and responses.
+//! `AWS` with a function behind it: what it is given and what the client gets are mapped.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
-use http::{Method, Request, Response};
-use portcullis_core::{Body, Invocation, RequestContext, TRACE_ID};
-use serde_json::Value;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, Method, Request, Response};
+use portcullis_core::{Body, FunctionReply, RequestContext, TRACE_ID};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::proxy::call_in_time;
-use super::{FunctionUri, Functions};
 use crate::body::read_request;
 use crate::config::Settings;
 use crate::failure::Failure;
+use crate::function::proxy::FunctionCall;
+use crate::function::{FunctionUri, Functions};
 use crate::headers::INVOCATION_TYPE;
 use crate::http_proxy::trace;
 use crate::integration::{IntegrationFuture, integration_service};
@@ -21,8 +22,7 @@ use crate::parameters::{Message, RequestMapping};
 use crate::response::Responses;
 use crate::template::{Passthrough, RequestBody, Template, Templates};
 
-/// Calls a function with an event of the definition's making, and answers with a response of its own. Which one, the
-/// `errorMessage` of the function decides; without an error it is the default one.
+/// Calls a function with a body of its own, and answers by the integration response that its error message selects.
 ///
 /// It is made by [`IntegrationConfig::compile`](crate::IntegrationConfig::compile).
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub struct LambdaAction {
 struct Shared {
     settings: Settings,
     functions: Functions,
-    function: FunctionUri,
+    uri: FunctionUri,
     mapping: RequestMapping,
     templates: Templates,
     passthrough: Passthrough,
@@ -44,7 +44,7 @@ struct Shared {
 impl LambdaAction {
     pub(crate) fn compiled(
         settings: Settings,
-        (functions, function): (Functions, FunctionUri),
+        (functions, uri): (Functions, FunctionUri),
         mapping: RequestMapping,
         (templates, passthrough): (Templates, Passthrough),
         responses: Responses,
@@ -53,7 +53,7 @@ impl LambdaAction {
             shared: Arc::new(Shared {
                 settings,
                 functions,
-                function,
+                uri,
                 mapping,
                 templates,
                 passthrough,
@@ -67,8 +67,9 @@ impl LambdaAction {
         let shared = Arc::clone(&self.shared);
         let context = context.clone();
         IntegrationFuture::boxed(async move {
-            let answer = shared.answer(request, &context).await;
-            answer.map_err(|failure| failure.into_rejection(shared.settings.api, &context))
+            let api = shared.settings.api;
+            let answered = shared.answer(request, &context).await;
+            answered.map_err(|failure| failure.into_rejection(api, &context))
         })
     }
 }
@@ -79,71 +80,77 @@ impl Shared {
         request: Request<Body>,
         context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
-        let replacement = match self
-            .templates
-            .request(request.headers().get(CONTENT_TYPE), self.passthrough)
-        {
+        let content_type = request.headers().get(CONTENT_TYPE);
+        let template = match self.templates.request(content_type, self.passthrough) {
             RequestBody::Replace(Template::Static(text)) => Some(text.clone()),
             RequestBody::Replace(Template::Engine) => return Err(needs_engine()),
             RequestBody::Refuse => return Err(Failure::MediaType),
             RequestBody::Pass => None,
         };
-        let mapped = self.mapping.evaluate(&Message::request(&request), context)?;
+        let mapped = self
+            .mapping
+            .evaluate(&Message::request(&request), context)?;
+        let variables = context.stage().map(|stage| &stage.variables);
+        let target = self.uri.expand(variables)?;
         let asynchronous = mapped
             .headers
             .iter()
             .any(|(name, value)| *name == INVOCATION_TYPE && value == "Event");
-        let variables = context.stage().map(|stage| &stage.variables);
-        let named = self.function.resolve(variables)?;
         let (parts, body) = request.into_parts();
-        let payload = match replacement {
+        let trace = trace(&parts.headers, context);
+        let payload = match template {
             Some(text) => text,
             None => read_request(body, self.settings.max_request).await?,
         };
-        let mut call = Invocation::new(named.name, event(payload)?);
-        call.qualifier = named.qualifier;
-        call.asynchronous = asynchronous;
-        call.timeout = Some(self.settings.timeout);
-        let reply = call_in_time(&self.functions, call, &self.settings, context).await?;
-
-        let failed = reply.function_error.is_some();
-        let message = if failed { error_message(&reply.payload) } else { String::new() };
-        let rule = self.responses.select(&message)?;
-        let payload = if asynchronous { Bytes::new() } else { reply.payload };
-        let head = parts.method == Method::HEAD;
+        let payload = event(payload)?;
+        let call = FunctionCall {
+            settings: &self.settings,
+            functions: &self.functions,
+        };
+        let reply = call.send(target, payload, asynchronous, context).await?;
+        let rule = self.responses.select(&error_message(&reply))?;
         let body = match rule.template(parts.headers.get(ACCEPT)) {
             Some(Template::Engine) => return Err(needs_engine()),
-            _ if head => Body::empty(),
-            Some(Template::Static(text)) => text.clone().into(),
-            None => payload.into(),
+            Some(Template::Static(text)) => text.clone(),
+            None => reply.payload,
         };
-        // A function's reply has no headers but those of the service that ran it.
-        let mut endpoint = HeaderMap::new();
-        endpoint.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let mut headers = rule.headers(&endpoint, context)?;
-        headers.insert(TRACE_ID, trace(&parts.headers, context));
-        let mut response = Response::new(body);
+        let mut headers = rule.headers(&HeaderMap::new(), context)?;
+        headers.insert(TRACE_ID, trace);
+        let head = parts.method == Method::HEAD;
+        let mut response = Response::new(if head { Body::empty() } else { body.into() });
         *response.status_mut() = rule.status();
         *response.headers_mut() = headers;
         Ok(response)
     }
 }
 
-/// The event: nothing stands for an empty object, and what is no JSON cannot be sent.
+/// The event. Where there is nothing a function gets an empty object, and what is not JSON cannot be sent to it.
 fn event(payload: Bytes) -> Result<Bytes, Failure> {
     if payload.iter().all(u8::is_ascii_whitespace) {
         return Ok(Bytes::from_static(b"{}"));
     }
-    match serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
+    match serde_json::from_slice::<IgnoredAny>(&payload) {
         Ok(_) => Ok(payload),
-        Err(_) => Err(Failure::BadRequest("Could not parse request body into json.".to_owned())),
+        Err(error) => Err(Failure::BadRequest(format!(
+            "the body is not JSON, as a function's event must be: {error}"
+        ))),
     }
 }
 
-/// What a function says that went wrong.
-fn error_message(payload: &[u8]) -> String {
-    let error: Value = serde_json::from_slice(payload).unwrap_or_default();
-    error["errorMessage"].as_str().unwrap_or_default().to_owned()
+/// What patterns are matched against: the message of a function's error, and nothing when it did not fail.
+fn error_message(reply: &FunctionReply) -> String {
+    #[derive(Deserialize)]
+    struct Described {
+        #[serde(rename = "errorMessage")]
+        message: String,
+    }
+    if reply.function_error.is_none() {
+        return String::new();
+    }
+    match serde_json::from_slice::<Described>(&reply.payload) {
+        Ok(described) => described.message,
+        Err(_) => String::from_utf8_lossy(&reply.payload).into_owned(),
+    }
 }
 
 integration_service!(LambdaAction);

@@ -1,156 +1,164 @@
-//! Events by payload format 2.0: what HTTP APIs send to functions.
+//! Events of payload format 2.0, of HTTP APIs only. What is not there is left out.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, COOKIE};
 use http::request::Parts;
 use indexmap::IndexMap;
+use percent_encoding::percent_decode_str;
 use portcullis_core::RequestContext;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::event_v1::{add_own_headers, authorizer, body_text, client_cert};
-use crate::headers::is_invisible;
-use crate::template::media_type;
+use crate::function::event::{
+    body_text, client_cert, is_text, path_parameters, stage_variables, text, visible,
+};
 use crate::uri::query_pairs;
 
-/// The members of an event; those that have nothing to say are left out.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Event<'a> {
     version: &'static str,
-    route_key: &'a str,
+    route_key: Option<&'a str>,
     raw_path: &'a str,
     raw_query_string: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cookies: Vec<String>,
-    headers: IndexMap<&'a str, String>,
+    headers: BTreeMap<&'a str, String>,
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     query_string_parameters: IndexMap<String, String>,
-    request_context: Map<String, Value>,
+    request_context: Context<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    path_parameters: IndexMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_parameters: Option<IndexMap<String, String>>,
     is_base64_encoded: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     stage_variables: Option<&'a BTreeMap<String, String>>,
 }
 
-/// The event for a request.
-pub(crate) fn event_v2(parts: &Parts, body: &Bytes, context: &RequestContext) -> Bytes {
-    let route = context.route();
-    let route_key = route
-        .and_then(|route| route.route().route_key.as_deref())
-        .unwrap_or("$default");
-    let mut headers = parts.headers.clone();
-    add_own_headers(&mut headers, parts, context);
-    let cookies = cookies(&headers);
-    let joined = headers
-        .keys()
-        .filter(|name| !is_invisible(name) && **name != COOKIE)
-        .map(|name| (name.as_str(), join(&headers, name)))
-        .collect();
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Context<'a> {
+    account_id: Option<&'a str>,
+    api_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorizer: Option<Value>,
+    domain_name: Option<&'a str>,
+    domain_prefix: Option<&'a str>,
+    http: Http<'a>,
+    request_id: Option<Value>,
+    route_key: Option<&'a str>,
+    stage: Option<&'a str>,
+    time: Option<Value>,
+    time_epoch: Option<Value>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Http<'a> {
+    method: &'a str,
+    path: &'a str,
+    protocol: Option<Value>,
+    source_ip: Option<Value>,
+    user_agent: Option<Value>,
+}
+
+/// The event of a request.
+pub(crate) fn event(
+    parts: &Parts,
+    body: &Bytes,
+    context: &RequestContext,
+) -> Result<Bytes, serde_json::Error> {
+    let mut cookies = Vec::new();
+    let mut headers: BTreeMap<&str, String> = BTreeMap::new();
+    for (name, value) in visible(&parts.headers) {
+        let value = text(value);
+        if *name == COOKIE {
+            cookies.extend(value.split(';').map(|cookie| cookie.trim().to_owned()));
+            continue;
+        }
+        join(headers.entry(name.as_str()).or_default(), &value);
+    }
     let mut query: IndexMap<String, String> = IndexMap::new();
     for (name, value) in query_pairs(parts.uri.query()) {
         let value = String::from_utf8_lossy(&value).into_owned();
-        query
-            .entry(name)
-            .and_modify(|all| {
-                all.push(',');
-                all.push_str(&value);
-            })
-            .or_insert(value);
+        match query.entry(name) {
+            indexmap::map::Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.push(',');
+                known.push_str(&value);
+            }
+            indexmap::map::Entry::Vacant(new) => {
+                new.insert(value);
+            }
+        }
     }
-    let (text, encoded) = body_text(body, !is_text(headers.get(CONTENT_TYPE)));
+    let path_parameters = path_parameters(context).map(|parameters| {
+        let decode = |value: String| percent_decode_str(&value).decode_utf8_lossy().into_owned();
+        parameters
+            .into_iter()
+            .map(|(name, value)| (name, decode(value)))
+            .collect()
+    });
+    let is_binary = !is_text(parts.headers.get(CONTENT_TYPE));
+    let stage = context.stage();
+    let route = context.route().map(|route| route.route());
+    let route_key = route.and_then(|route| route.route_key.as_deref());
+    let host = context.host();
+    let path = context.uri().path();
     let event = Event {
         version: "2.0",
         route_key,
-        raw_path: context.uri().path(),
+        raw_path: path,
         raw_query_string: parts.uri.query().unwrap_or_default(),
         cookies,
-        headers: joined,
+        headers,
         query_string_parameters: query,
-        request_context: request_context(parts, route_key, context),
-        body: text,
-        path_parameters: route.into_iter().flat_map(|route| route.parameters()).collect(),
-        is_base64_encoded: encoded,
-        stage_variables: context
-            .stage()
-            .map(|stage| &stage.variables)
-            .filter(|variables| !variables.is_empty()),
+        request_context: Context {
+            account_id: stage.map(|stage| &*stage.account_id),
+            api_id: stage.map(|stage| &*stage.api_id),
+            authentication: client_cert(context).map(|cert| json!({"clientCert": cert})),
+            authorizer: authorizer(context),
+            domain_name: host,
+            domain_prefix: host.map(|host| host.split('.').next().unwrap_or(host)),
+            http: Http {
+                method: parts.method.as_str(),
+                path,
+                protocol: context.get("protocol"),
+                source_ip: context.get("identity.sourceIp"),
+                user_agent: context.get("identity.userAgent"),
+            },
+            request_id: context.get("requestId"),
+            route_key,
+            stage: stage.map(|stage| &*stage.stage),
+            time: context.get("requestTime"),
+            time_epoch: context.get("requestTimeEpoch"),
+        },
+        body: body_text(body, is_binary),
+        path_parameters,
+        is_base64_encoded: is_binary && !body.is_empty(),
+        stage_variables: stage_variables(context),
     };
-    // Maps with text keys and text values always have a JSON form.
-    serde_json::to_vec(&event).unwrap_or_default().into()
+    serde_json::to_vec(&event).map(Bytes::from)
 }
 
-fn cookies(headers: &HeaderMap) -> Vec<String> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .flat_map(|line| {
-            let line = String::from_utf8_lossy(line.as_bytes()).into_owned();
-            line.split(';').map(|cookie| cookie.trim().to_owned()).collect::<Vec<_>>()
-        })
-        .filter(|cookie| !cookie.is_empty())
-        .collect()
-}
-
-fn join(headers: &HeaderMap, name: &http::HeaderName) -> String {
-    let values: Vec<_> = headers
-        .get_all(name)
-        .iter()
-        .map(|value| String::from_utf8_lossy(value.as_bytes()))
-        .collect();
-    values.join(",")
-}
-
-/// Whether a body of this type goes to the function as it is; all else goes as Base64.
-fn is_text(content_type: Option<&HeaderValue>) -> bool {
-    let Some(media_type) = media_type(content_type) else {
-        return true;
-    };
-    let media_type = media_type.to_ascii_lowercase();
-    media_type.starts_with("text/")
-        || matches!(
-            &*media_type,
-            "application/json" | "application/javascript" | "application/xml"
-                | "application/x-www-form-urlencoded"
-        )
-        || media_type.ends_with("+json")
-        || media_type.ends_with("+xml")
-}
-
-fn request_context(parts: &Parts, route_key: &str, context: &RequestContext) -> Map<String, Value> {
-    let fact = |name: &str| context.get(name).unwrap_or(Value::Null);
-    let mut members = Map::new();
-    for name in ["accountId", "apiId", "domainName", "domainPrefix", "requestId", "stage"] {
-        members.insert(name.to_owned(), fact(name));
+fn join(known: &mut String, value: &str) {
+    if !known.is_empty() {
+        known.push(',');
     }
-    if let Some(certificate) = client_cert(context) {
-        members.insert("authentication".to_owned(), json!({ "clientCert": certificate }));
-    }
+    known.push_str(value);
+}
+
+fn authorizer(context: &RequestContext) -> Option<Value> {
     let claims = context.claims();
     if !claims.is_empty() {
-        let scopes = context.get("authorizer.scopes");
-        members.insert("authorizer".to_owned(), json!({ "jwt": { "claims": claims, "scopes": scopes } }));
-    } else if let Some(values) = authorizer(context) {
-        members.insert("authorizer".to_owned(), json!({ "lambda": values }));
+        return Some(json!({"jwt": {"claims": claims, "scopes": null}}));
     }
-    members.insert(
-        "http".to_owned(),
-        json!({
-            "method": parts.method.as_str(),
-            "path": context.uri().path(),
-            "protocol": fact("protocol"),
-            "sourceIp": fact("identity.sourceIp"),
-            "userAgent": fact("identity.userAgent"),
-        }),
-    );
-    members.insert("routeKey".to_owned(), route_key.into());
-    members.insert("time".to_owned(), fact("requestTime"));
-    members.insert("timeEpoch".to_owned(), fact("requestTimeEpoch"));
-    members
+    let values = context.authorizer();
+    (!values.is_empty()).then(|| json!({"lambda": values}))
 }

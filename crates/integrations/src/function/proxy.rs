@@ -1,76 +1,99 @@
-//! `AWS_PROXY`: a function that gets the request as an event and gives the response.
+//! `AWS_PROXY`: a function gets the request as an event, and its reply is the response.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
-use http::{Request, Response};
+use http::header::{ACCEPT, CONTENT_LENGTH};
+use http::request::Parts;
+use http::{Method, Request, Response, Uri, Version};
 use portcullis_core::{
-    ApiKind, Body, Detail, Function, FunctionReply, Invocation, Measure, Rejection, RequestContext,
-    SystemClock, TRACE_ID,
+    ApiKind, Body, Detail, Function, FunctionError, FunctionErrorKind, FunctionReply, Invocation,
+    Measure, RequestContext, SystemClock, TRACE_ID,
 };
 
-use super::registry::{Attached, Handler};
-use super::target::Named;
-use super::{FunctionUri, Functions, event_v1, event_v2, reply_v1, reply_v2};
+use crate::body::{TooLarge, cap, read_request};
+use crate::config::{Settings, check_timeout};
 use crate::error::ConfigError;
-use crate::body::{cap, read_request};
-use crate::config::Settings;
 use crate::failure::Failure;
+use crate::forwarded::add_x_forwarded;
+use crate::function::event::{self, BinaryTypes, add_host};
+use crate::function::registry::HttpFunction;
+use crate::function::reply::{response_v1, response_v2};
+use crate::function::{FunctionTarget, FunctionUri, Functions, event_v1, event_v2};
+use crate::headers::strip_hop_by_hop;
 use crate::http_proxy::trace;
 use crate::integration::{IntegrationFuture, integration_service};
-use crate::template::media_type;
 
-/// The shape of the event that a function gets, and of its reply.
+/// The shape of a function's event and reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PayloadFormat {
-    /// Format 1.0, the one of REST APIs.
+    /// 1.0
     #[default]
     V1,
-    /// Format 2.0, which HTTP APIs have besides.
+    /// 2.0, of HTTP APIs only.
     V2,
 }
 
-/// Calls a function with the request as an event, and answers with its reply.
+/// Calls a function with the whole request, and answers with what it gives back.
 ///
-/// It is made by [`IntegrationConfig::compile`](crate::IntegrationConfig::compile).
+/// See the [crate docs](crate) for an example.
 #[derive(Clone, Debug)]
 pub struct FunctionProxy {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Shared {
     settings: Settings,
     functions: Functions,
-    function: FunctionUri,
+    uri: FunctionUri,
     format: PayloadFormat,
-    binary: Vec<String>,
-    /// A mapping names a header that may not be mapped. Mappings are ignored here, but that fails each call.
+    binary: BinaryTypes,
+    /// A mapping names a header that none may set: each call fails.
     forbidden: bool,
 }
 
 impl FunctionProxy {
-    /// Calls the function that `uri` names (an invocation URI, a function's ARN or its name) by payload format 1.0, with the
-    /// timeout that APIs of this kind have by default and no cap on bodies.
+    /// A proxy to the function that `uri` names, in payload 1.0, with the API kind's own timeout.
     ///
     /// # Errors
     ///
-    /// If `uri` names no function.
+    /// If `uri` is neither an integration URI of a function nor a function's ARN.
     pub fn new(functions: Functions, uri: &str, api: ApiKind) -> Result<Self, ConfigError> {
-        let function = FunctionUri::parse(uri).ok_or_else(|| {
-            ConfigError::new("/uri", format!("`{uri}` does not name a function"))
-        })?;
+        let function = FunctionUri::parse(uri)
+            .ok_or_else(|| ConfigError::new("/uri", format!("`{uri}` names no function")))?;
         let settings = Settings::new(api, Arc::new(SystemClock::new()));
         let format = (PayloadFormat::V1, Vec::new());
         Ok(Self::compiled(settings, functions, function, format, false))
     }
 
+    /// Uses this payload format. REST APIs have 1.0 only; with 2.0 what is here behaves as one of an HTTP API.
+    #[must_use]
+    pub fn with_payload_format(mut self, format: PayloadFormat) -> Self {
+        let shared = Arc::make_mut(&mut self.shared);
+        shared.format = format;
+        if format == PayloadFormat::V2 {
+            shared.settings.api = ApiKind::Http;
+        }
+        self
+    }
+
+    /// Waits as long for the function.
+    ///
+    /// # Errors
+    ///
+    /// If it is less than 50 ms.
+    pub fn with_timeout(mut self, timeout: Duration) -> Result<Self, ConfigError> {
+        Arc::make_mut(&mut self.shared).settings.timeout = check_timeout(timeout)?;
+        Ok(self)
+    }
+
     pub(crate) fn compiled(
         settings: Settings,
         functions: Functions,
-        function: FunctionUri,
+        uri: FunctionUri,
         (format, binary): (PayloadFormat, Vec<String>),
         forbidden: bool,
     ) -> Self {
@@ -78,9 +101,9 @@ impl FunctionProxy {
             shared: Arc::new(Shared {
                 settings,
                 functions,
-                function,
+                uri,
                 format,
-                binary,
+                binary: BinaryTypes::new(binary),
                 forbidden,
             }),
         }
@@ -88,141 +111,188 @@ impl FunctionProxy {
 
     /// Calls the function. A refusal is an `Err`.
     pub fn call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
-        let api = self.shared.settings.api;
-        let refuse = |failure: Failure| failure.into_rejection(api, context);
-        let named = match self.shared.named(context) {
-            Ok(named) => named,
-            Err(failure) => return IntegrationFuture::ready(Err(refuse(failure))),
-        };
         let shared = Arc::clone(&self.shared);
         let context = context.clone();
         IntegrationFuture::boxed(async move {
-            let attached = shared.functions.get(&named.name, named.qualifier.as_deref());
-            let answer = match attached {
-                Some(Attached::Service(handler)) => {
-                    let handler = handler.clone();
-                    shared.serve(&handler, request).await
-                }
-                _ => shared.invoke(named, request, &context).await,
-            };
-            answer.map_err(|failure| -> Rejection { failure.into_rejection(api, &context) })
+            let api = shared.settings.api;
+            let answered = shared.answer(request, &context).await;
+            answered.map_err(|failure| failure.into_rejection(api, &context))
         })
     }
 }
 
 impl Shared {
-    fn named(&self, context: &RequestContext) -> Result<Named, Failure> {
-        if self.forbidden {
-            let cause = "a mapping names a header that cannot be mapped".to_owned();
-            return Err(Failure::Configuration(cause));
-        }
-        let variables = context.stage().map(|stage| &stage.variables);
-        Ok(self.function.resolve(variables)?)
-    }
-
-    /// Hands the request itself to a handler in this process. Its body streams.
-    async fn serve(
+    async fn answer(
         &self,
-        handler: &Handler,
-        request: Request<Body>,
-    ) -> Result<Response<Body>, Failure> {
-        let (parts, body) = request.into_parts();
-        let body = cap(body, self.settings.max_request)
-            .map_err(|error| Failure::TooLarge { limit: error.limit })?;
-        let call = handler.call(Request::from_parts(parts, body));
-        match tokio::time::timeout(self.settings.timeout, call).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(Failure::BadReply(format!("the handler failed: {error}"))),
-            Err(_) => Err(Failure::Timeout),
-        }
-    }
-
-    async fn invoke(
-        &self,
-        named: Named,
         request: Request<Body>,
         context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
-        let (parts, body) = request.into_parts();
-        let body = read_request(body, self.settings.max_request).await?;
-        let http_api = self.settings.api == ApiKind::Http;
-        let event = match self.format {
-            PayloadFormat::V1 => {
-                let binary = self.is_binary(parts.headers.get(CONTENT_TYPE));
-                event_v1(&parts, &body, binary, http_api, context)
-            }
-            PayloadFormat::V2 => event_v2(&parts, &body, context),
+        if self.forbidden {
+            let cause = "a header is mapped that cannot be".to_owned();
+            return Err(Failure::Configuration(cause));
+        }
+        let target = self
+            .uri
+            .expand(context.stage().map(|stage| &stage.variables))?;
+        let (mut parts, body) = request.into_parts();
+        let trace = trace(&parts.headers, context);
+        parts.headers.insert(TRACE_ID, trace.clone());
+        let head = parts.method == Method::HEAD;
+        let service = self
+            .functions
+            .service(&target.name, target.qualifier.as_deref());
+        let mut response = match service {
+            Some(service) => self.serve(&*service, parts, body, context).await?,
+            None => self.invoke(target, parts, body, context).await?,
         };
-        let mut call = Invocation::new(named.name, event);
-        call.qualifier = named.qualifier;
-        call.timeout = Some(self.settings.timeout);
-        let payload = invoke(&self.functions, call, &self.settings, context).await?;
-        let mut response = match self.format {
-            PayloadFormat::V1 => {
-                let accepts = self.is_binary(first_accepted(&parts).as_ref());
-                reply_v1(&payload, http_api || accepts)?
-            }
-            PayloadFormat::V2 => reply_v2(&payload)?,
-        };
-        context.measure(Measure::IntegrationStatus, response.status().as_u16().into());
-        if !http_api {
-            let trace = trace(&parts.headers, context);
+        if self.settings.api == ApiKind::Rest {
             response.headers_mut().insert(TRACE_ID, trace);
+        }
+        if head {
+            *response.body_mut() = Body::empty();
         }
         Ok(response)
     }
 
-    fn is_binary(&self, content_type: Option<&HeaderValue>) -> bool {
-        let Some(media_type) = media_type(content_type) else {
-            return self.binary.iter().any(|binary| binary == "*/*");
+    /// Hands the request itself to a service in this process.
+    async fn serve(
+        &self,
+        service: &dyn HttpFunction,
+        mut parts: Parts,
+        body: Body,
+        context: &RequestContext,
+    ) -> Result<Response<Body>, Failure> {
+        let too_large = |TooLarge { limit }| Failure::TooLarge { limit };
+        let body = cap(body, self.settings.max_request).map_err(too_large)?;
+        strip_hop_by_hop(&mut parts.headers, parts.version == Version::HTTP_2);
+        if self.settings.api == ApiKind::Rest {
+            add_x_forwarded(&mut parts.headers, context);
+        }
+        parts.uri = without_stage(&parts, context);
+        let called = service.call(Request::from_parts(parts, body));
+        let started = self.settings.clock.now();
+        let called = tokio::time::timeout(self.settings.timeout, called).await;
+        self.measure(started, context);
+        let mut response = match called {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(Failure::BadReply(error.to_string())),
+            Err(_) => return Err(Failure::Timeout),
         };
-        self.binary.iter().any(|binary| match binary.strip_suffix("/*") {
-            Some("*") => true,
-            Some(family) => media_type
-                .split('/')
-                .next()
-                .is_some_and(|own| own.eq_ignore_ascii_case(family)),
-            None => media_type.eq_ignore_ascii_case(binary),
-        })
+        let status = i64::from(response.status().as_u16());
+        context.measure(Measure::IntegrationStatus, status);
+        strip_hop_by_hop(response.headers_mut(), false);
+        if http_body::Body::size_hint(response.body())
+            .exact()
+            .is_none()
+        {
+            response.headers_mut().remove(CONTENT_LENGTH);
+        }
+        Ok(response)
+    }
+
+    async fn invoke(
+        &self,
+        target: FunctionTarget,
+        mut parts: Parts,
+        body: Body,
+        context: &RequestContext,
+    ) -> Result<Response<Body>, Failure> {
+        let body = read_request(body, self.settings.max_request).await?;
+        add_x_forwarded(&mut parts.headers, context);
+        add_host(&mut parts, context);
+        let api = self.settings.api;
+        let payload = match self.format {
+            PayloadFormat::V1 => event_v1::event(&parts, &body, context, (api, &self.binary)),
+            PayloadFormat::V2 => event_v2::event(&parts, &body, context),
+        };
+        let payload = payload.map_err(|error| Failure::Configuration(error.to_string()))?;
+        let call = FunctionCall {
+            settings: &self.settings,
+            functions: &self.functions,
+        };
+        let reply = call.send(target, payload, false, context).await?;
+        if let Some(kind) = &reply.function_error {
+            return Err(Failure::BadReply(format!("the function failed ({kind})")));
+        }
+        let response = match self.format {
+            PayloadFormat::V1 => {
+                let accept = parts.headers.get(ACCEPT);
+                let decodes = api == ApiKind::Http || self.binary.accepted(accept);
+                response_v1(&reply.payload, api, decodes)
+            }
+            PayloadFormat::V2 => response_v2(&reply.payload),
+        };
+        let response = response.map_err(Failure::BadReply)?;
+        let status = i64::from(response.status().as_u16());
+        context.measure(Measure::IntegrationStatus, status);
+        Ok(response)
+    }
+
+    fn measure(&self, started: std::time::Instant, context: &RequestContext) {
+        let waited = self.settings.clock.now().saturating_duration_since(started);
+        let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+        context.measure(Measure::IntegrationLatency, waited);
     }
 }
 
-/// The first type that a client accepts, which alone decides.
-fn first_accepted(parts: &http::request::Parts) -> Option<HeaderValue> {
-    let accept = parts.headers.get(ACCEPT)?.to_str().ok()?;
-    HeaderValue::from_str(accept.split(',').next()?.trim()).ok()
+/// The target of a request, without stage or base path.
+fn without_stage(parts: &Parts, context: &RequestContext) -> Uri {
+    if context.route().is_none() {
+        return parts.uri.clone();
+    }
+    let mut target = event::path(parts, context);
+    if let Some(query) = parts.uri.query() {
+        target.push('?');
+        target.push_str(query);
+    }
+    target.parse().unwrap_or_else(|_| parts.uri.clone())
 }
 
-/// Calls a function, and notes what came of it. A function's own failure is no reply here.
-async fn invoke(
-    functions: &Functions,
-    call: Invocation,
-    settings: &Settings,
-    context: &RequestContext,
-) -> Result<Bytes, Failure> {
-    let reply = call_in_time(functions, call, settings, context).await?;
-    match reply.function_error {
-        None => Ok(reply.payload),
-        Some(kind) => Err(Failure::BadReply(format!("the function failed: {kind}"))),
+/// One call of a function, and what bounds it.
+pub(crate) struct FunctionCall<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) functions: &'a Functions,
+}
+
+impl FunctionCall<'_> {
+    pub(crate) async fn send(
+        &self,
+        target: FunctionTarget,
+        payload: Bytes,
+        asynchronous: bool,
+        context: &RequestContext,
+    ) -> Result<FunctionReply, Failure> {
+        let mut invocation = Invocation::new(target.name, payload);
+        invocation.qualifier = target.qualifier;
+        invocation.asynchronous = asynchronous;
+        invocation.timeout = Some(self.settings.timeout);
+        let started = self.settings.clock.now();
+        let invoked = self.functions.invoke(invocation);
+        let invoked = tokio::time::timeout(self.settings.timeout, invoked).await;
+        let waited = self.settings.clock.now().saturating_duration_since(started);
+        let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+        context.measure(Measure::IntegrationLatency, waited);
+        let reply = match invoked {
+            Ok(reply) => reply.map_err(Failure::Function)?,
+            Err(_) => {
+                let error = FunctionError::new(FunctionErrorKind::Timeout);
+                return Err(Failure::Function(error));
+            }
+        };
+        context.measure(Measure::IntegrationServiceStatus, i64::from(reply.status));
+        if let Some(id) = &reply.request_id {
+            context.note(Detail::EndpointRequestId, Arc::clone(id));
+        }
+        if reply.payload.len() > MAX_REPLY {
+            return Err(Failure::BadReply(format!(
+                "the reply has more than {MAX_REPLY} bytes"
+            )));
+        }
+        Ok(reply)
     }
 }
 
-/// Calls a function within the integration's timeout.
-pub(super) async fn call_in_time(
-    functions: &Functions,
-    call: Invocation,
-    settings: &Settings,
-    context: &RequestContext,
-) -> Result<FunctionReply, Failure> {
-    let reply = tokio::time::timeout(settings.timeout, functions.invoke(call))
-        .await
-        .map_err(|_| Failure::Timeout)?
-        .map_err(Failure::Function)?;
-    context.measure(Measure::IntegrationServiceStatus, reply.status.into());
-    if let Some(id) = &reply.request_id {
-        context.note(Detail::EndpointRequestId, Arc::clone(id));
-    }
-    Ok(reply)
-}
+/// The most that the service takes from a function, in bytes.
+const MAX_REPLY: usize = 6_291_556;
 
 integration_service!(FunctionProxy);

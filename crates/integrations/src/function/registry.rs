@@ -1,4 +1,4 @@
-//! The functions that integrations can call, by name.
+//! The functions that a gateway knows, by name.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use portcullis_client::Client;
 use portcullis_core::{
     Body, BoxError, Function, FunctionError, FunctionErrorKind, FunctionFuture, FunctionReply,
@@ -15,209 +15,210 @@ use portcullis_core::{
 };
 use tower_service::Service;
 
-use super::remote;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, escape};
+use crate::function::remote::Remote;
 
-/// The functions that integrations can call, by name: closures, services, endpoints, fixed answers.
+/// The functions that integrations call, by name. Clones are one registry.
 ///
-/// It is itself a [`Function`], which looks the name up. A name may have a version or alias (`pets:prod`), which goes before
-/// the name alone. Clones share the functions.
-///
-/// ```
-/// use portcullis_core::{Function, FunctionReply, Invocation};
-/// use portcullis_integrations::Functions;
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let functions = Functions::builder()
-///     .function("echo", |call: Invocation| async move { Ok(FunctionReply::success(call.payload)) })
-///     .mock("prices", serde_json::json!({ "cat": 1 }))
-///     .build()?;
-/// let reply = functions.invoke(Invocation::new("prices", "{}")).await?;
-/// assert_eq!(reply.payload, r#"{"cat":1}"#);
-/// assert!(functions.invoke(Invocation::new("none", "{}")).await.is_err());
-/// # Ok(())
-/// # }
-/// ```
+/// A name may have a version or an alias, `pets:prod`; a call for one that is not there goes to `pets`.
+/// See the [crate docs](crate) for an example.
 #[derive(Clone, Default)]
 pub struct Functions {
-    attached: Arc<HashMap<String, Attached>>,
+    entries: Arc<HashMap<String, Entry>>,
+}
+
+#[derive(Clone)]
+enum Entry {
+    /// In this process: an asynchronous call is a task.
+    Local(Arc<dyn Function>),
+    Remote(Arc<Remote>),
+    Service(Arc<dyn HttpFunction>),
+}
+
+type HttpFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+
+/// A function that takes the HTTP request itself.
+pub(crate) trait HttpFunction: Send + Sync {
+    fn call(&self, request: Request<Body>) -> HttpFuture;
+}
+
+struct HttpService<S>(S);
+
+impl<S, ResBody> HttpFunction for HttpService<S>
+where
+    S: Service<Request<Body>, Response = Response<ResBody>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    ResBody: http_body::Body<Data = Bytes> + Send + 'static,
+    ResBody::Error: Into<BoxError>,
+{
+    fn call(&self, request: Request<Body>) -> HttpFuture {
+        let mut service = self.0.clone();
+        Box::pin(async move {
+            poll_fn(|cx| service.poll_ready(cx))
+                .await
+                .map_err(Into::into)?;
+            let response = service.call(request).await.map_err(Into::into)?;
+            Ok(response.map(Body::new))
+        })
+    }
 }
 
 /// Builds [`Functions`].
 #[derive(Clone, Default)]
 #[must_use]
 pub struct FunctionsBuilder {
-    attached: HashMap<String, Attached>,
+    entries: HashMap<String, Entry>,
     urls: Vec<(String, String)>,
     client: Option<Client>,
 }
 
-/// How a function is reached.
-#[derive(Clone)]
-pub(crate) enum Attached {
-    /// It takes events.
-    Function(Arc<dyn Function>),
-    /// It takes the HTTP request itself.
-    Service(Handler),
-}
-
 impl Functions {
-    /// Starts with none.
+    /// Starts to build a registry.
     pub fn builder() -> FunctionsBuilder {
         FunctionsBuilder::default()
     }
 
-    /// The function with this name and, if there is one of its own, this qualifier.
-    pub(crate) fn get(&self, name: &str, qualifier: Option<&str>) -> Option<&Attached> {
-        qualifier
-            .and_then(|qualifier| self.attached.get(&format!("{name}:{qualifier}")))
-            .or_else(|| self.attached.get(name))
+    /// Whether there is a function of this name, with or without this qualifier.
+    #[must_use]
+    pub fn contains(&self, name: &str, qualifier: Option<&str>) -> bool {
+        self.entry(name, qualifier).is_some()
+    }
+
+    fn entry(&self, name: &str, qualifier: Option<&str>) -> Option<&Entry> {
+        let qualified =
+            qualifier.and_then(|qualifier| self.entries.get(&format!("{name}:{qualifier}")));
+        qualified.or_else(|| self.entries.get(name))
+    }
+
+    /// The service of this name, if it is one that takes HTTP requests.
+    pub(crate) fn service(
+        &self,
+        name: &str,
+        qualifier: Option<&str>,
+    ) -> Option<Arc<dyn HttpFunction>> {
+        match self.entry(name, qualifier)? {
+            Entry::Service(service) => Some(Arc::clone(service)),
+            Entry::Local(_) | Entry::Remote(_) => None,
+        }
     }
 }
 
 impl Function for Functions {
     fn invoke(&self, invocation: Invocation) -> FunctionFuture {
-        match self.get(&invocation.name, invocation.qualifier.as_deref()) {
-            Some(Attached::Function(function)) => function.invoke(invocation),
-            Some(Attached::Service(_)) => {
-                let error = FunctionError::new(FunctionErrorKind::AccessDenied)
-                    .with_source("it is a handler of HTTP requests and takes no events");
-                Box::pin(async { Err(error) })
+        match self.entry(&invocation.name, invocation.qualifier.as_deref()) {
+            Some(Entry::Local(function)) => {
+                let call = function.invoke(invocation.clone());
+                if invocation.asynchronous {
+                    // Nobody waits for it, so its outcome is nobody's either.
+                    tokio::spawn(call);
+                    let mut accepted = FunctionReply::success(Bytes::new());
+                    accepted.status = 202;
+                    return Box::pin(async { Ok(accepted) });
+                }
+                call
             }
-            None => {
-                let error = FunctionError::new(FunctionErrorKind::NotFound)
-                    .with_source(format!("nothing is attached to the name `{}`", invocation.name));
-                Box::pin(async { Err(error) })
-            }
+            Some(Entry::Remote(remote)) => remote.invoke(invocation),
+            Some(Entry::Service(_)) => fail(
+                FunctionErrorKind::Unreachable,
+                format!(
+                    "`{}` is an HTTP service and takes no events",
+                    invocation.name
+                ),
+            ),
+            None => fail(
+                FunctionErrorKind::NotFound,
+                format!("no function is attached as `{}`", invocation.name),
+            ),
         }
     }
 }
 
-impl fmt::Debug for Functions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<_> = self.attached.keys().collect();
-        names.sort();
-        f.debug_tuple("Functions").field(&names).finish()
-    }
+fn fail(kind: FunctionErrorKind, cause: String) -> FunctionFuture {
+    let error = FunctionError::new(kind).with_source(cause);
+    Box::pin(async move { Err(error) })
 }
 
 impl FunctionsBuilder {
-    /// Attaches a function of events: an `async` closure, or anything else that implements [`Function`].
-    pub fn function(mut self, name: impl Into<String>, function: impl Function) -> Self {
-        self.attached.insert(name.into(), Attached::Function(Arc::new(function)));
-        self
+    /// Attaches a function that gets events: a closure, say. A later one of the same name takes its place.
+    pub fn function(self, name: impl Into<String>, function: impl Function) -> Self {
+        self.insert(name, Entry::Local(Arc::new(function)))
     }
 
-    /// Attaches a handler that gets the HTTP request itself: no event is made of it, and no reply is parsed. The request's context
-    /// is in its extensions.
-    pub fn service<S>(mut self, name: impl Into<String>, service: S) -> Self
+    /// Attaches a service that gets HTTP requests, without an event in between. Only proxy integrations can call it.
+    ///
+    /// The path of a request is the one that the route matched, without stage or base path.
+    pub fn service<S, ResBody>(self, name: impl Into<String>, service: S) -> Self
     where
-        S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
-        S::Future: Send,
+        S: Service<Request<Body>, Response = Response<ResBody>> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        ResBody: http_body::Body<Data = Bytes> + Send + 'static,
+        ResBody::Error: Into<BoxError>,
     {
-        self.attached.insert(name.into(), Attached::Service(Handler::new(service)));
-        self
+        self.insert(name, Entry::Service(Arc::new(HttpService(service))))
     }
 
-    /// Reaches a function at an endpoint that speaks the Lambda Invoke API: `http://127.0.0.1:9001`.
+    /// Attaches a function behind an endpoint that speaks the Invoke API of AWS Lambda: `POST {url}/2015-03-31/functions/{name}/invocations`.
+    /// A URL with such a path is taken as the whole address. Requests are not signed.
     pub fn url(mut self, name: impl Into<String>, url: impl Into<String>) -> Self {
         self.urls.push((name.into(), url.into()));
         self
     }
 
-    /// Answers each call with the same JSON.
-    pub fn mock(self, name: impl Into<String>, reply: impl Into<serde_json::Value>) -> Self {
-        let reply = Bytes::from(reply.into().to_string());
-        self.function(name, move |_call: Invocation| {
-            let reply = reply.clone();
-            async move { Ok(FunctionReply::success(reply)) }
+    /// Attaches a function that always returns this JSON.
+    pub fn mock(self, name: impl Into<String>, json: impl Into<serde_json::Value>) -> Self {
+        let json = Bytes::from(json.into().to_string());
+        self.function(name, move |_: Invocation| {
+            let json = json.clone();
+            async move { Ok(FunctionReply::success(json)) }
         })
     }
 
-    /// Sends what goes to endpoints through this client. Needed only with [`url`](Self::url).
+    /// Calls endpoints by this client, which only [`url`](Self::url) needs.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// Checks the addresses.
+    /// The registry.
     ///
     /// # Errors
     ///
-    /// If an address is not one of HTTP, or there is one and no client.
+    /// If a URL is not an `http` or `https` address, or there is one and no client.
     pub fn build(mut self) -> Result<Functions, ConfigError> {
         for (name, url) in std::mem::take(&mut self.urls) {
-            let field = format!("functions/{name}/url");
-            let client = self.client.clone().ok_or_else(|| {
-                ConfigError::new(field.clone(), "needs a client: call `client` too")
-            })?;
-            let endpoint: Uri = url
-                .parse()
-                .ok()
-                .filter(|uri: &Uri| {
-                    matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none()
-                })
-                .ok_or_else(|| {
-                    ConfigError::new(field, format!("`{url}` is not an address like `http://127.0.0.1:9001`"))
-                })?;
-            let function = remote::Endpoint::new(client, &endpoint);
-            self.attached.insert(name, Attached::Function(Arc::new(function)));
+            let field = format!("/functions/{}/url", escape(&name));
+            let client = self.client.clone();
+            let client = client.ok_or_else(|| ConfigError::new(&*field, "needs a client"))?;
+            let remote = Remote::new(&url, client)
+                .map_err(|fault| ConfigError::new(&*field, fault.to_string()))?;
+            self.entries.insert(name, Entry::Remote(Arc::new(remote)));
         }
         Ok(Functions {
-            attached: Arc::new(self.attached),
+            entries: Arc::new(self.entries),
         })
+    }
+
+    fn insert(mut self, name: impl Into<String>, entry: Entry) -> Self {
+        self.entries.insert(name.into(), entry);
+        self
     }
 }
 
 impl fmt::Debug for FunctionsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<_> = self
-            .attached
-            .keys()
-            .chain(self.urls.iter().map(|(name, _)| name))
-            .collect();
-        names.sort();
+        let urls = self.urls.iter().map(|(name, _)| name);
+        let mut names: Vec<_> = self.entries.keys().chain(urls).collect();
+        names.sort_unstable();
         f.debug_tuple("FunctionsBuilder").field(&names).finish()
     }
 }
 
-type HandlerFuture =
-    Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
-
-/// A handler of HTTP requests whose type is forgotten.
-#[derive(Clone)]
-pub(crate) struct Handler {
-    call: Arc<dyn Fn(Request<Body>) -> HandlerFuture + Send + Sync>,
-}
-
-impl Handler {
-    fn new<S>(service: S) -> Self
-    where
-        S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-    {
-        Self {
-            call: Arc::new(move |request| {
-                let mut service = service.clone();
-                Box::pin(async move {
-                    poll_fn(|cx| service.poll_ready(cx))
-                        .await
-                        .map_err(Into::into)?;
-                    service.call(request).await.map_err(Into::into)
-                })
-            }),
-        }
-    }
-
-    pub(crate) fn call(&self, request: Request<Body>) -> HandlerFuture {
-        (self.call)(request)
+impl fmt::Debug for Functions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<_> = self.entries.keys().collect();
+        names.sort_unstable();
+        f.debug_tuple("Functions").field(&names).finish()
     }
 }
-
-const _: fn() = || {
-    fn assert_shared<T: Send + Sync + Clone + 'static>() {}
-    assert_shared::<Functions>();
-};

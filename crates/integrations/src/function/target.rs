@@ -1,50 +1,72 @@
-//! Which function an integration URI names.
+//! The addresses of functions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::error::ConfigError;
 use crate::uri::{Piece, UriFault, pieces, variable};
 
-/// The function that an integration URI names; name and qualifier may come from stage variables.
+/// A function by name and, where its address names one, version or alias.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct FunctionTarget {
+    /// The function's name.
+    pub name: Arc<str>,
+    /// Version or alias.
+    pub qualifier: Option<Arc<str>>,
+}
+
+/// The address of a function, which may hold stage variables.
+///
+/// ```
+/// use portcullis_integrations::FunctionUri;
+///
+/// let uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:111111111111:function:pets:${stageVariables.alias}/invocations";
+/// let variables = [("alias".to_owned(), "prod".to_owned())].into();
+/// let target = FunctionUri::parse(uri).unwrap().resolve(&variables)?;
+/// assert_eq!((&*target.name, target.qualifier.as_deref()), ("pets", Some("prod")));
+/// # Ok::<(), portcullis_integrations::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct FunctionUri {
+pub struct FunctionUri {
     parts: Parts,
 }
 
 #[derive(Clone, Debug)]
 enum Parts {
-    Fixed(Named),
-    /// The pieces of the whole name, to be split when their variables are known.
+    Fixed(FunctionTarget),
     Pieces(Vec<Piece>),
 }
 
-/// The name of a function, and a version or alias of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Named {
-    pub(crate) name: Arc<str>,
-    pub(crate) qualifier: Option<Arc<str>>,
-}
-
 impl FunctionUri {
-    /// Reads `arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{function}/invocations`, where `{function}` is a
-    /// function's ARN, or such an ARN alone. A name alone is taken too.
-    ///
-    /// `None` if the URI names no function.
-    pub(crate) fn parse(uri: &str) -> Option<Self> {
-        let function = match uri.split_once("/functions/") {
-            Some((_, rest)) => rest
-                .strip_suffix("/invocations")
-                .or_else(|| rest.strip_suffix("/response-streaming-invocations"))?,
-            None if uri.contains(":apigateway:") => return None,
-            None => uri,
-        };
-        if function.is_empty() {
+    /// Takes an integration URI (`arn:aws:apigateway:…:lambda:path/2015-03-31/functions/…/invocations`) a function's own ARN, or its name alone.
+    /// `None` if it is none of these.
+    #[must_use]
+    pub fn parse(uri: &str) -> Option<Self> {
+        let function = if let Some((_, path)) = uri
+            .strip_prefix("arn:")
+            .filter(|rest| rest.contains(":apigateway:"))
+            .and_then(|rest| rest.split_once(":lambda:path/"))
+        {
+            let path = path.trim_start_matches('/');
+            let path = path.strip_prefix("2015-03-31/functions/")?;
+            path.strip_suffix("/invocations")?
+        } else if uri.starts_with("arn:") && uri.split(':').nth(2) == Some("lambda")
+            || !uri.contains([':', '/'])
+        {
+            uri
+        } else {
             return None;
-        }
+        };
         let pieces = pieces(function);
-        let parts = match &*pieces {
-            [Piece::Text(text)] => Parts::Fixed(Named::parse(text)?),
-            _ if pieces.iter().any(|piece| matches!(piece, Piece::Parameter(_))) => {
+        let parts = match pieces.as_slice() {
+            [Piece::Text(text)] => Parts::Fixed(target(text)?),
+            [] => return None,
+            pieces
+                if pieces
+                    .iter()
+                    .any(|piece| matches!(piece, Piece::Parameter(_))) =>
+            {
                 return None;
             }
             _ => Parts::Pieces(pieces),
@@ -52,101 +74,132 @@ impl FunctionUri {
         Some(Self { parts })
     }
 
-    /// The function, with stage variables filled in.
+    /// The function, with these stage variables.
     ///
     /// # Errors
     ///
-    /// If a variable is not set, or what comes out names no function.
-    pub(crate) fn resolve(
+    /// If a variable is not set, or has characters that cannot stand in an address, or what comes out names no function.
+    pub fn resolve(
+        &self,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<FunctionTarget, ConfigError> {
+        self.expand(Some(variables))
+            .map_err(|fault| ConfigError::new("/uri", fault.to_string()))
+    }
+
+    pub(crate) fn expand(
         &self,
         variables: Option<&BTreeMap<String, String>>,
-    ) -> Result<Named, UriFault> {
+    ) -> Result<FunctionTarget, UriFault> {
         let pieces = match &self.parts {
-            Parts::Fixed(named) => return Ok(named.clone()),
+            Parts::Fixed(target) => return Ok(target.clone()),
             Parts::Pieces(pieces) => pieces,
         };
         let mut text = String::new();
         for piece in pieces {
             match piece {
-                Piece::Text(literal) => text.push_str(literal),
+                Piece::Text(literal) | Piece::Parameter(literal) => text.push_str(literal),
                 Piece::StageVariable(name) => text.push_str(variable(variables, name)?),
-                Piece::Parameter(name) => return Err(UriFault::UnmappedParameter(name.clone())),
             }
         }
-        Named::parse(&text).ok_or(UriFault::NotAnAddress(text))
+        target(&text).ok_or(UriFault::NotAnAddress(text))
     }
 }
 
-impl Named {
-    /// `name`, `name:qualifier`, or a function's ARN with or without a qualifier.
-    fn parse(text: &str) -> Option<Self> {
-        let text = match text.split_once(":function:") {
-            Some((arn, name)) if arn.starts_with("arn:") => name,
-            Some(_) => return None,
-            None => text,
-        };
-        let (name, qualifier) = match text.split_once(':') {
-            Some((name, qualifier)) => (name, Some(qualifier)),
-            None => (text, None),
-        };
-        let valid = |part: &str| {
-            !part.is_empty()
-                && part
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_$.".contains(&byte))
-        };
-        (valid(name) && qualifier.is_none_or(valid)).then(|| Self {
-            name: name.into(),
-            qualifier: qualifier.map(Arc::from),
-        })
-    }
+/// The function that an ARN, `name` or `name:qualifier` names.
+fn target(text: &str) -> Option<FunctionTarget> {
+    let rest = match text.split_once(":function:") {
+        Some((_, rest)) => rest,
+        None if text.starts_with("arn:") => return None,
+        None => text,
+    };
+    let (name, qualifier) = match rest.split_once(':') {
+        Some((name, qualifier)) => (name, Some(qualifier)),
+        None => (rest, None),
+    };
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.$".contains(&byte))
+    };
+    (is_name(name) && qualifier.is_none_or(is_name)).then(|| FunctionTarget {
+        name: name.into(),
+        qualifier: qualifier.map(Into::into),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const INVOKE: &str = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/";
-    const ARN: &str = "arn:aws:lambda:us-east-1:111111111111:function:";
+    const PATH: &str = "arn:aws:apigateway:us-east-1:lambda:path";
 
     #[track_caller]
     fn check(uri: &str, expected: Option<(&str, Option<&str>)>) {
-        let variables = [("f", "pets"), ("alias", "prod")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into();
-        let named = FunctionUri::parse(uri);
-        let named = named.and_then(|target| target.resolve(Some(&variables)).ok());
-        let named = named.map(|named| (named.name.to_string(), named.qualifier));
-        let named = named.as_ref().map(|(name, qualifier)| (&**name, qualifier.as_deref()));
-        assert_eq!(named, expected, "{uri}");
+        let variables = BTreeMap::from([
+            ("fn".to_owned(), "pets".to_owned()),
+            (
+                "arn".to_owned(),
+                "arn:aws:lambda:r:1:function:pets:2".to_owned(),
+            ),
+        ]);
+        let target = FunctionUri::parse(uri).and_then(|uri| uri.resolve(&variables).ok());
+        let target = target
+            .as_ref()
+            .map(|it| (&*it.name, it.qualifier.as_deref()));
+        assert_eq!(target, expected, "{uri}");
     }
 
     #[test]
-    fn a_function_is_named_by_invocation_uri_arn_or_name() {
-        check(&format!("{INVOKE}{ARN}pets/invocations"), Some(("pets", None)));
-        check(&format!("{INVOKE}{ARN}pets:prod/invocations"), Some(("pets", Some("prod"))));
-        check(&format!("{ARN}pets:$LATEST"), Some(("pets", Some("$LATEST"))));
+    fn a_function_is_found_in_each_form_of_address() {
+        let arn = "arn:aws:lambda:us-east-1:111111111111:function:pets";
+        let functions = format!("{PATH}/2015-03-31/functions");
         check("pets", Some(("pets", None)));
+        check(arn, Some(("pets", None)));
+        check(&format!("{arn}:prod"), Some(("pets", Some("prod"))));
+        check(
+            &format!("{functions}/{arn}/invocations"),
+            Some(("pets", None)),
+        );
+        check(
+            &format!("{functions}/{arn}:$LATEST/invocations"),
+            Some(("pets", Some("$LATEST"))),
+        );
+        check(
+            &format!("{PATH}//2015-03-31/functions/{arn}/invocations"),
+            Some(("pets", None)),
+        );
+        check(
+            &format!("{functions}/pets:1/invocations"),
+            Some(("pets", Some("1"))),
+        );
+        check(
+            &format!("{functions}/${{stageVariables.arn}}/invocations"),
+            Some(("pets", Some("2"))),
+        );
+        check(
+            "arn:aws-cn:lambda:r:1:function:${stageVariables.fn}:prod",
+            Some(("pets", Some("prod"))),
+        );
     }
 
     #[test]
-    fn stage_variables_choose_function_and_alias() {
-        let uri = format!("{INVOKE}{ARN}${{stageVariables.f}}:${{stageVariables.alias}}/invocations");
-        check(&uri, Some(("pets", Some("prod"))));
-        check(&format!("{INVOKE}{ARN}${{stageVariables.none}}/invocations"), None);
-    }
-
-    #[test]
-    fn what_names_no_function_is_an_error() {
+    fn what_names_no_function_is_none() {
         for uri in [
             "",
-            "arn:aws:apigateway:us-east-1:s3:path/bucket",
-            "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/",
-            "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions//invocations",
             "http://example.com",
-            "arn:aws:lambda:us-east-1:111111111111:function:a/b",
+            "arn:aws:apigateway:us-east-1:sqs:path/1/queue",
+            "arn:aws:apigateway:us-east-1:lambda:action/Invoke",
+            "arn:aws:lambda:r:1:function:",
+            "arn:aws:lambda:r:1:function:${stageVariables.none}",
+            "arn:aws:lambda:r:1:layer:x",
         ] {
             check(uri, None);
         }
+        check(
+            &format!("{PATH}/2015-03-31/functions/a b/invocations"),
+            None,
+        );
     }
 }

@@ -101,7 +101,10 @@ fn queries_are_appended_in_order() {
     let uri: Uri = "http://x/p?testVar=foobar".parse().expect("a URI");
     let mapped = [("testVar".to_owned(), b"b r".to_vec())];
     let all = with_query(uri.clone(), Some("a=%7c|&testVar=1"), &mapped).expect("fits");
-    assert_eq!(all, "http://x/p?testVar=foobar&a=%7c|&testVar=1&testVar=b%20r");
+    assert_eq!(
+        all,
+        "http://x/p?testVar=foobar&a=%7c|&testVar=1&testVar=b%20r"
+    );
     assert_eq!(with_query(uri.clone(), Some(""), &[]), Ok(uri));
 }
 

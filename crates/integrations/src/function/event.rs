@@ -1,0 +1,199 @@
+//! What the events of both payload formats share.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use indexmap::IndexMap;
+use portcullis_core::{RequestContext, TRACE_ID};
+use serde_json::{Map, Value};
+
+use crate::forwarded;
+use crate::headers::is_invisible;
+use crate::template::media_type;
+
+/// The media types whose bodies are bytes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BinaryTypes(Vec<String>);
+
+impl BinaryTypes {
+    pub(crate) fn new(types: Vec<String>) -> Self {
+        Self(types)
+    }
+
+    pub(crate) fn matches(&self, media_type: Option<&str>) -> bool {
+        let media_type = media_type.unwrap_or("application/json");
+        self.0.iter().any(|own| {
+            if own == "*/*" {
+                return true;
+            }
+            match own.strip_suffix("/*") {
+                Some(family) => media_type
+                    .split_once('/')
+                    .is_some_and(|(own, _)| own.eq_ignore_ascii_case(family)),
+                None => own.eq_ignore_ascii_case(media_type),
+            }
+        })
+    }
+
+    /// Whether the first type that a client accepts is one of these.
+    pub(crate) fn accepted(&self, accept: Option<&HeaderValue>) -> bool {
+        let first = accept.and_then(|accept| accept.to_str().ok());
+        let first = first.and_then(|accept| accept.split([',', ';']).next());
+        first.is_some_and(|first| self.matches(Some(first.trim())))
+    }
+}
+
+/// Whether an HTTP API gives a body of this type to a function as text.
+pub(crate) fn is_text(content_type: Option<&HeaderValue>) -> bool {
+    let Some(media_type) = media_type(content_type) else {
+        return true;
+    };
+    let media_type = media_type.to_ascii_lowercase();
+    media_type.starts_with("text/")
+        || matches!(
+            &*media_type,
+            "application/json" | "application/javascript" | "application/xml"
+        )
+        || media_type.ends_with("+json")
+        || media_type.ends_with("+xml")
+}
+
+/// A body as it stands in an event; `None` if there is none.
+pub(crate) fn body_text(body: &Bytes, binary: bool) -> Option<Cow<'_, str>> {
+    if body.is_empty() {
+        None
+    } else if binary {
+        Some(Cow::Owned(STANDARD.encode(body)))
+    } else {
+        Some(String::from_utf8_lossy(body))
+    }
+}
+
+/// The headers that a function sees, in their order.
+pub(crate) fn visible(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    headers.iter().filter(|(name, _)| !is_invisible(name))
+}
+
+/// The name of a header as the service spells it. The names that a client chose come in lower case.
+pub(crate) fn spelled(name: &HeaderName) -> &str {
+    match *name {
+        header::AUTHORIZATION => "Authorization",
+        header::HOST => "Host",
+        header::USER_AGENT => "User-Agent",
+        _ if *name == TRACE_ID => "X-Amzn-Trace-Id",
+        _ if *name == forwarded::FOR => "X-Forwarded-For",
+        _ if *name == forwarded::PORT => "X-Forwarded-Port",
+        _ if *name == forwarded::PROTO => "X-Forwarded-Proto",
+        _ => name.as_str(),
+    }
+}
+
+pub(crate) fn text(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
+}
+
+/// The parameters of the path; `None` without any.
+pub(crate) fn path_parameters(context: &RequestContext) -> Option<IndexMap<String, String>> {
+    let parameters: IndexMap<_, _> = context
+        .route()?
+        .parameters()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    (!parameters.is_empty()).then_some(parameters)
+}
+
+/// The stage variables; `None` without any.
+pub(crate) fn stage_variables(context: &RequestContext) -> Option<&BTreeMap<String, String>> {
+    let variables = &context.stage()?.variables;
+    (!variables.is_empty()).then_some(variables)
+}
+
+/// The path as the route saw it, or, on a custom domain, with the base path.
+pub(crate) fn path(parts: &Parts, context: &RequestContext) -> String {
+    use portcullis_core::Detail::BasePathMatched;
+    let path = match context.route() {
+        Some(route) if context.noted(BasePathMatched).is_none() => route.path(),
+        Some(_) => context.uri().path(),
+        None => parts.uri.path(),
+    };
+    // Slashes between the stage and the path are one.
+    format!("/{}", path.trim_start_matches('/'))
+}
+
+/// What an authorizer said, in the shape of payload 1.0; `None` if none did.
+pub(crate) fn authorizer(context: &RequestContext) -> Option<Map<String, Value>> {
+    use portcullis_core::Detail::AuthorizerPrincipalId;
+    let mut authorizer = context.authorizer();
+    let claims = context.claims();
+    if !claims.is_empty() {
+        authorizer.insert("claims".to_owned(), Value::Object(claims));
+    }
+    if let Some(principal) = context.noted(AuthorizerPrincipalId) {
+        authorizer.insert("principalId".to_owned(), Value::from(&*principal));
+    }
+    (!authorizer.is_empty()).then_some(authorizer)
+}
+
+/// The certificate of mutual TLS, if the client sent one.
+pub(crate) fn client_cert(context: &RequestContext) -> Option<Value> {
+    let fact = |name: &str| context.get(&format!("identity.clientCert.{name}"));
+    let mut certificate = Map::new();
+    for name in ["clientCertPem", "subjectDN", "issuerDN", "serialNumber"] {
+        certificate.insert(name.to_owned(), fact(name)?);
+    }
+    let mut validity = Map::new();
+    for name in ["notBefore", "notAfter"] {
+        validity.insert(name.to_owned(), fact(&format!("validity.{name}"))?);
+    }
+    certificate.insert("validity".to_owned(), Value::Object(validity));
+    Some(Value::Object(certificate))
+}
+
+/// Adds the name of the host where the protocol has no header for it.
+pub(crate) fn add_host(parts: &mut Parts, context: &RequestContext) {
+    if !parts.headers.contains_key(header::HOST)
+        && let Some(host) = context.host()
+        && let Ok(host) = HeaderValue::try_from(host)
+    {
+        parts.headers.insert(header::HOST, host);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binary_types_match_whole_types_families_and_all() {
+        let types = |own: &str| BinaryTypes::new(vec![own.to_owned()]);
+        assert!(types("image/png").matches(Some("Image/PNG")));
+        assert!(types("image/*").matches(Some("image/png")));
+        assert!(types("*/*").matches(None));
+        assert!(!types("image/*").matches(Some("imagex/png")));
+        assert!(!types("*/png").matches(Some("image/png")));
+        let accept = HeaderValue::from_static("image/png;q=1, text/html");
+        assert!(types("image/png").accepted(Some(&accept)));
+        assert!(!types("text/html").accepted(Some(&accept)));
+    }
+
+    #[test]
+    fn an_http_api_sends_forms_and_images_as_bytes() {
+        for (media_type, expected) in [
+            ("application/json; charset=utf-8", true),
+            ("application/vnd.api+json", true),
+            ("text/csv", true),
+            ("image/png", false),
+            ("application/x-www-form-urlencoded", false),
+            ("multipart/form-data; boundary=x", false),
+        ] {
+            let value = HeaderValue::from_static(media_type);
+            assert_eq!(is_text(Some(&value)), expected, "{media_type}");
+        }
+        assert!(is_text(None));
+    }
+}

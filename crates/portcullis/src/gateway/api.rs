@@ -1,0 +1,198 @@
+//! An API as it is handed to the builder.
+
+use std::collections::BTreeMap;
+
+use crate::core::ApiKind;
+use crate::cors::CorsRules;
+use crate::definition::{EndpointType, Stage};
+use crate::openapi::BasePath;
+
+/// An API with its stages: a document, and how it is to be served.
+///
+/// ```
+/// use portcullis::{ApiSpec, Gateway, UnknownRoute};
+/// use portcullis::definition::Stage;
+///
+/// # let document = r#"{"openapi":"3.0.1","info":{"title":"pets","version":"1"},"paths":{}}"#;
+/// let gateway = Gateway::builder()
+///     .api(
+///         ApiSpec::rest(document)
+///             .id("petstore")
+///             .stage_named("prod")
+///             .unknown_route(UnknownRoute::NotFound),
+///     )
+///     .build()?;
+/// # Ok::<(), portcullis::GatewayError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ApiSpec {
+    pub(super) kind: ApiKind,
+    /// Id and stage come from the addresses in the document.
+    pub(super) exported: bool,
+    pub(super) id: String,
+    pub(super) document: String,
+    pub(super) deployments: BTreeMap<String, String>,
+    pub(super) stages: Vec<Stage>,
+    pub(super) endpoint_type: Option<EndpointType>,
+    pub(super) base_path: BasePath,
+    pub(super) cors: Option<CorsRules>,
+    pub(super) unknown_route: UnknownRoute,
+    pub(super) max_body_bytes: u64,
+    pub(super) max_document_bytes: Option<usize>,
+    pub(super) stage_optional: bool,
+    pub(super) strict: bool,
+    pub(super) parity: Parity,
+}
+
+/// What a client gets for a path or method that the API does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum UnknownRoute {
+    /// What the service sends: 403 `Missing Authentication Token` in a REST API, 404 in an HTTP API.
+    #[default]
+    AsService,
+    /// 404 for an unknown path, 405 with `Allow` for an unknown method.
+    NotFound,
+}
+
+/// How the hazards of the managed service are treated; `docs/deviations.md` lists them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Parity {
+    /// The safe way.
+    #[default]
+    Safe,
+    /// As the service does, hazards and all.
+    Strict,
+}
+
+/// 10 MiB, the service's limit.
+pub(super) const MAX_BODY_BYTES: u64 = 10 * 1024 * 1024;
+
+impl ApiSpec {
+    fn new(kind: ApiKind, document: String) -> Self {
+        Self {
+            kind,
+            exported: false,
+            id: "api".to_owned(),
+            document,
+            deployments: BTreeMap::new(),
+            stages: Vec::new(),
+            endpoint_type: None,
+            base_path: BasePath::default(),
+            cors: None,
+            unknown_route: UnknownRoute::default(),
+            max_body_bytes: MAX_BODY_BYTES,
+            max_document_bytes: None,
+            stage_optional: false,
+            strict: false,
+            parity: Parity::default(),
+        }
+    }
+
+    /// A REST API from an OpenAPI or Swagger document, in JSON or YAML.
+    pub fn rest(document: impl Into<String>) -> Self {
+        Self::new(ApiKind::Rest, document.into())
+    }
+
+    /// An HTTP API from an OpenAPI 3 document, in JSON or YAML.
+    pub fn http(document: impl Into<String>) -> Self {
+        Self::new(ApiKind::Http, document.into())
+    }
+
+    /// A REST API from an export: its id and stage are those in the export's address (`host` and `basePath`, or
+    /// `servers`), where it has one, and requests may leave the stage out of their path.
+    pub fn export(document: impl Into<String>) -> Self {
+        Self {
+            exported: true,
+            stage_optional: true,
+            ..Self::new(ApiKind::Rest, document.into())
+        }
+    }
+
+    /// The API's id: the first label of its host name. By default `api`.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = id.into();
+        self
+    }
+
+    /// Adds a stage, as `get-stage` gives it. Without any there is one: `default` in a REST API, `$default` in
+    /// an HTTP API.
+    pub fn stage(mut self, stage: Stage) -> Self {
+        self.stages.push(stage);
+        self
+    }
+
+    /// Adds a stage of this name, with nothing set.
+    pub fn stage_named(self, name: impl Into<String>) -> Self {
+        let mut stage = Stage::default();
+        stage.stage_name = name.into();
+        self.stage(stage)
+    }
+
+    /// Adds a document that stages with this `deploymentId` serve instead of the API's own.
+    pub fn deployment(mut self, id: impl Into<String>, document: impl Into<String>) -> Self {
+        self.deployments.insert(id.into(), document.into());
+        self
+    }
+
+    /// The endpoint type, which a document does not say. By default the service's: `EDGE` for REST APIs,
+    /// `REGIONAL` for HTTP APIs.
+    pub fn endpoint_type(mut self, endpoint_type: EndpointType) -> Self {
+        self.endpoint_type = Some(endpoint_type);
+        self
+    }
+
+    /// What becomes of the base path in the document; by default it is ignored, as in the service.
+    pub fn base_path(mut self, base_path: BasePath) -> Self {
+        self.base_path = base_path;
+        self
+    }
+
+    /// Puts the standard CORS layer outside the API: for REST APIs that have no CORS of their own.
+    /// (An HTTP API takes its rules from its document.)
+    pub fn cors(mut self, rules: CorsRules) -> Self {
+        self.cors = Some(rules);
+        self
+    }
+
+    /// What a client gets for a path or method that the API does not have.
+    pub fn unknown_route(mut self, conduct: UnknownRoute) -> Self {
+        self.unknown_route = conduct;
+        self
+    }
+
+    /// The largest request body, in bytes: 10 MiB by default. A larger one is answered 413.
+    pub fn max_body_bytes(mut self, bytes: u64) -> Self {
+        self.max_body_bytes = bytes;
+        self
+    }
+
+    /// The largest document, in bytes: 6 MiB by default, as in the service.
+    pub fn max_document_bytes(mut self, bytes: usize) -> Self {
+        self.max_document_bytes = Some(bytes);
+        self
+    }
+
+    /// Lets requests leave the stage's name out of the path. They go to the first stage, if their first
+    /// segment names none. Off by default.
+    pub fn stage_optional(mut self, optional: bool) -> Self {
+        self.stage_optional = optional;
+        self
+    }
+
+    /// Makes it an error if a field of the definition is not served yet.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// How the hazards of the managed service are treated.
+    pub fn parity(mut self, parity: Parity) -> Self {
+        self.parity = parity;
+        self
+    }
+}

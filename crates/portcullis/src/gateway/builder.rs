@@ -1,0 +1,214 @@
+//! What a gateway is built from.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::Gateway;
+use super::api::ApiSpec;
+use super::error::GatewayError;
+use crate::client::Client;
+use crate::core::{Body, BoxError, Chain, Clock, Function, Guard, SystemClock, TrustedProxies};
+use crate::definition::DomainName;
+use crate::integrations::{Functions, FunctionsBuilder};
+
+/// Builds a [`Gateway`]; [`Gateway::builder`] begins one.
+#[derive(Clone)]
+#[must_use]
+pub struct GatewayBuilder {
+    pub(super) region: String,
+    pub(super) account_id: String,
+    pub(super) apis: Vec<ApiSpec>,
+    pub(super) domains: Vec<DomainName>,
+    pub(super) functions: FunctionsBuilder,
+    /// By name. They are attached when the client is there.
+    pub(super) function_urls: Vec<(String, String)>,
+    pub(super) upstreams: Vec<(String, String)>,
+    pub(super) client: Option<Client>,
+    /// The client that compiling made, kept for the next time.
+    pub(super) made_client: Option<Client>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) trusted_proxies: TrustedProxies,
+    pub(super) guards: Chain,
+    pub(super) strict: bool,
+    pub(super) skip_auth: bool,
+}
+
+impl GatewayBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            region: "us-east-1".to_owned(),
+            account_id: "000000000000".to_owned(),
+            apis: Vec::new(),
+            domains: Vec::new(),
+            functions: Functions::builder(),
+            function_urls: Vec::new(),
+            upstreams: Vec::new(),
+            client: None,
+            made_client: None,
+            clock: Arc::new(SystemClock::new()),
+            trusted_proxies: TrustedProxies::default(),
+            guards: Chain::new(),
+            strict: false,
+            skip_auth: false,
+        }
+    }
+
+    /// Adds one REST API from an exported document: the stage that it names, which requests may leave out.
+    pub fn export(self, document: impl Into<String>) -> Self {
+        self.api(ApiSpec::export(document))
+    }
+
+    /// Adds an API. Ids must differ.
+    pub fn api(mut self, api: ApiSpec) -> Self {
+        self.apis.push(api);
+        self
+    }
+
+    /// The region that ARNs and host names say. By default `us-east-1`.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// The account that ARNs and `$context.accountId` say. By default `000000000000`.
+    pub fn account_id(mut self, account_id: impl Into<String>) -> Self {
+        self.account_id = account_id.into();
+        self
+    }
+
+    /// Adds a custom domain with its mappings.
+    pub fn domain(mut self, domain: DomainName) -> Self {
+        self.domains.push(domain);
+        self
+    }
+
+    /// Attaches a Rust handler as the function with this name: it gets the HTTP request itself. An export that
+    /// names the function in an integration URI runs unchanged.
+    pub fn service<S, B>(mut self, name: impl Into<String>, service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.functions = self.functions.service(name, service);
+        self
+    }
+
+    /// Attaches a function of events to the name that integration URIs give: it gets the JSON event of the service, and
+    /// its JSON reply is read as the service reads it.
+    pub fn function(mut self, name: impl Into<String>, function: impl Function) -> Self {
+        self.functions = self.functions.function(name, function);
+        self
+    }
+
+    /// Reaches the function with this name at an endpoint that speaks the Lambda Invoke API.
+    pub fn function_url(mut self, name: impl Into<String>, url: impl Into<String>) -> Self {
+        self.function_urls.push((name.into(), url.into()));
+        self
+    }
+
+    /// Answers every call of the function with this name with the same JSON.
+    pub fn function_mock(mut self, name: impl Into<String>, reply: &serde_json::Value) -> Self {
+        self.functions = self.functions.mock(name, reply.to_string());
+        self
+    }
+
+    /// Sends what is meant for `from` (`https://api.example.com`) to `to` (`http://127.0.0.1:9000`) instead. The
+    /// upstream still reads the `Host` of `from`.
+    pub fn upstream(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.upstreams.push((from.into(), to.into()));
+        self
+    }
+
+    /// Sends outbound requests through this client, whose own upstream overrides count. By default the gateway makes one,
+    /// and keeps it and its connections across deployments.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// Takes the time from here.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Believes these proxies about who the client is.
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
+
+    /// Asks a guard of your own about every request that has a route, after the gateway's own guards.
+    pub fn guard(mut self, guard: impl Guard) -> Self {
+        self.guards = self.guards.with(guard);
+        self
+    }
+
+    /// Makes it an error if a field of any definition is not served yet.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// Serves methods that need an authorizer, a signature, an API key or a resource policy **to everyone**, as
+    /// long as this gateway does not serve those. Without it, such methods refuse every request. For a laptop only.
+    pub fn dangerously_skip_auth(mut self, skip: bool) -> Self {
+        self.skip_auth = skip;
+        self
+    }
+
+    /// Compiles all of it.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of every definition and setting.
+    pub fn build(self) -> Result<Gateway, GatewayError> {
+        Gateway::compile(self)
+    }
+
+    /// Keeps the connections of the gateway that this one takes the place of, if it would make a client just like it.
+    pub(super) fn take_client_from(&mut self, other: &Self) {
+        if self.upstreams == other.upstreams {
+            self.made_client.clone_from(&other.made_client);
+        }
+    }
+
+    /// The same with another document for one API.
+    pub(super) fn with_document(
+        &self,
+        api_id: &str,
+        document: String,
+    ) -> Result<Self, GatewayError> {
+        let mut source = self.clone();
+        let api = source.apis.iter_mut().find(|api| api.id == api_id);
+        let Some(api) = api else {
+            let known: Vec<_> = self.apis.iter().map(|api| api.id.as_str()).collect();
+            return Err(super::GatewayFault::new(
+                api_id,
+                "",
+                format_args!("there is no API with this id; there are: {}", known.join(", ")),
+            )
+            .into());
+        };
+        api.document = document;
+        Ok(source)
+    }
+}
+
+impl fmt::Debug for GatewayBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayBuilder")
+            .field("region", &self.region)
+            .field("apis", &self.apis.len())
+            .field("domains", &self.domains.len())
+            .field("functions", &self.functions)
+            .finish_non_exhaustive()
+    }
+}

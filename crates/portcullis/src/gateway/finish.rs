@@ -1,0 +1,116 @@
+//! What every response gets on its way out.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use http::{Request, Response};
+
+use super::plan::StagePlan;
+use crate::core::{
+    ApiKind, Body, Clock, EXTENDED_REQUEST_ID, HTTP_API_REQUEST_ID, Measure, REQUEST_ID, Rejection,
+    RequestContext,
+};
+use crate::cors::{Grant, Later};
+use crate::responses::Captured;
+
+/// What the API's CORS rules grant the origin of a request.
+pub(super) enum Granted {
+    Now(Grant),
+    /// An asynchronous predicate is still being asked.
+    Later(Later<Grant>),
+}
+
+/// What must be known of a request when its response goes out, whatever became of the request.
+pub(super) struct Finish {
+    clock: Arc<dyn Clock>,
+    context: RequestContext,
+    /// Absent until it is known which stage serves the request.
+    stage: Option<Arc<StagePlan>>,
+    /// What the gateway responses of the API will want to read of the request.
+    captured: Captured,
+    /// What the API's CORS rules grant, if it has any.
+    pub(super) grant: Option<Granted>,
+}
+
+impl Finish {
+    pub(super) fn new(clock: Arc<dyn Clock>, context: RequestContext) -> Self {
+        Self {
+            clock,
+            context,
+            stage: None,
+            captured: Captured::default(),
+            grant: None,
+        }
+    }
+
+    pub(super) fn context(&self) -> &RequestContext {
+        &self.context
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The request turns out to be for this stage.
+    pub(super) fn enter<B>(&mut self, stage: &Arc<StagePlan>, request: &Request<B>) {
+        self.captured = stage.api.responses.capture(request.method(), request.headers());
+        self.stage = Some(Arc::clone(stage));
+    }
+
+    /// Waits until it is known what the origin is granted.
+    pub(super) fn poll_grant(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(Granted::Later(later)) = &mut self.grant {
+            let grant = ready!(Pin::new(later).poll(cx));
+            self.grant = Some(Granted::Now(grant));
+        }
+        Poll::Ready(())
+    }
+
+    /// The answer to a request that is refused, as the API restyles it.
+    pub(super) fn refusal(&self, rejection: Rejection) -> Response<Body> {
+        self.context.record_refusal(&rejection);
+        tracing::debug!(request_id = %self.context.request_id(), %rejection, "refused");
+        match &self.stage {
+            Some(stage) => stage
+                .api
+                .responses
+                .restyle(&rejection, &self.context, &self.captured),
+            None => rejection.into_response(),
+        }
+    }
+
+    pub(super) fn measure_integration(&self, started: Instant) {
+        let taken = self.clock.now().saturating_duration_since(started);
+        let millis = i64::try_from(taken.as_millis()).unwrap_or(i64::MAX);
+        self.context.measure(Measure::IntegrationLatency, millis);
+    }
+
+    /// Adds what every response has, and notes what it came to.
+    pub(super) fn complete(self, mut response: Response<Body>) -> Response<Body> {
+        let headers = response.headers_mut();
+        let kind = match &self.stage {
+            Some(stage) => stage.api.kind,
+            None => ApiKind::Rest,
+        };
+        match kind {
+            ApiKind::Rest => {
+                headers.insert(REQUEST_ID, self.context.request_id().to_header());
+                let extended = self.context.extended_request_id().to_header();
+                headers.insert(EXTENDED_REQUEST_ID, extended);
+            }
+            ApiKind::Http => {
+                let id = self.context.extended_request_id().to_header();
+                headers.insert(HTTP_API_REQUEST_ID, id);
+            }
+        }
+        if let Some(Granted::Now(grant)) = self.grant {
+            grant.decorate(headers);
+        }
+        let status = response.status().as_u16();
+        self.context.measure(Measure::Status, status.into());
+        response
+    }
+}

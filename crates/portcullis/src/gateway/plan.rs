@@ -1,0 +1,93 @@
+//! What a definition is compiled to: everything that serving looks at.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use super::api::UnknownRoute;
+use crate::core::{ApiKind, ApiStage, Chain, Clock, Route, TrustedProxies};
+use crate::cors::CorsRules;
+use crate::integrations::Integration;
+use crate::responses::GatewayResponses;
+use crate::routing::{HttpRoutes, Miss, RestRoutes};
+use crate::stages::Resolver;
+
+/// Everything that one gateway serves at one time.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) resolver: Resolver<Arc<StagePlan>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) trusted_proxies: TrustedProxies,
+    /// By id; for printing.
+    pub(super) apis: Vec<(String, Arc<ApiPlan>)>,
+}
+
+/// One stage of one API.
+#[derive(Debug)]
+pub(super) struct StagePlan {
+    pub(super) facts: Arc<ApiStage>,
+    pub(super) api: Arc<ApiPlan>,
+}
+
+/// What the stages of one deployment share.
+#[derive(Debug)]
+pub(super) struct ApiPlan {
+    pub(super) kind: ApiKind,
+    pub(super) routes: Routes,
+    pub(super) responses: GatewayResponses,
+    pub(super) cors: Option<CorsRules>,
+    pub(super) unknown_route: UnknownRoute,
+    pub(super) max_body_bytes: u64,
+}
+
+/// One method of a resource, or one route.
+#[derive(Debug)]
+pub(super) struct MethodPlan {
+    /// The verb, or `ANY`; for printing.
+    pub(super) method: String,
+    pub(super) route: Arc<Route>,
+    /// What stands behind it, in words; for printing.
+    pub(super) summary: String,
+    pub(super) guards: Chain,
+    pub(super) integration: Integration,
+}
+
+#[derive(Debug)]
+pub(super) enum Routes {
+    Rest(RestRoutes<Arc<MethodPlan>>),
+    Http(HttpRoutes<Arc<MethodPlan>>),
+}
+
+impl Routes {
+    pub(super) fn find(&self, method: &Method, path: &str) -> Result<&Arc<MethodPlan>, Miss> {
+        match self {
+            Self::Rest(routes) => routes.find(method, path).map(|found| found.value()),
+            Self::Http(routes) => routes.find(method, path).map(|found| found.value()),
+        }
+    }
+
+    /// The verbs that a path has, for `Allow`.
+    pub(super) fn allowed(&self, path: &str) -> String {
+        let methods = match self {
+            Self::Rest(routes) => routes.allowed(path),
+            Self::Http(routes) => routes.allowed(path),
+        };
+        let names: Vec<_> = methods.iter().map(|method| method.to_string()).collect();
+        names.join(", ")
+    }
+
+    /// The route that is nearest to a path that has none.
+    pub(super) fn nearest(&self, path: &str) -> Option<String> {
+        match self {
+            Self::Rest(routes) => routes.nearest(path).map(|nearest| nearest.route().to_owned()),
+            Self::Http(routes) => routes.nearest(path).map(|nearest| nearest.route().to_owned()),
+        }
+    }
+
+    pub(super) fn iter(&self) -> Box<dyn Iterator<Item = &Arc<MethodPlan>> + '_> {
+        match self {
+            Self::Rest(routes) => Box::new(routes.iter().map(|(_, _, method)| method)),
+            Self::Http(routes) => Box::new(routes.iter().map(|(_, method)| method)),
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! A request's way through the gateway.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, header};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::api::UnknownRoute;
+use super::finish::{Finish, Granted};
+use super::plan::{MethodPlan, Plan, StagePlan};
+use super::Gateway;
+use crate::core::{
+    Body, BoxError, ChainWalk, Decision, Detail, Head, MatchedRoute, Rejection, RejectionKind,
+    RequestContext,
+};
+use crate::cors::{Check, Later, PreflightAnswer};
+use crate::integrations::{Integration, IntegrationFuture};
+use crate::routing::Miss;
+
+impl<B> Service<Request<B>> for Gateway
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = GatewayFuture;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> GatewayFuture {
+        let plan = self.plan.load();
+        begin(&plan, request)
+    }
+}
+
+/// Finds out what serves the request, as far as that takes no waiting.
+fn begin<B>(plan: &Plan, mut request: Request<B>) -> GatewayFuture
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let context = context_of(plan, &mut request);
+    let mut finish = Finish::new(Arc::clone(&plan.clock), context.clone());
+
+    let host = context.host();
+    let resolved = match plan.resolver.resolve(host, request.uri().path()) {
+        Ok(resolved) => resolved,
+        Err(refusal) => return GatewayFuture::refuse(finish, refusal.to_rejection()),
+    };
+    let stage = Arc::clone(resolved.target());
+    let consumed = resolved.consumed();
+    if let Some(base_path) = resolved.base_path() {
+        context.note(Detail::BasePathMatched, base_path);
+    }
+    context.set_stage(Arc::clone(&stage.facts));
+    finish.enter(&stage, &request);
+    let check = stage
+        .api
+        .cors
+        .as_ref()
+        .map(|rules| rules.check(request.method(), request.headers()));
+    match check {
+        None => {}
+        Some(Check::Pass(grant)) => finish.grant = Some(Granted::Now(grant)),
+        Some(Check::PassLater(later)) => finish.grant = Some(Granted::Later(later)),
+        Some(Check::Answer(answer)) => {
+            return GatewayFuture::reply(finish, answer.into_response());
+        }
+        Some(Check::AnswerLater(later)) => {
+            return GatewayFuture {
+                state: State::Preflight { later },
+                finish: Some(finish),
+            };
+        }
+    }
+    let state = route(&finish, &stage, consumed, request);
+    GatewayFuture {
+        state,
+        finish: Some(finish),
+    }
+}
+
+/// Finds the method, and goes as far with it as takes no waiting.
+fn route<B>(finish: &Finish, stage: &StagePlan, consumed: usize, request: Request<B>) -> State
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let api = &stage.api;
+    let context = finish.context();
+    let routed = match request.uri().path().get(consumed..) {
+        Some("") | None => "/",
+        Some(routed) => routed,
+    };
+    let method = match api.routes.find(request.method(), routed) {
+        Ok(method) => Arc::clone(method),
+        Err(miss) => {
+            return finish.refuse(unknown_route(stage, request.method(), routed, miss));
+        }
+    };
+    context.set_route(MatchedRoute::new(
+        Arc::clone(&method.route),
+        request.uri(),
+        consumed,
+    ));
+    if declared_length(&request).is_some_and(|length| length > api.max_body_bytes) {
+        return finish.refuse(too_large(api.max_body_bytes).for_api(api.kind));
+    }
+
+    // A mock does not look at the body, so there is none to box.
+    let request = if matches!(method.integration, Integration::Mock(_)) {
+        request.map(|_unread| Body::empty())
+    } else {
+        request.map(Body::new)
+    };
+    if method.guards.is_empty() {
+        return call(finish, &method, request);
+    }
+    State::Guards {
+        walk: ChainWalk::new(),
+        request: Some(request),
+        method,
+    }
+}
+
+/// The context that an outer layer made, or one of our own, with the client behind trusted proxies.
+fn context_of<B>(plan: &Plan, request: &mut Request<B>) -> RequestContext {
+    let context = match request.extensions().get::<RequestContext>() {
+        Some(context) => context.clone(),
+        None => {
+            let context = RequestContext::new(request, &*plan.clock);
+            request.extensions_mut().insert(context.clone());
+            context
+        }
+    };
+    if let Some(connection) = context.connection() {
+        let peer = connection.peer.ip();
+        context.set_client(plan.trusted_proxies.client(peer, request.headers()));
+    }
+    context
+}
+
+fn declared_length<B>(request: &Request<B>) -> Option<u64> {
+    let length = request.headers().get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+pub(super) fn too_large(limit: u64) -> Rejection {
+    let rejection = Rejection::new(RejectionKind::RequestTooLarge)
+        .with_decision(Decision::new("gateway", "max-body-bytes").with("limit", limit));
+    if limit == super::api::MAX_BODY_BYTES {
+        rejection
+    } else {
+        rejection.with_message(format!("HTTP content length exceeded {limit} bytes."))
+    }
+}
+
+/// What a client gets for a path or method that the API does not have.
+fn unknown_route(stage: &StagePlan, method: &Method, path: &str, miss: Miss) -> Rejection {
+    let api = &stage.api;
+    let mut decision = Decision::new(
+        "routing",
+        match miss {
+            Miss::Path => "unknown-path",
+            Miss::Method => "unknown-method",
+        },
+    )
+    .with("method", method.to_string())
+    .with("path", path.to_owned());
+    // Looking for the nearest route costs something, and only the log reads it.
+    if tracing::enabled!(tracing::Level::DEBUG)
+        && let Some(nearest) = api.routes.nearest(path)
+    {
+        decision = decision.with("nearest", nearest);
+    }
+    tracing::debug!(%decision, "no such route");
+    let rejection = match (api.unknown_route, miss) {
+        (UnknownRoute::AsService, _) => RejectionKind::MissingAuthenticationToken.into(),
+        (UnknownRoute::NotFound, Miss::Path) => Rejection::new(RejectionKind::ResourceNotFound),
+        (UnknownRoute::NotFound, Miss::Method) => {
+            let rejection = Rejection::new(RejectionKind::MethodNotAllowed);
+            match HeaderValue::try_from(api.routes.allowed(path)) {
+                Ok(allowed) => rejection.with_header(header::ALLOW, allowed),
+                Err(_) => rejection,
+            }
+        }
+    };
+    rejection.with_decision(decision).for_api(api.kind)
+}
+
+pin_project! {
+    /// The future of [`Gateway`]: one request's way through it.
+    pub struct GatewayFuture {
+        #[pin]
+        state: State,
+        finish: Option<Finish>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State {
+        Reply { response: Option<Response<Body>> },
+        Preflight { later: Later<PreflightAnswer> },
+        Guards { walk: ChainWalk, request: Option<Request<Body>>, method: Arc<MethodPlan> },
+        Integration { #[pin] future: IntegrationFuture, started: Instant },
+    }
+}
+
+impl Finish {
+    fn refuse(&self, rejection: Rejection) -> State {
+        State::Reply {
+            response: Some(self.refusal(rejection)),
+        }
+    }
+}
+
+impl GatewayFuture {
+    fn refuse(finish: Finish, rejection: Rejection) -> Self {
+        let response = finish.refusal(rejection);
+        Self::reply(finish, response)
+    }
+
+    const fn reply(finish: Finish, response: Response<Body>) -> Self {
+        Self {
+            state: State::Reply {
+                response: Some(response),
+            },
+            finish: Some(finish),
+        }
+    }
+}
+
+fn call(finish: &Finish, method: &MethodPlan, request: Request<Body>) -> State {
+    State::Integration {
+        started: finish.clock().now(),
+        future: method.integration.call(request, finish.context()),
+    }
+}
+
+impl Future for GatewayFuture {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let finish = this
+                .finish
+                .as_mut()
+                .expect("a future is not polled after it has completed");
+            let next = match this.state.as_mut().project() {
+                StateProjection::Reply { response } => {
+                    ready!(finish.poll_grant(cx));
+                    let response = response.take().unwrap_or_default();
+                    let finish = this.finish.take();
+                    return Poll::Ready(Ok(match finish {
+                        Some(finish) => finish.complete(response),
+                        None => response,
+                    }));
+                }
+                StateProjection::Preflight { later } => {
+                    let answer = ready!(Pin::new(later).poll(cx));
+                    State::Reply {
+                        response: Some(answer.into_response()),
+                    }
+                }
+                StateProjection::Guards {
+                    walk,
+                    request,
+                    method,
+                } => {
+                    let waiting = request
+                        .as_ref()
+                        .expect("the request is taken once, when its guards are through");
+                    let passed = ready!(method.guards.poll_check(walk, &Head::of(waiting), cx));
+                    match (passed, request.take()) {
+                        (Ok(()), Some(request)) => call(finish, method, request),
+                        (Err(rejection), _) => State::Reply {
+                            response: Some(finish.refusal(rejection)),
+                        },
+                        (Ok(()), None) => State::Reply { response: None },
+                    }
+                }
+                StateProjection::Integration { future, started } => {
+                    let outcome = ready!(future.poll(cx));
+                    finish.measure_integration(*started);
+                    State::Reply {
+                        response: Some(match outcome {
+                            Ok(response) => response,
+                            Err(rejection) => finish.refusal(rejection),
+                        }),
+                    }
+                }
+            };
+            this.state.set(next);
+        }
+    }
+}
+
+impl fmt::Debug for GatewayFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Reply { .. } => "GatewayFuture(reply)",
+            State::Preflight { .. } => "GatewayFuture(preflight)",
+            State::Guards { .. } => "GatewayFuture(guards)",
+            State::Integration { .. } => "GatewayFuture(integration)",
+        })
+    }
+}
+
+const _: fn() = || {
+    fn assert_send<T: Send + 'static>() {}
+    assert_send::<GatewayFuture>();
+};
