@@ -126,7 +126,7 @@ impl UriTemplate {
     pub(crate) fn parse(text: &str) -> Result<Self, UriFault> {
         let pieces = pieces(text);
         let parts = match pieces.as_slice() {
-            [Piece::Text(text)] => Parts::Fixed(parse_address(text.clone())?),
+            [Piece::Text(text)] => Parts::Fixed(parse_address(text)?),
             [] => return Err(UriFault::NotAnAddress(String::new())),
             _ => Parts::Pieces(pieces),
         };
@@ -183,7 +183,7 @@ impl UriTemplate {
                 }
             }
         }
-        parse_address(out)
+        parse_address(&out)
     }
 }
 
@@ -264,16 +264,16 @@ pub(crate) fn push_query_value(out: &mut String, value: &[u8]) {
     push_encoded(out, value, QUERY);
 }
 
-fn parse_address(text: String) -> Result<Uri, UriFault> {
+fn parse_address(text: &str) -> Result<Uri, UriFault> {
     let bad = |text: &str| UriFault::NotAnAddress(text.to_owned());
     // A fragment is the client's own business and is never sent.
     let end = text.find('#').unwrap_or(text.len());
-    let uri: Uri = text[..end].parse().map_err(|_| bad(&text))?;
+    let uri: Uri = text[..end].parse().map_err(|_| bad(text))?;
     let known = matches!(uri.scheme_str(), Some("http" | "https"));
     if known && uri.host().is_some_and(|host| !host.is_empty()) {
         Ok(uri)
     } else {
-        Err(bad(&text))
+        Err(bad(text))
     }
 }
 
