@@ -1,4 +1,57 @@
 //! The powers of a managed API gateway, in your own process.
+//!
+//! Two things in one: `tower` layers to pick one by one, each from a crate of its own that is re-exported here behind a feature of the same
+//! name, and a whole [`Gateway`] that runs an API definition exported from Amazon API Gateway unchanged.
+//!
+//! ```
+//! use http::Request;
+//! use portcullis::{Gateway, core::Body};
+//! use serde_json::json;
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let export = json!({
+//!     "openapi": "3.0.1",
+//!     "info": { "title": "pets", "version": "1.0" },
+//!     "paths": { "/pets": { "post": {
+//!         "responses": {},
+//!         "x-amazon-apigateway-integration": {
+//!             "type": "aws_proxy",
+//!             "httpMethod": "POST",
+//!             "uri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:create-pet/invocations"
+//!         }
+//!     } } }
+//! });
+//! // A fixed answer stands in for the function; a Rust handler would do as well.
+//! let gateway = Gateway::builder()
+//!     .export(export.to_string())
+//!     .function_mock("create-pet", json!({ "statusCode": 201, "body": "{\"id\": 4}" }))
+//!     .build()?;
+//!
+//! let response = gateway.clone().oneshot(Request::post("/pets").body(Body::empty())?).await?;
+//! assert_eq!(response.status(), 201);
+//! let response = gateway.oneshot(Request::get("/pets").body(Body::empty())?).await?;
+//! assert_eq!(response.status(), 403); // as the service says it: "Missing Authentication Token"
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layers alone
+//!
+//! With `features = ["cors"]` there is [`cors::CorsLayer`] and no gateway; the other crates likewise. The guide has the
+//! [order of layers](https://github.com/portcullis-rs/portcullis/blob/main/docs/guide/layers.md).
+//!
+//! # Semantics
+//!
+//! By default a gateway sends what the service sends: statuses, headers, bodies. `docs/deviations.md` lists where it does not.
+//! What a definition asks for and is not served yet is in the [`Coverage`]; a method that needs an authorizer, a
+//! signature or a key that is not served yet refuses every request.
+//!
+//! # Features
+//!
+//! None is on by default. `gateway` has [`Gateway`] and the configuration file, `serve` a listener, `full` both; each
+//! crate has one of its own name.
 
 #[cfg(feature = "client")]
 pub use portcullis_client as client;
@@ -26,6 +79,10 @@ mod gateway;
 
 #[cfg(feature = "gateway")]
 pub use gateway::{
-    ApiSpec, CoveredField, Coverage, Gateway, GatewayBuilder, GatewayError, GatewayFault,
+    ApiSpec, Coverage, CoveredField, Gateway, GatewayBuilder, GatewayError, GatewayFault,
     GatewayFuture, Parity, RouteSummary, Served, UnknownRoute,
 };
+
+#[cfg(all(doctest, feature = "gateway"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

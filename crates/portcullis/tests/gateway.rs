@@ -30,7 +30,8 @@ fn mock(body: &Value) -> Value {
 }
 
 fn document(paths: &Value) -> String {
-    json!({ "openapi": "3.0.1", "info": { "title": "t", "version": "1" }, "paths": paths }).to_string()
+    json!({ "openapi": "3.0.1", "info": { "title": "t", "version": "1" }, "paths": paths })
+        .to_string()
 }
 
 fn request(method: &str, uri: &str) -> Request<Body> {
@@ -42,7 +43,11 @@ fn request(method: &str, uri: &str) -> Request<Body> {
 }
 
 async fn send(gateway: &Gateway, request: Request<Body>) -> Response<Body> {
-    gateway.clone().oneshot(request).await.expect("a gateway never fails")
+    gateway
+        .clone()
+        .oneshot(request)
+        .await
+        .expect("a gateway never fails")
 }
 
 async fn get(gateway: &Gateway, uri: &str) -> (StatusCode, String) {
@@ -55,7 +60,10 @@ fn rest(paths: &Value) -> ApiSpec {
 }
 
 fn gateway(api: ApiSpec) -> Gateway {
-    Gateway::builder().api(api).build().expect("a good definition")
+    Gateway::builder()
+        .api(api)
+        .build()
+        .expect("a good definition")
 }
 
 #[tokio::test]
@@ -74,9 +82,24 @@ async fn a_mock_answers_what_its_template_says_with_the_services_headers() {
 async fn what_is_unknown_is_answered_as_the_service_does() {
     let gateway = gateway(rest(&json!({ "/pets": { "get": mock(&json!([])) } })));
     for (method, uri, status, body) in [
-        ("GET", "/prod/cats", 403, r#"{"message":"Missing Authentication Token"}"#),
-        ("PUT", "/prod/pets", 403, r#"{"message":"Missing Authentication Token"}"#),
-        ("TRACE", "/prod/pets", 403, r#"{"message":"Missing Authentication Token"}"#),
+        (
+            "GET",
+            "/prod/cats",
+            403,
+            r#"{"message":"Missing Authentication Token"}"#,
+        ),
+        (
+            "PUT",
+            "/prod/pets",
+            403,
+            r#"{"message":"Missing Authentication Token"}"#,
+        ),
+        (
+            "TRACE",
+            "/prod/pets",
+            403,
+            r#"{"message":"Missing Authentication Token"}"#,
+        ),
         ("GET", "/test/pets", 403, r#"{"message":"Forbidden"}"#),
         ("GET", "/", 403, r#"{"message":"Forbidden"}"#),
     ] {
@@ -95,7 +118,7 @@ async fn an_http_api_answers_404_for_what_it_does_not_have() {
     } } } });
     let gateway = Gateway::builder()
         .api(ApiSpec::http(document(&paths)).id("h"))
-        .function_mock("pets", &json!(["cat"]))
+        .function_mock("pets", json!(["cat"]))
         .build()
         .expect("a good definition");
     let response = send(&gateway, request("GET", "/cats")).await;
@@ -103,7 +126,10 @@ async fn an_http_api_answers_404_for_what_it_does_not_have() {
     assert!(response.headers().contains_key("apigw-requestid"));
     assert!(!response.headers().contains_key("x-amzn-errortype"));
     assert_eq!(testkit::text(response).await, r#"{"message":"Not Found"}"#);
-    assert_eq!(get(&gateway, "/pets").await, (StatusCode::OK, r#"["cat"]"#.to_owned()));
+    assert_eq!(
+        get(&gateway, "/pets").await,
+        (StatusCode::OK, r#"["cat"]"#.to_owned())
+    );
 }
 
 #[tokio::test]
@@ -127,7 +153,11 @@ async fn an_export_serves_the_stage_that_it_names_and_lets_requests_leave_it_out
     });
     let gateway = Gateway::from_export(export.to_string()).expect("a good export");
     for uri in ["/live/pets", "/pets", "http://localhost:8080/pets"] {
-        assert_eq!(get(&gateway, uri).await, (StatusCode::OK, "\"here\"".to_owned()), "{uri}");
+        assert_eq!(
+            get(&gateway, uri).await,
+            (StatusCode::OK, "\"here\"".to_owned()),
+            "{uri}"
+        );
     }
     let mut request = request("GET", "/pets");
     let context = RequestContext::of(&mut request).clone();
@@ -152,43 +182,73 @@ async fn several_apis_and_stages_are_told_apart_by_host_path_and_domain() {
         "basePathMappings": [{ "basePath": "second", "restApiId": "two", "stage": "prod" }]
     }))
     .expect("a domain");
-    let gateway = Gateway::builder().api(one).api(two).domain(domain).build().expect("good");
+    let gateway = Gateway::builder()
+        .api(one)
+        .api(two)
+        .domain(domain)
+        .build()
+        .expect("good");
     for (host, path, expected) in [
         ("localhost", "/one/prod/x", "1"),
         ("localhost", "/one/test/x", "1"),
         ("localhost", "/two/prod/x", "2"),
         ("two.execute-api.us-east-1.amazonaws.com", "/prod/x", "2"),
-        ("ONE.execute-api.us-east-1.amazonaws.com:443", "/prod/x", "1"),
+        (
+            "ONE.execute-api.us-east-1.amazonaws.com:443",
+            "/prod/x",
+            "1",
+        ),
         ("api.example.com", "/second/x", "2"),
     ] {
-        let request = Request::get(path).header("host", host).body(Body::empty()).expect("one");
+        let request = Request::get(path)
+            .header("host", host)
+            .body(Body::empty())
+            .expect("one");
         let response = send(&gateway, request).await;
         assert_eq!(testkit::text(response).await, expected, "{host}{path}");
     }
-    let request = Request::get("/second/x").header("host", "api.example.com").body(Body::empty());
+    let request = Request::get("/second/x")
+        .header("host", "api.example.com")
+        .body(Body::empty());
     let mut request = request.expect("a request");
     let context = RequestContext::of(&mut request).clone();
     send(&gateway, request).await;
-    assert_eq!(context.get("customDomain.basePathMatched"), Some("second".into()));
+    assert_eq!(
+        context.get("customDomain.basePathMatched"),
+        Some("second".into())
+    );
 }
 
 #[tokio::test]
 async fn gateway_responses_restyle_refusals() {
     let mut definition: Value =
-        serde_json::from_str(&document(&json!({ "/pets": { "get": mock(&json!([])) } }))).expect("JSON");
+        serde_json::from_str(&document(&json!({ "/pets": { "get": mock(&json!([])) } })))
+            .expect("JSON");
     definition["x-amazon-apigateway-gateway-responses"] = json!({ "DEFAULT_4XX": {
         "statusCode": "404",
         "responseParameters": { "gatewayresponse.header.X-Asked": "method.request.header.X-Id" },
         "responseTemplates": { "application/json": "{\"say\": $context.error.messageString, \"at\": \"$context.path\"}" }
     } });
-    let gateway = gateway(ApiSpec::rest(definition.to_string()).id("a").stage_named("prod"));
-    let request = Request::get("/prod/cats").header("x-id", "7").body(Body::empty());
+    let gateway = gateway(
+        ApiSpec::rest(definition.to_string())
+            .id("a")
+            .stage_named("prod"),
+    );
+    let request = Request::get("/prod/cats")
+        .header("x-id", "7")
+        .body(Body::empty());
     let response = send(&gateway, request.expect("a request")).await;
     assert_eq!(response.status(), 404);
     assert_eq!(response.headers()["x-asked"], "7");
-    assert_eq!(response.headers()["x-amzn-errortype"], "MissingAuthenticationTokenException");
+    assert_eq!(
+        response.headers()["x-amzn-errortype"],
+        "MissingAuthenticationTokenException"
+    );
     let body = testkit::text(response).await;
-    assert_eq!(body, r#"{"say": "Missing Authentication Token", "at": "/prod/cats"}"#);
+    assert_eq!(
+        body,
+        r#"{"say": "Missing Authentication Token", "at": "/prod/cats"}"#
+    );
 }
 
 #[tokio::test]
@@ -215,7 +275,10 @@ async fn the_standard_cors_layer_stands_outside_a_rest_api_by_one_line() {
     ] {
         let response = send(&gateway, from(method, uri)).await;
         assert_eq!(response.status(), status);
-        assert_eq!(response.headers()["access-control-allow-origin"], "https://shop.example");
+        assert_eq!(
+            response.headers()["access-control-allow-origin"],
+            "https://shop.example"
+        );
         assert!(response.headers().contains_key("x-amzn-requestid"));
     }
 }
@@ -234,7 +297,10 @@ async fn an_http_api_has_its_own_cors_conduct() {
         .expect("a request");
     let response = send(&gateway, preflight).await;
     assert_eq!(response.status(), 204);
-    assert_eq!(response.headers()["access-control-allow-origin"], "https://shop.example");
+    assert_eq!(
+        response.headers()["access-control-allow-origin"],
+        "https://shop.example"
+    );
     assert_eq!(response.headers()["access-control-max-age"], "60");
 }
 
@@ -243,10 +309,15 @@ async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
     let paths = json!({ "/pets": { "post": mock(&json!([])) } });
     let gateway = gateway(rest(&paths).max_body_bytes(10));
     let body = Body::from("01234567890");
-    let request = Request::post("/prod/pets").header("content-length", "11").body(body);
+    let request = Request::post("/prod/pets")
+        .header("content-length", "11")
+        .body(body);
     let response = send(&gateway, request.expect("a request")).await;
     assert_eq!(response.status(), 413);
-    assert_eq!(response.headers()["x-amzn-errortype"], "RequestTooLargeException");
+    assert_eq!(
+        response.headers()["x-amzn-errortype"],
+        "RequestTooLargeException"
+    );
 }
 
 #[tokio::test]
@@ -258,21 +329,42 @@ async fn what_needs_auth_that_is_not_served_yet_stays_shut() {
     definition["components"] = json!({ "securitySchemes": {
         "key": { "type": "apiKey", "name": "x-api-key", "in": "header" }
     } });
-    let api = ApiSpec::rest(definition.to_string()).id("a").stage_named("prod");
+    let api = ApiSpec::rest(definition.to_string())
+        .id("a")
+        .stage_named("prod");
     let shut = gateway(api.clone());
-    assert_eq!(get(&shut, "/prod/pets").await, (StatusCode::FORBIDDEN, r#"{"message":"Forbidden"}"#.to_owned()));
-    assert!(shut.coverage().not_served().any(|field| field.pointer == "/paths/~1pets/get/security"));
-    let open = Gateway::builder().api(api).dangerously_skip_auth(true).build().expect("good");
+    assert_eq!(
+        get(&shut, "/prod/pets").await,
+        (
+            StatusCode::FORBIDDEN,
+            r#"{"message":"Forbidden"}"#.to_owned()
+        )
+    );
+    assert!(
+        shut.coverage()
+            .not_served()
+            .any(|field| field.pointer == "/paths/~1pets/get/security")
+    );
+    let open = Gateway::builder()
+        .api(api)
+        .dangerously_skip_auth(true)
+        .build()
+        .expect("good");
     assert_eq!(get(&open, "/prod/pets").await.0, 200);
 }
 
 #[test]
 fn the_coverage_names_every_field_once() {
     let mut definition: Value =
-        serde_json::from_str(&document(&json!({ "/pets": { "get": mock(&json!([])) } }))).expect("JSON");
+        serde_json::from_str(&document(&json!({ "/pets": { "get": mock(&json!([])) } })))
+            .expect("JSON");
     definition["x-amazon-apigateway-wonder"] = json!(true);
     definition["info"]["description"] = json!("text");
-    let gateway = gateway(ApiSpec::rest(definition.to_string()).id("a").stage_named("prod"));
+    let gateway = gateway(
+        ApiSpec::rest(definition.to_string())
+            .id("a")
+            .stage_named("prod"),
+    );
     let coverage = gateway.coverage();
     let fate = |pointer: &str| {
         let mut fields = coverage.iter().filter(|field| field.pointer == pointer);
@@ -299,10 +391,19 @@ fn the_coverage_names_every_field_once() {
 fn a_wrong_definition_gets_all_its_faults_at_once() {
     let error = Gateway::builder()
         .api(ApiSpec::rest("{").id("a"))
-        .api(ApiSpec::rest(document(&json!({ "pets": {}, "/{a+}/b": { "get": mock(&json!([])) } }))).id("b"))
+        .api(
+            ApiSpec::rest(document(
+                &json!({ "pets": {}, "/{a+}/b": { "get": mock(&json!([])) } }),
+            ))
+            .id("b"),
+        )
         .build()
         .expect_err("two wrong definitions");
-    let apis: Vec<_> = error.faults().iter().map(|fault| fault.api.as_str()).collect();
+    let apis: Vec<_> = error
+        .faults()
+        .iter()
+        .map(|fault| fault.api.as_str())
+        .collect();
     assert!(apis.contains(&"a") && apis.contains(&"b"), "{error}");
 }
 
@@ -334,7 +435,10 @@ impl Guard for Switch {
 async fn a_guard_of_ones_own_goes_in_like_ours() {
     let refuses = Arc::new(AtomicBool::new(false));
     for (mode, status) in [(Mode::Enforce, 403), (Mode::Observe, 200)] {
-        let guard = Switch { refuses: Arc::clone(&refuses), mode };
+        let guard = Switch {
+            refuses: Arc::clone(&refuses),
+            mode,
+        };
         let gateway = Gateway::builder()
             .api(rest(&json!({ "/pets": { "get": mock(&json!([])) } })))
             .guard(guard)
@@ -361,13 +465,25 @@ async fn a_rust_handler_takes_the_place_of_a_function() {
         }
     } } });
     let handler = tower::service_fn(async |request: Request<Body>| {
-        let context = request.extensions().get::<RequestContext>().expect("a context");
-        let id = context.route().and_then(|route| route.parameter("id")).unwrap_or_default();
+        let context = request
+            .extensions()
+            .get::<RequestContext>()
+            .expect("a context");
+        let id = context
+            .route()
+            .and_then(|route| route.parameter("id"))
+            .unwrap_or_default();
         Ok::<_, std::convert::Infallible>(Response::new(Body::from(format!("pet {id}"))))
     });
-    let gateway =
-        Gateway::builder().api(rest(&paths)).service("pet", handler).build().expect("good");
-    assert_eq!(get(&gateway, "/prod/pets/7").await, (StatusCode::OK, "pet 7".to_owned()));
+    let gateway = Gateway::builder()
+        .api(rest(&paths))
+        .service("pet", handler)
+        .build()
+        .expect("good");
+    assert_eq!(
+        get(&gateway, "/prod/pets/7").await,
+        (StatusCode::OK, "pet 7".to_owned())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -392,7 +508,9 @@ async fn a_deployment_in_flight_drops_and_mixes_nothing() {
         })
         .collect();
     for number in 1..=50 {
-        gateway.deploy("a", release(number)).expect("a good definition");
+        gateway
+            .deploy("a", release(number))
+            .expect("a good definition");
         assert_eq!(get(&gateway, "/prod/x").await.1, number.to_string());
     }
     done.store(true, Ordering::Relaxed);
@@ -401,7 +519,11 @@ async fn a_deployment_in_flight_drops_and_mixes_nothing() {
     }
     assert!(gateway.deploy("a", "{}").is_err());
     assert!(gateway.deploy("b", release(1)).is_err());
-    assert_eq!(get(&gateway, "/prod/x").await.1, "50", "a failed deployment changes nothing");
+    assert_eq!(
+        get(&gateway, "/prod/x").await.1,
+        "50",
+        "a failed deployment changes nothing"
+    );
 }
 
 #[tokio::test]
@@ -429,14 +551,19 @@ async fn the_clock_is_the_one_that_was_given() {
 fn a_document_with_a_hundred_thousand_routes_is_served() {
     let mut paths = serde_json::Map::new();
     for number in 0..100_000 {
-        paths.insert(format!("/r{number}"), json!({ "get": mock(&json!(number)) }));
+        paths.insert(
+            format!("/r{number}"),
+            json!({ "get": mock(&json!(number)) }),
+        );
     }
     let api = ApiSpec::rest(document(&paths.into()))
         .id("a")
         .stage_named("prod")
         .max_document_bytes(256 << 20);
     let gateway = gateway(api);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
     let (_, body) = runtime.block_on(get(&gateway, "/prod/r99999"));
     assert_eq!(body, "99999");
 }

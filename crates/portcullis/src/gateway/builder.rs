@@ -24,8 +24,6 @@ pub struct GatewayBuilder {
     pub(super) apis: Vec<ApiSpec>,
     pub(super) domains: Vec<DomainName>,
     pub(super) functions: FunctionsBuilder,
-    /// By name. They are attached when the client is there.
-    pub(super) function_urls: Vec<(String, String)>,
     pub(super) upstreams: Vec<(String, String)>,
     pub(super) client: Option<Client>,
     /// The client that compiling made, kept for the next time.
@@ -45,7 +43,6 @@ impl GatewayBuilder {
             apis: Vec::new(),
             domains: Vec::new(),
             functions: Functions::builder(),
-            function_urls: Vec::new(),
             upstreams: Vec::new(),
             client: None,
             made_client: None,
@@ -109,13 +106,17 @@ impl GatewayBuilder {
 
     /// Reaches the function with this name at an endpoint that speaks the Lambda Invoke API.
     pub fn function_url(mut self, name: impl Into<String>, url: impl Into<String>) -> Self {
-        self.function_urls.push((name.into(), url.into()));
+        self.functions = self.functions.url(name, url);
         self
     }
 
     /// Answers every call of the function with this name with the same JSON.
-    pub fn function_mock(mut self, name: impl Into<String>, reply: &serde_json::Value) -> Self {
-        self.functions = self.functions.mock(name, reply.to_string());
+    pub fn function_mock(
+        mut self,
+        name: impl Into<String>,
+        reply: impl Into<serde_json::Value>,
+    ) -> Self {
+        self.functions = self.functions.mock(name, reply);
         self
     }
 
@@ -193,7 +194,10 @@ impl GatewayBuilder {
             return Err(super::GatewayFault::new(
                 api_id,
                 "",
-                format_args!("there is no API with this id; there are: {}", known.join(", ")),
+                format_args!(
+                    "there is no API with this id; there are: {}",
+                    known.join(", ")
+                ),
             )
             .into());
         };

@@ -15,7 +15,7 @@ use super::{Control, Gateway, RouteSummary};
 use crate::client::{Client, Upstreams};
 use crate::core::{ApiKind, ApiStage, Chain, Clock, Live, Route};
 use crate::cors::{Conduct, CorsConfig, CorsRules};
-use crate::definition::{self, Api, DomainName, HttpApi, RestApi, Stage};
+use crate::definition::{self, Api, DomainName, HttpApi, Pointer, RestApi, Stage};
 use crate::integrations::Functions;
 use crate::openapi::{self, Document, ImportOptions, Node, ParseOptions};
 use crate::responses::{GatewayResponses, ResponseConfig};
@@ -65,19 +65,12 @@ pub(super) struct Shared {
 /// Compiles everything that `source` says. What is made once per gateway (the client) is put back into it.
 pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), GatewayError> {
     let mut faults = Vec::new();
-    let client = match client(source) {
-        Ok(client) => client,
-        Err(fault) => return Err(fault.into()),
-    };
+    let client = client(source)?;
     source.made_client = Some(client.clone());
-    let mut functions = source.functions.clone();
-    for (name, url) in &source.function_urls {
-        match functions.clone().remote(name, url, client.clone()) {
-            Ok(attached) => functions = attached,
-            Err(error) => faults.push(GatewayFault::new("", format_args!("functions/{name}"), error)),
-        }
-    }
-    let functions = functions.build();
+    let functions = match source.functions.clone().client(client.clone()).build() {
+        Ok(functions) => functions,
+        Err(error) => return Err(GatewayFault::new("", "functions", error).into()),
+    };
     let shared = Shared {
         client,
         functions,
@@ -92,13 +85,10 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
     let mut resolver = Resolver::builder(source.region.clone());
     let mut plans = Vec::new();
     for api in &source.apis {
-        match compile_api(api, &shared, &mut faults) {
-            Some(compiled) => {
-                coverage.extend(compiled.coverage);
-                plans.push((compiled.id, compiled.plan));
-                resolver = resolver.api(compiled.stages);
-            }
-            None => continue,
+        if let Some(compiled) = compile_api(api, &shared, &mut faults) {
+            coverage.extend(compiled.coverage);
+            plans.push((compiled.id, compiled.plan));
+            resolver = resolver.api(compiled.stages);
         }
     }
     for domain in &source.domains {
@@ -143,7 +133,10 @@ fn not_served(coverage: &Coverage) -> Vec<GatewayFault> {
             GatewayFault::new(
                 &field.api,
                 &field.pointer,
-                format_args!("not served yet, and the strict switch is on: {}", field.note),
+                format_args!(
+                    "not served yet, and the strict switch is on: {}",
+                    field.note
+                ),
             )
         })
         .collect()
@@ -151,7 +144,11 @@ fn not_served(coverage: &Coverage) -> Vec<GatewayFault> {
 
 fn stage_faults(error: &stages::ConfigError) -> Vec<GatewayFault> {
     let fault = |fault: &stages::Fault| {
-        GatewayFault::new("", fault.at(), format_args!("{}; {}", fault.problem(), fault.fix()))
+        GatewayFault::new(
+            "",
+            fault.at(),
+            format_args!("{}; {}", fault.problem(), fault.fix()),
+        )
     };
     error.faults().iter().map(fault).collect()
 }
@@ -167,6 +164,8 @@ struct CompiledApi {
 struct Read {
     document: Document,
     api: Api,
+    /// Fields of the service's own objects that it does not have.
+    unknown: Vec<Pointer>,
 }
 
 fn compile_api(
@@ -272,12 +271,7 @@ fn named(stage_name: String) -> Stage {
     stage
 }
 
-fn parse(
-    spec: &ApiSpec,
-    id: &str,
-    text: &str,
-    faults: &mut Vec<GatewayFault>,
-) -> Option<Document> {
+fn parse(spec: &ApiSpec, id: &str, text: &str, faults: &mut Vec<GatewayFault>) -> Option<Document> {
     let mut options = ParseOptions::default();
     if let Some(bytes) = spec.max_document_bytes {
         options = options.max_bytes(bytes);
@@ -315,6 +309,7 @@ fn import(
             Some(Read {
                 document,
                 api: imported.api,
+                unknown: imported.unknown,
             })
         }
         Err(errors) => {
@@ -329,7 +324,11 @@ fn import_faults(id: &str, errors: &openapi::ImportErrors) -> Vec<GatewayFault> 
         .faults()
         .iter()
         .map(|fault| {
-            GatewayFault::new(id, &fault.pointer, format_args!("{}; {}", fault.message, fault.fix))
+            GatewayFault::new(
+                id,
+                &fault.pointer,
+                format_args!("{}; {}", fault.message, fault.fix),
+            )
         })
         .collect()
 }
@@ -347,9 +346,13 @@ impl Address {
             .get("servers")
             .and_then(Node::as_array)
             .and_then(<[Node]>::first);
-        let url = server.and_then(|server| server.get("url")).and_then(Node::as_str);
+        let url = server
+            .and_then(|server| server.get("url"))
+            .and_then(Node::as_str);
         let host = match url {
-            Some(url) => url.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or(rest)),
+            Some(url) => url
+                .split_once("://")
+                .map(|(_, rest)| rest.split('/').next().unwrap_or(rest)),
             None => root.get("host").and_then(Node::as_str),
         };
         let stage = match server {
@@ -366,7 +369,10 @@ impl Address {
             .map(|(id, _)| id.to_owned());
         let stage = stage
             .map(|stage| stage.trim_matches('/').to_owned())
-            .filter(|stage| api_id.is_some() && definition::check_stage_name(stage, definition::ApiKind::Rest).is_ok());
+            .filter(|stage| {
+                api_id.is_some()
+                    && definition::check_stage_name(stage, definition::ApiKind::Rest).is_ok()
+            });
         Self { api_id, stage }
     }
 }
@@ -394,20 +400,37 @@ fn compile_document(
     faults: &mut Vec<GatewayFault>,
     coverage: &mut Coverage,
 ) -> Option<Arc<ApiPlan>> {
-    let mut unsupported = BTreeMap::new();
+    let mut unsupported: BTreeMap<String, Cow<'static, str>> = read
+        .unknown
+        .iter()
+        .map(|pointer| (pointer.to_string(), "no such field is known".into()))
+        .collect();
     let before = faults.len();
     let (routes, responses, cors, validates) = match &read.api {
         Api::Rest(api) => {
-            let routes = rest_routes(api, id, spec.max_body_bytes, shared, faults, &mut unsupported);
+            let routes = rest_routes(
+                api,
+                id,
+                spec.max_body_bytes,
+                shared,
+                faults,
+                &mut unsupported,
+            );
             let responses = gateway_responses(api, id, faults);
-            let validates = api
-                .request_validators
-                .iter()
-                .any(|validator| validator.validate_request_body || validator.validate_request_parameters);
+            let validates = api.request_validators.iter().any(|validator| {
+                validator.validate_request_body || validator.validate_request_parameters
+            });
             (routes, responses, spec.cors.clone(), validates)
         }
         Api::Http(api) => {
-            let routes = http_routes(api, id, spec.max_body_bytes, shared, faults, &mut unsupported);
+            let routes = http_routes(
+                api,
+                id,
+                spec.max_body_bytes,
+                shared,
+                faults,
+                &mut unsupported,
+            );
             let cors = http_cors(api, id, faults).or_else(|| spec.cors.clone());
             (routes, Some(GatewayResponses::default()), cors, false)
         }
@@ -447,9 +470,12 @@ fn rest_routes(
         shared_route.resource_id = Some(resource.id.clone());
         let shared_route = Arc::new(shared_route);
         for (verb, method) in &resource.resource_methods {
-            let mut notes = Notes { api: id, faults, unsupported };
-            let Some(compiled) =
-                integration::rest(api, method, max_body_bytes, shared, &mut notes)
+            let mut notes = Notes {
+                api: id,
+                faults,
+                unsupported,
+            };
+            let Some(compiled) = integration::rest(api, method, max_body_bytes, shared, &mut notes)
             else {
                 continue;
             };
@@ -467,9 +493,11 @@ fn rest_routes(
     match routes.build() {
         Ok(routes) => Some(Routes::Rest(routes)),
         Err(errors) => {
-            faults.extend(errors.iter().map(|error| {
-                GatewayFault::new(id, error.path(), format_args!("{error}"))
-            }));
+            faults.extend(
+                errors
+                    .iter()
+                    .map(|error| GatewayFault::new(id, error.path(), format_args!("{error}"))),
+            );
             None
         }
     }
@@ -490,7 +518,11 @@ fn http_routes(
             .unwrap_or(("", route.route_key.as_str()));
         let mut facts = Route::new(path);
         facts.route_key = Some(route.route_key.clone());
-        let mut notes = Notes { api: id, faults, unsupported };
+        let mut notes = Notes {
+            api: id,
+            faults,
+            unsupported,
+        };
         let Some(compiled) = integration::http(api, route, max_body_bytes, shared, &mut notes)
         else {
             continue;
@@ -507,9 +539,11 @@ fn http_routes(
     match routes.build() {
         Ok(routes) => Some(Routes::Http(routes)),
         Err(errors) => {
-            faults.extend(errors.iter().map(|error| {
-                GatewayFault::new(id, error.path(), format_args!("{error}"))
-            }));
+            faults.extend(
+                errors
+                    .iter()
+                    .map(|error| GatewayFault::new(id, error.path(), format_args!("{error}"))),
+            );
             None
         }
     }
@@ -528,14 +562,22 @@ fn gateway_responses(
         let mut config = ResponseConfig::new(kind.to_string());
         config.default_response = response.default_response.unwrap_or_default();
         config.status_code.clone_from(&response.status_code);
-        config.response_parameters.clone_from(&response.response_parameters);
-        config.response_templates.clone_from(&response.response_templates);
+        config
+            .response_parameters
+            .clone_from(&response.response_parameters);
+        config
+            .response_templates
+            .clone_from(&response.response_templates);
         table = table.response(config);
     }
     match table.build() {
         Ok(table) => Some(table),
         Err(error) => {
-            faults.push(GatewayFault::new(id, "/x-amazon-apigateway-gateway-responses", error));
+            faults.push(GatewayFault::new(
+                id,
+                "/x-amazon-apigateway-gateway-responses",
+                error,
+            ));
             None
         }
     }
@@ -579,10 +621,18 @@ fn compile_domain(domain: &DomainName, coverage: &mut Coverage) -> Domain {
     }
     let name = &domain.domain_name;
     let mut missing = |field: &str, note: &'static str| {
-        coverage.push("", format!("domain {name}:/{field}"), Served::NotServed, note);
+        coverage.push(
+            "",
+            format!("domain {name}:/{field}"),
+            Served::NotServed,
+            note,
+        );
     };
     if domain.mutual_tls_authentication.is_some() {
-        missing("mutualTlsAuthentication", "client certificates are not asked for yet");
+        missing(
+            "mutualTlsAuthentication",
+            "client certificates are not asked for yet",
+        );
     }
     if !domain.routing_rules.is_empty() {
         missing("routingRules", "routing rules are not served yet");
@@ -598,13 +648,49 @@ fn survey_stage(id: &str, stage: &Stage, coverage: &mut Coverage) {
             coverage.push(id, pointer, Served::NotServed, note);
         }
     };
-    missing(stage.canary_settings.is_some(), "canarySettings", "canaries are not served yet");
-    missing(!stage.method_settings.is_empty(), "methodSettings", "throttling, caching and logging by method are not served yet");
-    missing(stage.default_route_settings.is_some(), "defaultRouteSettings", "throttling by route is not served yet");
-    missing(!stage.route_settings.is_empty(), "routeSettings", "throttling by route is not served yet");
-    missing(stage.access_log_settings.is_some(), "accessLogSettings", "access logs are not written yet");
-    missing(stage.cache_cluster_enabled, "cacheClusterEnabled", "responses are not cached yet");
-    missing(stage.tracing_enabled, "tracingEnabled", "traces are not recorded yet");
-    missing(stage.web_acl_arn.is_some(), "webAclArn", "web ACLs are not served yet");
-    missing(stage.client_certificate_id.is_some(), "clientCertificateId", "client certificates are not sent yet");
+    missing(
+        stage.canary_settings.is_some(),
+        "canarySettings",
+        "canaries are not served yet",
+    );
+    missing(
+        !stage.method_settings.is_empty(),
+        "methodSettings",
+        "throttling, caching and logging by method are not served yet",
+    );
+    missing(
+        stage.default_route_settings.is_some(),
+        "defaultRouteSettings",
+        "throttling by route is not served yet",
+    );
+    missing(
+        !stage.route_settings.is_empty(),
+        "routeSettings",
+        "throttling by route is not served yet",
+    );
+    missing(
+        stage.access_log_settings.is_some(),
+        "accessLogSettings",
+        "access logs are not written yet",
+    );
+    missing(
+        stage.cache_cluster_enabled,
+        "cacheClusterEnabled",
+        "responses are not cached yet",
+    );
+    missing(
+        stage.tracing_enabled,
+        "tracingEnabled",
+        "traces are not recorded yet",
+    );
+    missing(
+        stage.web_acl_arn.is_some(),
+        "webAclArn",
+        "web ACLs are not served yet",
+    );
+    missing(
+        stage.client_certificate_id.is_some(),
+        "clientCertificateId",
+        "client certificates are not sent yet",
+    );
 }

@@ -72,7 +72,8 @@ impl Coverage {
 
     /// The fields that are not served yet.
     pub fn not_served(&self) -> impl Iterator<Item = &CoveredField> {
-        self.iter().filter(|field| field.served == Served::NotServed)
+        self.iter()
+            .filter(|field| field.served == Served::NotServed)
     }
 
     pub(super) fn push(
@@ -106,7 +107,8 @@ impl fmt::Display for Coverage {
             count(Served::DocumentationOnly),
             count(Served::NotServed)
         )?;
-        self.not_served().try_for_each(|field| write!(f, "\n  {field}"))
+        self.not_served()
+            .try_for_each(|field| write!(f, "\n  {field}"))
     }
 }
 
@@ -115,8 +117,16 @@ impl fmt::Display for CoveredField {
         if !self.api.is_empty() {
             write!(f, "{} ", self.api)?;
         }
-        f.write_str(if self.pointer.is_empty() { "/" } else { &self.pointer })?;
-        if self.note.is_empty() { Ok(()) } else { write!(f, ": {}", self.note) }
+        f.write_str(if self.pointer.is_empty() {
+            "/"
+        } else {
+            &self.pointer
+        })?;
+        if self.note.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.note)
+        }
     }
 }
 
@@ -220,13 +230,19 @@ impl Survey<'_> {
         }
     }
 
+    #[expect(
+        clippy::match_same_arms,
+        reason = "the table follows the document, not the fates"
+    )]
     fn rule(&self, path: &[&str], node: &Node) -> Rule {
         let rest = matches!(self.kind, ApiKind::Rest);
         match path {
             [] | ["info" | "paths" | "components" | "servers"] | ["servers", "*"] => Rule::Descend,
             ["openapi" | "swagger" | "basePath"] | ["info", "title" | "version"] => ENFORCED,
             ["x-amazon-apigateway-importexport-version"] => ENFORCED,
-            ["host" | "schemes" | "tags" | "externalDocs" | "consumes" | "produces"] => DOCUMENTATION,
+            ["host" | "schemes" | "tags" | "externalDocs" | "consumes" | "produces"] => {
+                DOCUMENTATION
+            }
             ["info", _] | ["jsonSchemaDialect" | "webhooks"] => DOCUMENTATION,
             ["servers", "*", "url" | "variables"] => ENFORCED,
             ["servers", "*", "description"] => DOCUMENTATION,
@@ -239,32 +255,45 @@ impl Survey<'_> {
             },
             // What is referred to is looked at where it is used.
             ["parameters" | "responses"] => DOCUMENTATION,
-            ["components", "parameters" | "responses" | "headers" | "examples" | "links" | "callbacks" | "pathItems" | "requestBodies"] => DOCUMENTATION,
+            [
+                "components",
+                "parameters" | "responses" | "headers" | "examples" | "links" | "callbacks"
+                | "pathItems" | "requestBodies",
+            ] => DOCUMENTATION,
             ["definitions"] | ["components", "schemas"] => self.validated(),
             ["components", "x-amazon-apigateway-integrations"] => ENFORCED,
-            ["securityDefinitions"] | ["components", "securitySchemes"] => {
-                not_served("authorizers are not served yet: methods that need one refuse every request")
-            }
+            ["securityDefinitions"] | ["components", "securitySchemes"] => not_served(
+                "authorizers are not served yet: methods that need one refuse every request",
+            ),
             ["security"] | ["paths", _, _, "security"] => match node.as_array() {
                 Some([]) => ENFORCED,
-                _ => not_served("authorizers and API keys are not served yet: the method refuses every request"),
+                _ => not_served(
+                    "authorizers and API keys are not served yet: the method refuses every request",
+                ),
             },
-            ["paths", _, _, "x-amazon-apigateway-auth"] => match node.get("type").and_then(Node::as_str) {
+            ["paths", _, _, "x-amazon-apigateway-auth"] => match node
+                .get("type")
+                .and_then(Node::as_str)
+            {
                 Some(word) if word.eq_ignore_ascii_case("none") => ENFORCED,
                 _ => not_served("signatures are not checked yet: the method refuses every request"),
             },
             ["x-amazon-apigateway-cors"] if !rest => ENFORCED,
             ["x-amazon-apigateway-gateway-responses"] if rest => ENFORCED,
             ["x-amazon-apigateway-documentation"] => DOCUMENTATION,
-            ["x-amazon-apigateway-policy"] => {
-                not_served("resource policies are not served yet: every method refuses every request")
-            }
+            ["x-amazon-apigateway-policy"] => not_served(
+                "resource policies are not served yet: every method refuses every request",
+            ),
             ["x-amazon-apigateway-api-key-source"] => match node.as_str() {
                 Some("HEADER") => ENFORCED,
                 _ => not_served("API keys are not served yet"),
             },
-            ["x-amazon-apigateway-binary-media-types"] => not_served("binary payloads are not converted yet"),
-            ["x-amazon-apigateway-minimum-compression-size"] => not_served("responses are not compressed yet"),
+            ["x-amazon-apigateway-binary-media-types"] => {
+                not_served("binary payloads are not converted yet")
+            }
+            ["x-amazon-apigateway-minimum-compression-size"] => {
+                not_served("responses are not compressed yet")
+            }
             ["x-amazon-apigateway-request-validators"] => {
                 if self.validates {
                     not_served("request validation is not served yet")
@@ -272,9 +301,8 @@ impl Survey<'_> {
                     ENFORCED
                 }
             }
-            ["x-amazon-apigateway-request-validator"] | ["paths", _, _, "x-amazon-apigateway-request-validator"] => {
-                self.validated()
-            }
+            ["x-amazon-apigateway-request-validator"]
+            | ["paths", _, _, "x-amazon-apigateway-request-validator"] => self.validated(),
             ["paths", _] => Rule::Descend,
             ["paths", _, "summary" | "description" | "servers"] => DOCUMENTATION,
             ["paths", _, "$ref"] => ENFORCED,
@@ -282,12 +310,26 @@ impl Survey<'_> {
             ["paths", _, method] if is_method(method) => Rule::Descend,
             ["paths", _, _, "isDefaultRoute"] if !rest => ENFORCED,
             ["paths", _, _, "x-amazon-apigateway-integration"] => Rule::Descend,
-            ["paths", _, _, "x-amazon-apigateway-integration", ..] => ENFORCED,
+            ["paths", _, _, "x-amazon-apigateway-integration", field, ..] => match *field {
+                "credentials" => Rule::Report(Served::DocumentationOnly, "roles are not assumed"),
+                "cacheNamespace" | "cacheKeyParameters" => {
+                    Rule::Report(Served::DocumentationOnly, "says nothing without a cache")
+                }
+                _ => ENFORCED,
+            },
             ["paths", _, _, "parameters" | "requestBody"] => self.validated(),
-            ["paths", _, _, "responses"] => DOCUMENTATION,
-            ["paths", _, _, "operationId" | "summary" | "description" | "tags" | "externalDocs" | "deprecated" | "consumes" | "produces" | "schemes" | "callbacks" | "servers"] => DOCUMENTATION,
+            ["paths", _, _, "responses"] => ENFORCED,
+            [
+                "paths",
+                _,
+                _,
+                "operationId" | "summary" | "description" | "tags" | "externalDocs" | "deprecated"
+                | "consumes" | "produces" | "schemes" | "callbacks" | "servers",
+            ] => DOCUMENTATION,
             // Extensions of others are notes to others.
-            [.., name] if name.starts_with("x-") && !name.starts_with("x-amazon-apigateway-") => DOCUMENTATION,
+            [.., name] if name.starts_with("x-") && !name.starts_with("x-amazon-apigateway-") => {
+                DOCUMENTATION
+            }
             _ => UNKNOWN,
         }
     }
@@ -296,6 +338,13 @@ impl Survey<'_> {
 fn is_method(name: &str) -> bool {
     matches!(
         name,
-        "get" | "put" | "post" | "delete" | "options" | "head" | "patch" | "x-amazon-apigateway-any-method"
+        "get"
+            | "put"
+            | "post"
+            | "delete"
+            | "options"
+            | "head"
+            | "patch"
+            | "x-amazon-apigateway-any-method"
     )
 }

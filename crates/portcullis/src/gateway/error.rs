@@ -40,7 +40,11 @@ impl GatewayError {
 
     /// `Ok` if there is no fault.
     pub(super) fn check(faults: Vec<GatewayFault>) -> Result<(), Self> {
-        if faults.is_empty() { Ok(()) } else { Err(Self { faults }) }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Self { faults })
+        }
     }
 
     /// The faults, in the order in which they were found.

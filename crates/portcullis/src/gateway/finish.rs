@@ -56,7 +56,10 @@ impl Finish {
 
     /// The request turns out to be for this stage.
     pub(super) fn enter<B>(&mut self, stage: &Arc<StagePlan>, request: &Request<B>) {
-        self.captured = stage.api.responses.capture(request.method(), request.headers());
+        self.captured = stage
+            .api
+            .responses
+            .capture(request.method(), request.headers());
         self.stage = Some(Arc::clone(stage));
     }
 

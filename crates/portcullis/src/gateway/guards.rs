@@ -59,5 +59,9 @@ pub(super) fn http(route: &Route, shared: &Shared) -> Chain {
 }
 
 fn append(chain: Chain, own: &Chain) -> Chain {
-    if chain.is_empty() { own.clone() } else { chain.and(own) }
+    if chain.is_empty() {
+        own.clone()
+    } else {
+        chain.and(own)
+    }
 }

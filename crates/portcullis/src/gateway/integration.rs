@@ -41,7 +41,12 @@ pub(super) fn rest(
     notes: &mut Notes<'_>,
 ) -> Option<Compiled> {
     let Some(described) = &method.method_integration else {
-        return Some(nothing(ApiKind::Rest, method.source.as_ref(), shared, notes));
+        return Some(nothing(
+            ApiKind::Rest,
+            method.source.as_ref(),
+            shared,
+            notes,
+        ));
     };
     let mut config = IntegrationConfig::new(kind(described.r#type), ApiKind::Rest);
     config.method.clone_from(&described.http_method);
@@ -69,17 +74,28 @@ pub(super) fn rest(
         .collect();
     if !method.method_responses.is_empty() {
         let statuses = method.method_responses.keys();
-        config.declared_statuses = Some(statuses.filter_map(|status| status.parse().ok()).collect());
+        config.declared_statuses =
+            Some(statuses.filter_map(|status| status.parse().ok()).collect());
     }
     config.timeout = timeout(described.timeout_in_millis);
-    config.binary_media_types.clone_from(&api.binary_media_types);
+    config
+        .binary_media_types
+        .clone_from(&api.binary_media_types);
     if let Some(tls) = &described.tls_config {
         config.insecure_skip_verification = tls.insecure_skip_verification;
-        config.server_name_to_verify.clone_from(&tls.server_name_to_verify);
+        config
+            .server_name_to_verify
+            .clone_from(&tls.server_name_to_verify);
     }
     config.streams_response =
         described.response_transfer_mode == Some(ResponseTransferMode::Stream);
-    finish(config, max_body_bytes, described.source.as_ref(), shared, notes)
+    finish(
+        config,
+        max_body_bytes,
+        described.source.as_ref(),
+        shared,
+        notes,
+    )
 }
 
 /// What stands behind a route of an HTTP API.
@@ -102,14 +118,26 @@ pub(super) fn http(
     config.request_parameters = pairs(&described.request_parameters);
     config.maps_http_api_responses = !described.response_parameters.is_empty();
     config.payload_format = described.payload_format_version.as_deref().map(|version| {
-        if version == "2.0" { PayloadFormat::V2 } else { PayloadFormat::V1 }
+        if version == "2.0" {
+            PayloadFormat::V2
+        } else {
+            PayloadFormat::V1
+        }
     });
     config.timeout = timeout(described.timeout_in_millis);
     if let Some(tls) = &described.tls_config {
         config.insecure_skip_verification = tls.insecure_skip_verification;
-        config.server_name_to_verify.clone_from(&tls.server_name_to_verify);
+        config
+            .server_name_to_verify
+            .clone_from(&tls.server_name_to_verify);
     }
-    finish(config, max_body_bytes, described.source.as_ref(), shared, notes)
+    finish(
+        config,
+        max_body_bytes,
+        described.source.as_ref(),
+        shared,
+        notes,
+    )
 }
 
 fn finish(
@@ -143,7 +171,9 @@ fn finish(
         }
         Err(error) => {
             let pointer = format!("{place}{}", error.field());
-            notes.faults.push(GatewayFault::new(notes.api, pointer, error));
+            notes
+                .faults
+                .push(GatewayFault::new(notes.api, pointer, error));
             None
         }
     }
@@ -181,7 +211,10 @@ fn summary(config: &IntegrationConfig) -> String {
         Some((_, name)) => name.strip_suffix("/invocations").unwrap_or(name),
         None => uri,
     };
-    let method = config.method.as_deref().filter(|_| kind.starts_with("HTTP"));
+    let method = config
+        .method
+        .as_deref()
+        .filter(|_| kind.starts_with("HTTP"));
     match method {
         Some(method) => format!("{kind} {method} {target}"),
         None => format!("{kind} {target}"),
@@ -215,5 +248,7 @@ fn timeout(millis: Option<u32>) -> Option<Duration> {
 }
 
 fn pairs(map: &IndexMap<String, String>) -> Vec<(String, String)> {
-    map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    map.iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }

@@ -19,7 +19,7 @@ use plan::Plan;
 
 pub use api::{ApiSpec, Parity, UnknownRoute};
 pub use builder::GatewayBuilder;
-pub use coverage::{CoveredField, Coverage, Served};
+pub use coverage::{Coverage, CoveredField, Served};
 pub use error::{GatewayError, GatewayFault};
 pub use service::GatewayFuture;
 

@@ -79,8 +79,12 @@ impl Routes {
     /// The route that is nearest to a path that has none.
     pub(super) fn nearest(&self, path: &str) -> Option<String> {
         match self {
-            Self::Rest(routes) => routes.nearest(path).map(|nearest| nearest.route().to_owned()),
-            Self::Http(routes) => routes.nearest(path).map(|nearest| nearest.route().to_owned()),
+            Self::Rest(routes) => routes
+                .nearest(path)
+                .map(|nearest| nearest.route().to_owned()),
+            Self::Http(routes) => routes
+                .nearest(path)
+                .map(|nearest| nearest.route().to_owned()),
         }
     }
 

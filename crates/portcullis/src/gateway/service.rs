@@ -13,10 +13,10 @@ use http::{HeaderValue, Method, Request, Response, header};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use super::Gateway;
 use super::api::UnknownRoute;
 use super::finish::{Finish, Granted};
 use super::plan::{MethodPlan, Plan, StagePlan};
-use super::Gateway;
 use crate::core::{
     Body, BoxError, ChainWalk, Decision, Detail, Head, MatchedRoute, Rejection, RejectionKind,
     RequestContext,

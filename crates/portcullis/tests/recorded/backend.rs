@@ -79,20 +79,28 @@ fn behave(behaviour: &Value, payload: &[u8]) -> FunctionReply {
         },
         Some("by-field") => {
             let path = behaviour["path"].as_str().unwrap_or("$");
-            let field = super::compare::at(&event, path).cloned().unwrap_or_default();
-            let text = field.as_str().map_or_else(|| field.to_string(), str::to_owned);
+            let field = super::compare::at(&event, path)
+                .cloned()
+                .unwrap_or_default();
+            let text = field
+                .as_str()
+                .map_or_else(|| field.to_string(), str::to_owned);
             let entry = if behaviour.get("compare").is_some() {
                 let high = text.parse::<i64>().is_ok_and(|number| number >= 400);
                 &behaviour[if high { "then" } else { "else" }]
             } else {
-                behaviour["cases"].get(&text).unwrap_or(&behaviour["default"])
+                behaviour["cases"]
+                    .get(&text)
+                    .unwrap_or_else(|| &behaviour["default"])
             };
             match entry.get("raise") {
                 Some(raised) => FunctionReply::failure(raised.to_string()),
                 None => success(&entry["return"]),
             }
         }
-        op => failure(&format!("a behaviour that the runner does not know: {op:?}")),
+        op => failure(&format!(
+            "a behaviour that the runner does not know: {op:?}"
+        )),
     }
 }
 
@@ -100,19 +108,37 @@ fn behave(behaviour: &Value, payload: &[u8]) -> FunctionReply {
 fn success(value: &Value) -> FunctionReply {
     let mut text = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut text, Spaced);
-    value.serialize(&mut serializer).expect("JSON can be written");
+    value
+        .serialize(&mut serializer)
+        .expect("JSON can be written");
     FunctionReply::success(text)
 }
 
 struct Spaced;
 
 impl Formatter for Spaced {
-    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
+    fn begin_array_value<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
     }
 
-    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
+    fn begin_object_key<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
     }
 
     fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
@@ -128,7 +154,9 @@ fn parsed_body(event: &Value) -> Option<Value> {
     use base64::Engine;
     let text = event["body"].as_str()?;
     if event["isBase64Encoded"] == true {
-        let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .ok()?;
         return serde_json::from_slice(&bytes).ok();
     }
     serde_json::from_str(text).ok()
@@ -141,7 +169,9 @@ fn answer(description: &Value, parts: &http::request::Parts, body: &[u8]) -> Res
         Some("body-echo") => {
             let mut response = Response::new(Full::from(body.to_vec()));
             if let Some(content_type) = parts.headers.get("content-type") {
-                response.headers_mut().insert("content-type", content_type.clone());
+                response
+                    .headers_mut()
+                    .insert("content-type", content_type.clone());
             }
             response
         }
@@ -152,10 +182,16 @@ fn answer(description: &Value, parts: &http::request::Parts, body: &[u8]) -> Res
             response
         }
     };
-    for (name, value) in description["responseHeaders"].as_object().into_iter().flatten() {
+    for (name, value) in description["responseHeaders"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
         let name = http::HeaderName::try_from(name.as_str()).expect("a header's name");
         let value = value.as_str().unwrap_or_default();
-        response.headers_mut().insert(name, value.parse().expect("a header's value"));
+        response
+            .headers_mut()
+            .insert(name, value.parse().expect("a header's value"));
     }
     response
 }
@@ -168,10 +204,19 @@ fn json_response(value: &Value) -> Response<Full<Bytes>> {
 }
 
 fn httpbin(parts: &http::request::Parts, body: &[u8]) -> Response<Full<Bytes>> {
-    let host = parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("-");
+    let host = parts
+        .headers
+        .get("host")
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("-");
     // The service of this name keeps what its own proxies add to itself.
     let mut seen = parts.headers.clone();
-    for name in ["via", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"] {
+    for name in [
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+    ] {
         seen.remove(name);
     }
     json_response(&json!({
@@ -224,11 +269,17 @@ fn title_case(name: &str) -> String {
 
 fn arguments(query: Option<&str>, joined: bool) -> Map<String, Value> {
     let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+    for pair in query
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+    {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let decode = |text: &str| {
             let text = text.replace('+', " ");
-            percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
+            percent_encoding::percent_decode_str(&text)
+                .decode_utf8_lossy()
+                .into_owned()
         };
         values.entry(decode(name)).or_default().push(decode(value));
     }

@@ -19,9 +19,16 @@ pub(crate) fn answer(expect: &Value, answer: &Answer) -> Result<(), String> {
         let class = |status: u64| status / 100 == 2;
         let got = u64::from(answer.status);
         // Where the recording only says whether it was a success, so does the comparison.
-        let same = if inferred.contains("status") { class(status) == class(got) } else { status == got };
+        let same = if inferred.contains("status") {
+            class(status) == class(got)
+        } else {
+            status == got
+        };
         if !same {
-            return Err(format!("status {got} instead of {status}; body {}", answer.text()));
+            return Err(format!(
+                "status {got} instead of {status}; body {}",
+                answer.text()
+            ));
         }
     }
     headers(expect, answer)?;
@@ -42,7 +49,11 @@ fn headers(expect: &Value, answer: &Answer) -> Result<(), String> {
             rule => match (rule["regex"].as_str(), rule["contains"].as_str()) {
                 (Some(pattern), _) => found(pattern, &joined)?,
                 (None, Some(part)) => joined.contains(part),
-                (None, None) => return Err(format!("a rule for headers that the runner does not know: {rule}")),
+                (None, None) => {
+                    return Err(format!(
+                        "a rule for headers that the runner does not know: {rule}"
+                    ));
+                }
             },
         };
         if !fits {
@@ -52,8 +63,14 @@ fn headers(expect: &Value, answer: &Answer) -> Result<(), String> {
     if expect["headersExact"] == true {
         let ignored: Vec<_> = strings(&expect["headersIgnore"]).collect();
         for (name, value) in &answer.headers {
-            let known = expected.keys().map(String::as_str).chain(ignored.iter().copied());
-            if !known.into_iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            let known = expected
+                .keys()
+                .map(String::as_str)
+                .chain(ignored.iter().copied());
+            if !known
+                .into_iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+            {
                 return Err(format!("header {name} ({value:?}) was not recorded"));
             }
         }
@@ -68,7 +85,11 @@ fn body(expect: &Value, answer: &Answer) -> Result<(), String> {
     }
     if wanted["base64"].is_string() {
         let wanted = bytes_of(wanted);
-        return if wanted == answer.body { Ok(()) } else { Err(format!("other bytes: {:?}", answer.text())) };
+        return if wanted == answer.body {
+            Ok(())
+        } else {
+            Err(format!("other bytes: {:?}", answer.text()))
+        };
     }
     if wanted["empty"] == true {
         return equal("", &answer.text());
@@ -87,7 +108,9 @@ fn body(expect: &Value, answer: &Answer) -> Result<(), String> {
     for path in strings(&expect["parse"]) {
         for value in [&mut wanted, &mut got] {
             if let Some(place) = at_mut(value, path)
-                && let Some(parsed) = place.as_str().and_then(|text| serde_json::from_str(text).ok())
+                && let Some(parsed) = place
+                    .as_str()
+                    .and_then(|text| serde_json::from_str(text).ok())
             {
                 *place = parsed;
             }
@@ -104,16 +127,24 @@ fn body(expect: &Value, answer: &Answer) -> Result<(), String> {
         }
     }
     for (path, pattern) in expect["bodyMatches"].as_object().into_iter().flatten() {
-        let text = at_any_case(&got, path).map(Value::to_string).unwrap_or_default();
+        let text = at_any_case(&got, path)
+            .map(Value::to_string)
+            .unwrap_or_default();
         let text = text.trim_matches('"');
         if !found(pattern.as_str().unwrap_or_default(), text)? {
-            return Err(format!("{path} is {text:?}, which does not match {pattern}"));
+            return Err(format!(
+                "{path} is {text:?}, which does not match {pattern}"
+            ));
         }
     }
     for pair in expect["equal"].as_array().into_iter().flatten() {
         let path = pair[0].as_str().unwrap_or("$");
         if at_any_case(&got, path) != Some(&pair[1]) {
-            return Err(format!("{path} is {:?} instead of {}", at_any_case(&got, path), pair[1]));
+            return Err(format!(
+                "{path} is {:?} instead of {}",
+                at_any_case(&got, path),
+                pair[1]
+            ));
         }
     }
     for path in strings(&expect["present"]) {
@@ -132,7 +163,11 @@ fn body(expect: &Value, answer: &Answer) -> Result<(), String> {
     } else {
         same(&wanted, &got)
     };
-    if fits { Ok(()) } else { Err(format!("\n  recorded {wanted}\n  answered {got}")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(format!("\n  recorded {wanted}\n  answered {got}"))
+    }
 }
 
 /// Compares what the backend got with what it must have got.
@@ -143,14 +178,20 @@ pub(crate) fn backend(expect: &Value, backend: &Backend) -> Result<(), String> {
     if wanted["invocationType"] == "Event" {
         return match backend.calls().last() {
             Some(call) if call.asynchronous => Ok(()),
-            call => Err(format!("the function was not called asynchronously: {call:?}")),
+            call => Err(format!(
+                "the function was not called asynchronously: {call:?}"
+            )),
         };
     }
     Err("what a service got is not looked at yet".to_owned())
 }
 
 fn equal(wanted: &str, got: &str) -> Result<(), String> {
-    if wanted == got { Ok(()) } else { Err(format!("the body is {got:?} instead of {wanted:?}")) }
+    if wanted == got {
+        Ok(())
+    } else {
+        Err(format!("the body is {got:?} instead of {wanted:?}"))
+    }
 }
 
 fn found(pattern: &str, text: &str) -> Result<bool, String> {
@@ -159,7 +200,10 @@ fn found(pattern: &str, text: &str) -> Result<bool, String> {
 }
 
 fn strings(list: &Value) -> impl Iterator<Item = &str> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str)
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
 }
 
 /// Equal as JSON: `1` and `1.0` are one number.
@@ -171,9 +215,9 @@ fn same(one: &Value, other: &Value) -> bool {
         }
         (Value::Object(one), Value::Object(other)) => {
             one.len() == other.len()
-                && one.iter().all(|(name, member)| {
-                    other.get(name).is_some_and(|other| same(member, other))
-                })
+                && one
+                    .iter()
+                    .all(|(name, member)| other.get(name).is_some_and(|other| same(member, other)))
         }
         _ => one == other,
     }
@@ -190,7 +234,9 @@ fn is_subset(wanted: &Value, got: &Value) -> bool {
 
 /// The steps of `$.headers.Host`. (No recorded name has a dot in it.)
 fn steps(path: &str) -> impl Iterator<Item = &str> {
-    path.trim_start_matches('$').split('.').filter(|step| !step.is_empty())
+    path.trim_start_matches('$')
+        .split('.')
+        .filter(|step| !step.is_empty())
 }
 
 pub(crate) fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
@@ -216,7 +262,9 @@ fn at_any_case<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
 fn remove(value: &mut Value, path: &str) {
     let mut steps: Vec<_> = steps(path).collect();
     let Some(last) = steps.pop() else { return };
-    let parent = steps.into_iter().try_fold(value, |value, step| value.get_mut(step));
+    let parent = steps
+        .into_iter()
+        .try_fold(value, |value, step| value.get_mut(step));
     if let Some(Value::Object(members)) = parent {
         members.retain(|name, _| !name.eq_ignore_ascii_case(last));
     }

@@ -21,7 +21,10 @@ impl Placeholders {
     pub(crate) fn new(backend: &Backend) -> Self {
         Self(vec![
             ("{{apiId}}", API_ID.to_owned()),
-            ("{{apiHost}}", format!("{API_ID}.execute-api.us-east-1.amazonaws.com")),
+            (
+                "{{apiHost}}",
+                format!("{API_ID}.execute-api.us-east-1.amazonaws.com"),
+            ),
             ("{{accountId}}", ACCOUNT_ID.to_owned()),
             ("{{backendHost}}", backend.host()),
             ("http://backend.test", format!("http://{}", backend.host())),
@@ -30,9 +33,9 @@ impl Placeholders {
     }
 
     pub(crate) fn fill_text(&self, text: &str) -> String {
-        self.0
-            .iter()
-            .fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+        self.0.iter().fold(text.to_owned(), |text, (name, value)| {
+            text.replace(name, value)
+        })
     }
 
     pub(crate) fn fill(&self, value: &Value) -> Value {
@@ -72,7 +75,11 @@ impl Running {
             .id(API_ID)
             .stage(stage);
         if let Some(base_path) = case["import"]["basepath"].as_str() {
-            api = api.base_path(base_path.parse::<BasePath>().expect("a way to read base paths"));
+            api = api.base_path(
+                base_path
+                    .parse::<BasePath>()
+                    .expect("a way to read base paths"),
+            );
         }
         if let Some(endpoint_type) = case["endpointType"].as_str() {
             let endpoint_type = serde_json::from_value(endpoint_type.into());
@@ -81,7 +88,10 @@ impl Running {
         for (id, document) in case["deployments"].as_object().into_iter().flatten() {
             api = api.deployment(id, placeholders.fill(document).to_string());
         }
-        let mut builder = Gateway::builder().region("us-east-1").account_id(ACCOUNT_ID).api(api);
+        let mut builder = Gateway::builder()
+            .region("us-east-1")
+            .account_id(ACCOUNT_ID)
+            .api(api);
         if let Some(name) = case["backend"]["function"].as_str() {
             builder = builder.function(name, backend.function(&case["backend"]["behaviour"]));
         }
@@ -107,10 +117,16 @@ impl Running {
             None => placeholders.fill_text("{{apiHost}}"),
         };
         let body = bytes_of(&request["body"]);
-        let mut head = format!("{method} /{}{path} HTTP/1.1\r\nHost: {host}\r\n", self.stage);
+        let mut head = format!(
+            "{method} /{}{path} HTTP/1.1\r\nHost: {host}\r\n",
+            self.stage
+        );
         let mut chunked = false;
         for (name, value) in request["headers"].as_object().into_iter().flatten() {
-            let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+            let values = value
+                .as_array()
+                .cloned()
+                .unwrap_or_else(|| vec![value.clone()]);
             for value in values {
                 let value = placeholders.fill_text(value.as_str().unwrap_or_default());
                 chunked |= name.eq_ignore_ascii_case("transfer-encoding");

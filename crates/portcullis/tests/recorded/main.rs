@@ -16,14 +16,23 @@ use backend::Backend;
 
 /// Groups that are no requests to a deployed API, and where they are looked at.
 const ELSEWHERE: &[(&str, &str)] = &[
-    ("definition-errors", "control-plane calls; those with a document run in the tests of `openapi`"),
+    (
+        "definition-errors",
+        "control-plane calls; those with a document run in the tests of `openapi`",
+    ),
     ("execution-log", "execution logs are not written yet"),
     ("export", "definitions are not exported yet"),
     ("gateway-responses", "runs in the tests of `responses`"),
     ("import", "runs in the tests of `openapi`"),
-    ("mapping-units", "those of routing run in the tests of `routing`"),
+    (
+        "mapping-units",
+        "those of routing run in the tests of `routing`",
+    ),
     ("stage-ops", "control-plane calls are not served"),
-    ("templates", "mapping templates are not rendered by the gateway yet"),
+    (
+        "templates",
+        "mapping templates are not rendered by the gateway yet",
+    ),
 ];
 
 #[test]
@@ -35,7 +44,10 @@ fn a_gateway_answers_as_the_service_was_recorded_to() {
     let mut files: Vec<_> = std::fs::read_dir(dir.join("recorded"))
         .expect("the folder of recorded cases")
         .map(|entry| entry.expect("an entry of the folder").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
         .collect();
     files.sort();
     for file in files {
@@ -55,7 +67,10 @@ fn run_file(file: &Path, runtime: &tokio::runtime::Runtime, tally: &mut Tally) {
         } else if case.get("doubt").is_some() {
             tally.leave_out(id, "the expectation is in doubt");
         } else {
-            assert_eq!(kind, "data-plane", "a kind of cases that the runner does not know");
+            assert_eq!(
+                kind, "data-plane",
+                "a kind of cases that the runner does not know"
+            );
             // A case that hangs must not hang the run.
             let limit = std::time::Duration::from_secs(60);
             let outcome = runtime.block_on(async {
