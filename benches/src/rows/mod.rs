@@ -1,6 +1,7 @@
 //! The rows, a file for each layer.
 
 mod cors;
+mod gateway;
 mod guard;
 mod live;
 mod request_id;
@@ -17,5 +18,6 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(routing::cases());
     cases.extend(request_id::cases());
     cases.extend(live::cases());
+    cases.extend(gateway::cases());
     cases
 }

@@ -59,6 +59,9 @@ impl<B> Service<Request<B>> for Hello {
 }
 
 /// Calls `service` and polls until it has answered. Nothing in these rows has anything to wait for.
+///
+/// Never inlined: whether it is would be the compiler's whim, in each row another, and a move of the request apart.
+#[inline(never)]
 pub(super) fn answer<S, B>(service: &mut S, request: Request<B>) -> S::Response
 where
     S: Service<Request<B>, Error = Infallible>,
