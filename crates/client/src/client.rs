@@ -102,7 +102,9 @@ impl Client {
         // Methods that give a body its meaning say so when there is none (RFC 9110, 8.6).
         let expects_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
         if expects_body && http_body::Body::size_hint(&body).exact() == Some(0) {
-            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            parts
+                .headers
+                .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let (body, slot) = Outgoing::new(body);
         SendFuture {

@@ -83,7 +83,11 @@ impl Service<Uri> for Connector {
         Box::pin(async move {
             let connect = async move {
                 if uri.scheme_str() == Some("https") {
-                    let config = tls.config()?;
+                    let config = match tls.ready() {
+                        Some(config) => config,
+                        // Reading the platform's roots is work for a thread that may block.
+                        None => tokio::task::spawn_blocking(move || tls.config()).await?,
+                    }?;
                     HttpsConnector::from((tcp, config)).call(uri).await
                 } else {
                     Ok(MaybeHttpsStream::Http(tcp.call(uri).await?))
@@ -98,8 +102,19 @@ impl Service<Uri> for Connector {
 }
 
 impl LazyTls {
+    fn ready(&self) -> Option<Result<Arc<ClientConfig>, BoxError>> {
+        self.config.get().map(Self::share)
+    }
+
+    fn share(config: &Result<Arc<ClientConfig>, String>) -> Result<Arc<ClientConfig>, BoxError> {
+        match config {
+            Ok(config) => Ok(Arc::clone(config)),
+            Err(message) => Err(message.clone().into()),
+        }
+    }
+
     fn config(&self) -> Result<Arc<ClientConfig>, BoxError> {
-        let config = self.config.get_or_init(|| {
+        Self::share(self.config.get_or_init(|| {
             let mut config = self
                 .settings
                 .client_config(self.verify)
@@ -110,11 +125,7 @@ impl LazyTls {
                 vec![b"h2".to_vec(), b"http/1.1".to_vec()]
             };
             Ok(Arc::new(config))
-        });
-        match config {
-            Ok(config) => Ok(Arc::clone(config)),
-            Err(message) => Err(message.clone().into()),
-        }
+        }))
     }
 }
 

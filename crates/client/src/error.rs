@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use portcullis_core::BoxError;
+use rustls::pki_types::InvalidDnsNameError;
 
 use crate::connector::ConnectFailure;
 
@@ -70,6 +71,10 @@ fn classify(error: &hyper_util::client::legacy::Error) -> ClientErrorKind {
     while let Some(error) = cause {
         if let Some(failure) = error.downcast_ref::<ConnectFailure>() {
             return failure.kind();
+        }
+        // Such a name is not even asked for.
+        if error.is::<InvalidDnsNameError>() {
+            return ClientErrorKind::Dns;
         }
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
             if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {

@@ -1,0 +1,221 @@
+//! The client over real sockets.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, Version};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use portcullis_client::{Client, ClientErrorKind};
+use portcullis_core::{Body, BoxError};
+use portcullis_testkit::{HyperServer, Recorded, Recorder, request as testkit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ServerConfig, version::TLS13};
+
+fn client() -> Client {
+    Client::builder().build().expect("the defaults are valid")
+}
+
+fn get(uri: &str) -> Request<Body> {
+    Request::get(uri).body(Body::empty()).expect("valid")
+}
+
+async fn kind(client: &Client, request: Request<Body>) -> ClientErrorKind {
+    client.send(request).await.expect_err("no answer").kind()
+}
+
+/// An endpoint that answers each connection with `bytes` and closes it.
+async fn raw(bytes: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head).await;
+            let _ = stream.write_all(bytes.as_bytes()).await;
+        }
+    });
+    addr
+}
+
+/// A TLS endpoint for `localhost` that answers with the HTTP version, and its certificate.
+async fn encrypted(alpn: &[&str]) -> (SocketAddr, Vec<u8>) {
+    let names = ["localhost".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    let certificate = CertificateDer::from(made.cert.der().to_vec());
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .expect("a version")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .expect("a pair");
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    let answer: fn(&Recorded) -> Response<Full<Bytes>> =
+        |got| testkit::answer(200, format!("{:?}", got.version));
+    let service = TowerToHyperService::new(Recorder::new(answer));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, service) = (acceptor.clone(), service.clone());
+            tokio::spawn(async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    let _ = auto::Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                }
+            });
+        }
+    });
+    (addr, certificate.to_vec())
+}
+
+#[tokio::test]
+async fn tls_speaks_the_version_that_the_server_chooses() {
+    for (alpn, expected) in [
+        (&["h2", "http/1.1"][..], "HTTP/2.0"),
+        (&["http/1.1"][..], "HTTP/1.1"),
+        (&[][..], "HTTP/1.1"),
+    ] {
+        let (addr, certificate) = encrypted(alpn).await;
+        let client = Client::builder().root_certificate(certificate);
+        let client = client.build().expect("a certificate");
+        let uri = format!("https://localhost:{}/", addr.port());
+        let response = client.send(get(&uri)).await.expect("an answer");
+        let body = response.into_body().collect().await.expect("whole");
+        assert_eq!(body.to_bytes(), expected, "{alpn:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_authority_is_believed_only_where_that_is_said() {
+    let (addr, certificate) = encrypted(&["http/1.1"]).await;
+    let uri = format!("https://localhost:{}/", addr.port());
+    assert_eq!(kind(&client(), get(&uri)).await, ClientErrorKind::Tls);
+    let dangerous = client().dangerous_without_verification();
+    dangerous.send(get(&uri)).await.expect("an answer");
+
+    let client = Client::builder().root_certificate(certificate);
+    let client = client.build().expect("a certificate");
+    let dangerous = client.dangerous_without_verification();
+    let other_name = format!("https://127.0.0.1:{}/", addr.port());
+    dangerous.send(get(&other_name)).await.expect("an answer");
+    assert_eq!(
+        kind(&client, get(&other_name)).await,
+        ClientErrorKind::Tls,
+        "the certificate of another host, and no connection of the other client"
+    );
+}
+
+#[tokio::test]
+async fn http2_in_the_clear_needs_prior_knowledge() {
+    let answer: fn(&Recorded) -> Response<Full<Bytes>> = |_| testkit::answer(200, "");
+    let backend = Recorder::new(answer);
+    let server = HyperServer::start(backend.clone()).await;
+    let send = async |client: Client| client.send(get(&server.url("/"))).await.expect("ok");
+    send(client()).await;
+    send(client().with_http2_prior_knowledge()).await;
+    let versions: Vec<_> = backend.requests().iter().map(|got| got.version).collect();
+    assert_eq!(versions, [Version::HTTP_11, Version::HTTP_2]);
+}
+
+#[tokio::test]
+async fn a_failure_says_what_kind_it_is() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let refused = listener.local_addr().expect("an address");
+    drop(listener);
+    let silent = raw("").await;
+    let other = raw("220 smtp ready\r\n").await;
+    let long = "a".repeat(64);
+    for (uri, expected) in [
+        (format!("http://{refused}/"), ClientErrorKind::Refused),
+        (format!("https://{refused}/"), ClientErrorKind::Refused),
+        (format!("http://{long}.invalid/"), ClientErrorKind::Dns),
+        (format!("https://{long}.invalid/"), ClientErrorKind::Dns),
+        (format!("http://{silent}/"), ClientErrorKind::Closed),
+        (format!("https://{silent}/"), ClientErrorKind::Tls),
+        (format!("http://{other}/"), ClientErrorKind::Protocol),
+        (format!("https://{other}/"), ClientErrorKind::Tls),
+    ] {
+        assert_eq!(kind(&client(), get(&uri)).await, expected, "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_ends_is_timed_out() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    let client = Client::builder().connect_timeout(Duration::from_millis(50));
+    let client = client.build().expect("valid settings");
+    let uri = format!("https://{addr}/");
+    assert_eq!(kind(&client, get(&uri)).await, ClientErrorKind::Timeout);
+}
+
+#[tokio::test]
+async fn a_body_that_fails_is_told_from_an_endpoint_that_does() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("the client went away")]
+    struct Gone;
+
+    let answer: fn(&Recorded) -> Response<Full<Bytes>> = |_| testkit::answer(200, "");
+    let server = HyperServer::start(Recorder::new(answer)).await;
+    for client in [client(), client().with_http2_prior_knowledge()] {
+        let frames = [
+            Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"half"))),
+            Err(Gone.into()),
+        ];
+        let body = Body::new(StreamBody::new(futures_util::stream::iter(frames)));
+        let post = Request::post(server.url("/")).body(body).expect("valid");
+        let error = client.send(post).await.expect_err("no answer");
+        assert_eq!(error.kind(), ClientErrorKind::RequestBody);
+        let source = std::error::Error::source(&error).expect("a cause");
+        assert!(source.is::<Gone>(), "{source:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_framed_from_its_body() {
+    let answer: fn(&Recorded) -> Response<Full<Bytes>> = |_| testkit::answer(200, "");
+    let backend = Recorder::new(answer);
+    let server = HyperServer::start(backend.clone()).await;
+    let mut post = Request::post(server.url("/"))
+        .body(Body::from("pets"))
+        .expect("valid");
+    for (name, value) in [
+        ("content-length", "99"),
+        ("transfer-encoding", "chunked"),
+        ("connection", "close"),
+        ("keep-alive", "timeout=5"),
+        ("te", "gzip"),
+    ] {
+        let value = http::HeaderValue::from_static(value);
+        post.headers_mut().insert(name, value);
+    }
+    client().send(post).await.expect("an answer");
+    let got = backend.only();
+    assert_eq!(got.text(), "pets");
+    assert_eq!(got.header("content-length"), Some("4"));
+    for name in ["transfer-encoding", "connection", "keep-alive", "te"] {
+        assert_eq!(got.header(name), None, "{name}");
+    }
+}
+
+#[test]
+fn a_root_that_is_no_certificate_is_an_error() {
+    let built = Client::builder().root_certificate(*b"nothing").build();
+    assert!(built.is_err());
+    let built = Client::builder().connect_timeout(Duration::ZERO).build();
+    assert!(built.is_err());
+}
