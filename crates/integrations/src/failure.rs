@@ -73,7 +73,7 @@ impl Failure {
                 "no template for the media type".to_owned(),
             ),
             Self::AnswerTooLarge { limit } => (
-                internal(StatusCode::INTERNAL_SERVER_ERROR),
+                internal(StatusCode::INTERNAL_SERVER_ERROR, api),
                 "maxBodyBytes",
                 format!("the answer has more than {limit} bytes"),
             ),
@@ -81,19 +81,24 @@ impl Failure {
             Self::Function(error) => {
                 let rejection = match error.kind() {
                     FunctionErrorKind::Timeout => Rejection::new(IntegrationTimeout),
-                    FunctionErrorKind::Unreachable => internal(StatusCode::BAD_GATEWAY),
-                    _ => internal(StatusCode::INTERNAL_SERVER_ERROR),
+                    FunctionErrorKind::Unreachable => internal(StatusCode::BAD_GATEWAY, api),
+                    _ => internal(StatusCode::INTERNAL_SERVER_ERROR, api),
                 };
                 (rejection, "function", with_causes(&error))
             }
-            Self::BadReply(cause) => (internal(StatusCode::BAD_GATEWAY), "reply", cause),
+            Self::BadReply(cause) => (internal(StatusCode::BAD_GATEWAY, api), "reply", cause),
         };
         finish(rejection, rule, cause, api, context)
     }
 }
 
-/// A failure whose message does not say what failed.
-fn internal(status: StatusCode) -> Rejection {
+/// A failure whose message does not say what failed. An HTTP API answers 500 to all of them.
+fn internal(status: StatusCode, api: ApiKind) -> Rejection {
+    let status = match api {
+        ApiKind::Rest => status,
+        // This is the one that becomes 500 there.
+        ApiKind::Http => StatusCode::BAD_GATEWAY,
+    };
     Rejection::new(RejectionKind::IntegrationFailure)
         .with_status(status)
         .with_message("Internal server error")
