@@ -1,6 +1,7 @@
 //! Each layer beside its floor and the crate that a user would pick instead. See `benches/README.md`.
 
 mod baseline;
+mod loopback;
 mod measure;
 mod report;
 mod row;
@@ -29,8 +30,10 @@ Usage: portcullis-benches <command>
   baseline [FILTER]         Record the ratios in baseline.json
   row NAME --iterations N   Only do the work of one row: what callgrind runs, and what to give to
                             a profiler
+  loopback                  CPU seconds per 100,000 requests over loopback: hyper, a minimal hyper
+                            reverse proxy, the gateway, nginx. Needs wrk; takes about a minute
 
-All but `list` and `row` need valgrind.";
+All but `list`, `row` and `loopback` need valgrind.";
 
 fn main() -> ExitCode {
     match run() {
@@ -83,6 +86,9 @@ fn run() -> Result<()> {
             let counts = measure::count(&baseline::compared(&cases))?;
             baseline::write(&cases, &counts)?;
         }
+        ["loopback"] => loopback::run()?,
+        // What `loopback` starts.
+        ["serve", kind, ref args @ ..] => loopback::serve(kind, args)?,
         _ => bail!("unknown command: {}\n\n{HELP}", args.join(" ")),
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use portcullis::Gateway;
 
-use super::surroundings::{Hello, answer, bare, pet, request};
+use super::surroundings::{answer, bare, pet, request};
 use crate::row::{Case, Goal, Who};
 
 /// Two resources, as an export has them.
