@@ -60,7 +60,7 @@ fn post() -> Request<Body> {
 }
 
 /// A registry with one function, `echo`, that keeps what it gets and returns `reply`.
-fn keeping(reply: Value) -> (Functions, Arc<Mutex<Vec<Invocation>>>) {
+fn keeping(reply: &Value) -> (Functions, Arc<Mutex<Vec<Invocation>>>) {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let keeper = Arc::clone(&kept);
     let reply = reply.to_string();
@@ -83,7 +83,7 @@ fn event(kept: &Mutex<Vec<Invocation>>) -> Value {
 
 #[tokio::test]
 async fn an_event_of_payload_1_is_as_recorded() {
-    let (functions, kept) = keeping(json!({"statusCode": 201, "body": "made"}));
+    let (functions, kept) = keeping(&json!({"statusCode": 201, "body": "made"}));
     let proxy = FunctionProxy::new(functions, ECHO, ApiKind::Rest).expect("a function");
     let call = in_gateway(post(), ApiKind::Rest, 5);
     let context = call.extensions().get::<RequestContext>().cloned();
@@ -158,7 +158,7 @@ async fn an_event_of_payload_1_is_as_recorded() {
 
 #[tokio::test]
 async fn an_event_of_payload_1_has_its_members_in_the_recorded_order() {
-    let (functions, kept) = keeping(json!({}));
+    let (functions, kept) = keeping(&json!({}));
     let proxy = FunctionProxy::new(functions, ECHO, ApiKind::Rest).expect("a function");
     let call = in_gateway(post(), ApiKind::Rest, 5);
     proxy.oneshot(call).await.expect("infallible");
@@ -200,7 +200,7 @@ async fn an_event_of_payload_1_has_its_members_in_the_recorded_order() {
 
 #[tokio::test]
 async fn an_event_of_payload_2_leaves_out_what_is_not_there() {
-    let (functions, kept) = keeping(json!({"made": true}));
+    let (functions, kept) = keeping(&json!({"made": true}));
     let proxy = FunctionProxy::new(functions, ECHO, ApiKind::Http).expect("a function");
     let proxy = proxy.with_payload_format(PayloadFormat::V2);
     let call = in_gateway(post(), ApiKind::Http, 5);
@@ -277,7 +277,7 @@ async fn what_is_absent_is_null_in_payload_1() {
 
 #[tokio::test]
 async fn bytes_are_base64_both_ways() {
-    let (functions, kept) = keeping(json!({"body": "AAE=", "isBase64Encoded": true}));
+    let (functions, kept) = keeping(&json!({"body": "AAE=", "isBase64Encoded": true}));
     let mut config = IntegrationConfig::new(IntegrationKind::AwsProxy, ApiKind::Rest);
     config.uri = Some(ECHO.into());
     config.method = Some("POST".into());
