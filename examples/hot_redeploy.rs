@@ -69,11 +69,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for (answer, count) in &total {
         println!("{count:6} × {answer}");
     }
-    assert_eq!(total.values().sum::<u32>(), 16_000, "every request was answered");
-    assert!(total.keys().all(|answer| answer.starts_with("200 ")), "and answered well");
+    assert_eq!(
+        total.values().sum::<u32>(),
+        16_000,
+        "every request was answered"
+    );
+    assert!(
+        total.keys().all(|answer| answer.starts_with("200 ")),
+        "and answered well"
+    );
 
     // A wrong document changes nothing.
-    let error = gateway.deploy("demo", "{}").err().map(|error| error.to_string());
+    let error = gateway
+        .deploy("demo", "{}")
+        .err()
+        .map(|error| error.to_string());
     println!("a wrong document: {}", error.unwrap_or_default());
     Ok(())
 }

@@ -40,7 +40,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             ResponseConfig::new("ACCESS_DENIED")
                 .status(503)
                 .header("Retry-After", "'120'")
-                .template("application/json", r#"{"message": "We are cleaning the cages."}"#),
+                .template(
+                    "application/json",
+                    r#"{"message": "We are cleaning the cages."}"#,
+                ),
         )
         .build()?;
 

@@ -29,7 +29,10 @@ impl Guard for ReadOnly {
 }
 
 async fn hello(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    Ok(Response::new(Body::from(format!("hello from {}\n", request.uri().path()))))
+    Ok(Response::new(Body::from(format!(
+        "hello from {}\n",
+        request.uri().path()
+    ))))
 }
 
 #[tokio::main]

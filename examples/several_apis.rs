@@ -10,7 +10,7 @@
 
 use std::error::Error;
 
-use portcullis::definition::{BasePathMapping, DomainName};
+use portcullis::definition::DomainName;
 use portcullis::serve::{Server, shutdown_signal};
 use portcullis::{ApiSpec, Gateway};
 use serde_json::json;
@@ -49,24 +49,27 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
         } } }
     });
-    let domain = DomainName {
-        domain_name: "api.example.com".into(),
-        base_path_mappings: vec![BasePathMapping {
-            base_path: Some("v1".into()),
-            rest_api_id: Some("pets".into()),
-            stage: Some("prod".into()),
-            ..BasePathMapping::default()
-        }],
-        ..DomainName::default()
-    };
+    // As `get-domain-name` and `get-base-path-mappings` give it.
+    let domain: DomainName = serde_json::from_value(json!({
+        "domainName": "api.example.com",
+        "basePathMappings": [{ "basePath": "v1", "restApiId": "pets", "stage": "prod" }]
+    }))?;
     let gateway = Gateway::builder()
-        .api(ApiSpec::rest(pets.to_string()).id("pets").stage_named("prod").stage_named("test"))
+        .api(
+            ApiSpec::rest(pets.to_string())
+                .id("pets")
+                .stage_named("prod")
+                .stage_named("test"),
+        )
         .api(ApiSpec::http(shop.to_string()).id("shop"))
         .domain(domain)
         .function_mock("orders", json!([{ "id": 1, "pet": "Tom" }]))
         .build()?;
     for route in gateway.routes() {
-        println!("{:6} {:7} {:12} {}", route.api, route.method, route.path, route.integration);
+        println!(
+            "{:6} {:7} {:12} {}",
+            route.api, route.method, route.path, route.integration
+        );
     }
 
     let server = Server::builder().listen("127.0.0.1:3002").bind().await?;

@@ -79,8 +79,10 @@ mod gateway;
 
 #[cfg(feature = "gateway")]
 pub use gateway::{
-    ApiSpec, Coverage, CoveredField, Gateway, GatewayBuilder, GatewayError, GatewayFault,
-    GatewayFuture, Parity, RouteSummary, Served, UnknownRoute,
+    AccountConfig, ApiConfig, ApiSpec, ConfigError, ConfigFault, ConfigFormat, Coverage,
+    CoveredField, CredentialsConfig, FunctionConfig, Gateway, GatewayBuilder, GatewayConfig,
+    GatewayError, GatewayFault, GatewayFuture, Parity, RouteSummary, Served, TlsFiles,
+    UnknownRoute,
 };
 
 #[cfg(all(doctest, feature = "gateway"))]

@@ -33,6 +33,8 @@ pub struct GatewayBuilder {
     pub(super) guards: Chain,
     pub(super) strict: bool,
     pub(super) skip_auth: bool,
+    /// What a configuration says that is not served, by JSON pointer.
+    pub(super) remarks: Vec<(String, &'static str)>,
 }
 
 impl GatewayBuilder {
@@ -51,6 +53,7 @@ impl GatewayBuilder {
             guards: Chain::new(),
             strict: false,
             skip_auth: false,
+            remarks: Vec::new(),
         }
     }
 
@@ -162,6 +165,12 @@ impl GatewayBuilder {
     /// long as this gateway does not serve those. Without it, such methods refuse every request. For a laptop only.
     pub fn dangerously_skip_auth(mut self, skip: bool) -> Self {
         self.skip_auth = skip;
+        self
+    }
+
+    /// Adds lines to the coverage report.
+    pub(super) fn remarks(mut self, remarks: Vec<(String, &'static str)>) -> Self {
+        self.remarks = remarks;
         self
     }
 

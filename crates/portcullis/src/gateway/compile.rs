@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::api::ApiSpec;
+use super::api::{ApiSpec, Parity};
 use super::builder::GatewayBuilder;
 use super::coverage::{Coverage, Served, Survey};
 use super::error::{GatewayError, GatewayFault};
@@ -98,6 +98,14 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         [(only, _)] => Fallback::Api(only.clone()),
         _ => Fallback::ByPath,
     });
+    for (pointer, why) in &source.remarks {
+        coverage.push(
+            "",
+            format!("configuration:{pointer}"),
+            Served::NotServed,
+            *why,
+        );
+    }
     if source.strict {
         faults.extend(not_served(&coverage));
     }
@@ -431,7 +439,7 @@ fn compile_document(
                 faults,
                 &mut unsupported,
             );
-            let cors = http_cors(api, id, faults).or_else(|| spec.cors.clone());
+            let cors = http_cors(api, spec, faults).or_else(|| spec.cors.clone());
             (routes, Some(GatewayResponses::default()), cors, false)
         }
     };
@@ -583,7 +591,7 @@ fn gateway_responses(
     }
 }
 
-fn http_cors(api: &HttpApi, id: &str, faults: &mut Vec<GatewayFault>) -> Option<CorsRules> {
+fn http_cors(api: &HttpApi, spec: &ApiSpec, faults: &mut Vec<GatewayFault>) -> Option<CorsRules> {
     let cors = api.cors_configuration.as_ref()?;
     let mut config = CorsConfig::default();
     config.allow_origins.clone_from(&cors.allow_origins);
@@ -592,10 +600,19 @@ fn http_cors(api: &HttpApi, id: &str, faults: &mut Vec<GatewayFault>) -> Option<
     config.expose_headers.clone_from(&cors.expose_headers);
     config.max_age = cors.max_age.map(i64::from);
     config.allow_credentials = cors.allow_credentials;
-    match config.into_builder().conduct(Conduct::HttpApi).build() {
+    match config
+        .into_builder()
+        .conduct(Conduct::HttpApi)
+        .omit_vary(spec.parity == Parity::Strict)
+        .build()
+    {
         Ok(rules) => Some(rules),
         Err(error) => {
-            faults.push(GatewayFault::new(id, "/x-amazon-apigateway-cors", error));
+            faults.push(GatewayFault::new(
+                &spec.id,
+                "/x-amazon-apigateway-cors",
+                error,
+            ));
             None
         }
     }

@@ -3,6 +3,7 @@
 mod api;
 mod builder;
 mod compile;
+mod config;
 mod coverage;
 mod error;
 mod finish;
@@ -19,6 +20,10 @@ use plan::Plan;
 
 pub use api::{ApiSpec, Parity, UnknownRoute};
 pub use builder::GatewayBuilder;
+pub use config::{
+    AccountConfig, ApiConfig, ConfigError, ConfigFault, ConfigFormat, CredentialsConfig,
+    FunctionConfig, GatewayConfig, TlsFiles,
+};
 pub use coverage::{Coverage, CoveredField, Served};
 pub use error::{GatewayError, GatewayFault};
 pub use service::GatewayFuture;

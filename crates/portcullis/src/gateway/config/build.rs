@@ -1,0 +1,179 @@
+//! From a configuration to what it describes.
+
+use std::path::Path;
+
+use super::error::{ConfigError, ConfigFault};
+use super::{ApiConfig, FunctionConfig, GatewayConfig};
+use crate::core::{ApiKind, TrustedProxies};
+use crate::cors::CorsRules;
+use crate::gateway::{ApiSpec, Gateway, GatewayBuilder};
+
+impl GatewayConfig {
+    /// The gateway that the configuration describes; definitions are read from their files. Functions of one's own are added to what
+    /// this returns.
+    ///
+    /// # Errors
+    ///
+    /// The files that cannot be read, and what is wrong with settings that only other crates can judge.
+    pub fn gateway(&self) -> Result<GatewayBuilder, ConfigError> {
+        let mut faults = Vec::new();
+        let mut builder = Gateway::builder()
+            .strict(self.strict)
+            .dangerously_skip_auth(self.dangerously_skip_auth)
+            .trusted_proxies(self.trusted_proxies());
+        if let Some(region) = &self.region {
+            builder = builder.region(region);
+        }
+        if let Some(account_id) = &self.account_id {
+            builder = builder.account_id(account_id);
+        }
+        for (index, api) in self.apis.iter().enumerate() {
+            if let Some(api) = self.api(index, api, &mut faults) {
+                builder = builder.api(api);
+            }
+        }
+        for domain in &self.domain_names {
+            builder = builder.domain(domain.clone());
+        }
+        for (name, function) in &self.functions {
+            builder = match function {
+                FunctionConfig::Url(url) => builder.function_url(name, url),
+                FunctionConfig::Mock(reply) => builder.function_mock(name, reply.clone()),
+            };
+        }
+        for (from, to) in &self.upstreams {
+            builder = builder.upstream(from, to);
+        }
+        builder = builder.remarks(self.not_served());
+        if faults.is_empty() {
+            Ok(builder)
+        } else {
+            Err(ConfigError { faults })
+        }
+    }
+
+    /// The proxies that are believed about who the client is.
+    #[must_use]
+    pub fn trusted_proxies(&self) -> TrustedProxies {
+        TrustedProxies::new(self.trusted_proxies.iter().copied())
+            .with_header(self.forwarding_header)
+    }
+
+    /// What the configuration says that is not served yet, or not known: JSON pointers and why.
+    #[must_use]
+    pub fn not_served(&self) -> Vec<(String, &'static str)> {
+        let unknown = self.unknown.iter();
+        let mut fields: Vec<_> = unknown
+            .map(|pointer| (pointer.clone(), "no such field is known"))
+            .collect();
+        let mut missing = |there: bool, pointer: &str, why| {
+            if there {
+                fields.push((pointer.to_owned(), why));
+            }
+        };
+        missing(
+            !self.usage_plans.is_empty(),
+            "/usagePlans",
+            "usage plans are not served yet",
+        );
+        missing(
+            !self.api_keys.is_empty(),
+            "/apiKeys",
+            "API keys are not served yet",
+        );
+        missing(
+            self.account.is_some(),
+            "/account",
+            "throttling is not served yet",
+        );
+        missing(
+            self.credentials.is_some(),
+            "/credentials",
+            "AWS services are not called yet",
+        );
+        fields
+    }
+
+    fn api(&self, index: usize, api: &ApiConfig, faults: &mut Vec<ConfigFault>) -> Option<ApiSpec> {
+        let mut read = |field: String, path: &Path| {
+            let path = self.folder.join(path);
+            match std::fs::read_to_string(&path) {
+                Ok(text) => Some(text),
+                Err(error) => {
+                    faults.push(ConfigFault {
+                        place: field,
+                        message: format!("cannot read {}: {error}", path.display()),
+                    });
+                    None
+                }
+            }
+        };
+        let document = read(format!("/apis/{index}/definition"), &api.definition);
+        let mut deployments = Vec::new();
+        for (id, path) in &api.deployments {
+            let field = format!("/apis/{index}/deployments/{id}/definition");
+            deployments.extend(read(field, path).map(|text| (id.clone(), text)));
+        }
+        let mut spec = match api.kind {
+            ApiKind::Rest => ApiSpec::rest(document?),
+            ApiKind::Http => ApiSpec::http(document?),
+        }
+        .id(&api.id)
+        .base_path(api.base_path)
+        .parity(api.parity)
+        .strict(api.strict)
+        .unknown_route(api.unknown_route)
+        .stage_optional(api.stage_optional);
+        for (id, text) in deployments {
+            spec = spec.deployment(id, text);
+        }
+        for stage in &api.stages {
+            spec = spec.stage(stage.clone());
+        }
+        if let Some(endpoint_type) = api.endpoint_type {
+            spec = spec.endpoint_type(endpoint_type);
+        }
+        if let Some(bytes) = api.max_body_bytes {
+            spec = spec.max_body_bytes(bytes);
+        }
+        if let Some(bytes) = api.max_document_bytes {
+            spec = spec.max_document_bytes(bytes);
+        }
+        if let Some(cors) = &api.cors {
+            match CorsRules::try_from(cors.clone()) {
+                Ok(rules) => spec = spec.cors(rules),
+                Err(error) => faults.push(ConfigFault {
+                    place: format!("/apis/{index}/cors/{}", error.field()),
+                    message: error.to_string(),
+                }),
+            }
+        }
+        Some(spec)
+    }
+
+    /// The listener that the configuration describes. More is set on what this returns.
+    ///
+    /// # Errors
+    ///
+    /// If certificate and key cannot be used.
+    #[cfg(feature = "serve")]
+    pub fn server(&self) -> Result<crate::serve::ServerBuilder, ConfigError> {
+        use crate::serve::{Server, TlsConfig};
+
+        let mut server = Server::builder().trusted_proxies(self.trusted_proxies());
+        for address in &self.listen {
+            server = server.listen(address);
+        }
+        if self.listen.is_empty() {
+            server = server.listen("127.0.0.1:8080");
+        }
+        if let Some(tls) = &self.tls {
+            let certificate = self.folder.join(&tls.certificate);
+            let config = TlsConfig::from_files(certificate, self.folder.join(&tls.key));
+            server = server
+                .tls(config)
+                .map_err(|error| ConfigError::one("/tls", error))?;
+        }
+        Ok(server)
+    }
+}

@@ -1,0 +1,299 @@
+//! One configuration file for a whole gateway.
+
+mod build;
+mod environment;
+mod error;
+mod parse;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::api::{Parity, UnknownRoute};
+use crate::core::{ApiKind, ForwardingHeader};
+use crate::cors::CorsConfig;
+use crate::definition::{ApiKey, DomainName, EndpointType, SecretValue, Stage, UsagePlan};
+use crate::openapi::{self, BasePath, ParseOptions};
+use reader::Reader;
+
+pub use error::{ConfigError, ConfigFault};
+
+/// Everything that a gateway is set up with, as one file says it: in YAML, JSON or TOML.
+///
+/// ```
+/// use portcullis::{ConfigFormat, GatewayConfig};
+///
+/// let config = GatewayConfig::parse("
+/// listen: 127.0.0.1:8080
+/// apis:
+///   - id: petstore
+///     kind: rest
+///     definition: export.json
+///     stages: [{ stageName: prod, variables: { backend: pets.example.com } }]
+/// upstreams:
+///   http://pets.example.com: http://127.0.0.1:9000
+/// ", ConfigFormat::Yaml)?;
+/// assert_eq!(config.apis[0].id, "petstore");
+///
+/// let error = GatewayConfig::parse("{\"apis\": [], \"lisen\": \"\"}", ConfigFormat::Json).unwrap_err();
+/// assert_eq!(error.to_string(), "/lisen: no such field; did you mean `listen`?");
+/// # Ok::<(), portcullis::ConfigError>(())
+/// ```
+///
+/// `${NAME}` in a value is the environment variable of that name, `${NAME:-default}` has a default, and `$${` stands for `${`. A field
+/// that is not known is an error that names the nearest one; in objects of the service (stages, domains, plans, keys) it is
+/// a line of the coverage report.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct GatewayConfig {
+    /// Where to listen. Default: `127.0.0.1:8080`.
+    pub listen: Vec<SocketAddr>,
+    /// Certificate and key for TLS. Default: none, in the clear.
+    pub tls: Option<TlsFiles>,
+    /// The region that ARNs and host names say. Default: `us-east-1`.
+    pub region: Option<String>,
+    /// The account that ARNs say.
+    pub account_id: Option<String>,
+    /// The APIs.
+    pub apis: Vec<ApiConfig>,
+    /// Usage plans, with the ids of their keys. Not served yet.
+    pub usage_plans: Vec<UsagePlan>,
+    /// API keys. Not served yet.
+    pub api_keys: Vec<ApiKey>,
+    /// Custom domains, with their mappings.
+    pub domain_names: Vec<DomainName>,
+    /// Functions by the name that integration URIs give.
+    pub functions: BTreeMap<String, FunctionConfig>,
+    /// Origins that are reached elsewhere: `https://from` to `http://to`.
+    pub upstreams: BTreeMap<String, String>,
+    /// Credentials for calls of AWS services. Not used yet.
+    pub credentials: Option<CredentialsConfig>,
+    /// The account's own limits. Not served yet.
+    pub account: Option<AccountConfig>,
+    /// Networks whose word on the client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they give it. Default: `X-Forwarded-For`.
+    pub forwarding_header: ForwardingHeader,
+    /// Makes it an error if a field of any definition is not served yet.
+    pub strict: bool,
+    /// Serves what needs auth that is not served yet to everyone. For a laptop only.
+    pub dangerously_skip_auth: bool,
+    /// What relative paths are relative to: the folder of the file.
+    pub folder: PathBuf,
+    /// Fields of the service's objects that are not known, by JSON pointer.
+    pub unknown: Vec<String>,
+}
+
+/// One API of a [`GatewayConfig`].
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ApiConfig {
+    /// The API's id.
+    pub id: String,
+    /// Whether it is a REST or an HTTP API. Default: REST.
+    pub kind: ApiKind,
+    /// The file with the OpenAPI document.
+    pub definition: PathBuf,
+    /// What becomes of the document's base path. Default: it is ignored.
+    pub base_path: BasePath,
+    /// The endpoint type.
+    pub endpoint_type: Option<EndpointType>,
+    /// Other documents by deployment id, for stages that name one.
+    pub deployments: BTreeMap<String, PathBuf>,
+    /// The stages.
+    pub stages: Vec<Stage>,
+    /// The standard CORS layer, for an API that has no CORS of its own.
+    pub cors: Option<CorsConfig>,
+    /// How the service's hazards are treated.
+    pub parity: Parity,
+    /// Makes it an error if a field of the definition is not served yet.
+    pub strict: bool,
+    /// What a client gets for a path or method that the API does not have.
+    pub unknown_route: UnknownRoute,
+    /// The largest request body, in bytes. Default: 10 MiB.
+    pub max_body_bytes: Option<u64>,
+    /// The largest document, in bytes. Default: 6 MiB.
+    pub max_document_bytes: Option<usize>,
+    /// Lets requests leave the stage's name out of the path.
+    pub stage_optional: bool,
+}
+
+/// How a function is reached.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum FunctionConfig {
+    /// At an endpoint that speaks the Lambda Invoke API.
+    Url(String),
+    /// Not at all: each call is answered with this JSON.
+    Mock(Value),
+}
+
+/// Where certificate and key are, in PEM.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TlsFiles {
+    /// The certificate, and the rest of its chain.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Credentials for calls of AWS services.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum CredentialsConfig {
+    /// These.
+    Static {
+        /// The id of the key.
+        access_key_id: String,
+        /// The key.
+        secret_access_key: SecretValue,
+        /// The token of a temporary key.
+        session_token: Option<SecretValue>,
+    },
+    /// Those in `AWS_ACCESS_KEY_ID` and the like.
+    Environment,
+}
+
+/// The limits of an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct AccountConfig {
+    /// Requests per second.
+    pub rate_limit: Option<f64>,
+    /// Requests at once.
+    pub burst_limit: Option<u64>,
+}
+
+/// The languages that a configuration can be written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConfigFormat {
+    /// YAML
+    Yaml,
+    /// JSON
+    Json,
+    /// TOML
+    Toml,
+}
+
+impl ConfigFormat {
+    /// The format that a file's ending says.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "yaml" | "yml" => Some(Self::Yaml),
+            "json" => Some(Self::Json),
+            "toml" => Some(Self::Toml),
+            _ => None,
+        }
+    }
+}
+
+impl GatewayConfig {
+    /// Reads a file; its ending says the format.
+    ///
+    /// # Errors
+    ///
+    /// That the file cannot be read, or every fault in it.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        Self::load_with(path, |name| std::env::var(name).ok())
+    }
+
+    /// Reads a file, with variables from somewhere else than the environment.
+    ///
+    /// # Errors
+    ///
+    /// That the file cannot be read, or every fault in it.
+    pub fn load_with(
+        path: impl AsRef<Path>,
+        variables: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let format = ConfigFormat::of(path).ok_or_else(|| {
+            ConfigError::one(path.display(), "the name must end in .yaml, .json or .toml")
+        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::one(path.display(), error))?;
+        let mut config = Self::parse_with(&text, format, variables)?;
+        config.folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        Ok(config)
+    }
+
+    /// Reads a text. Relative paths in it are relative to the working folder.
+    ///
+    /// # Errors
+    ///
+    /// Every fault in it.
+    pub fn parse(text: &str, format: ConfigFormat) -> Result<Self, ConfigError> {
+        Self::parse_with(text, format, |name| std::env::var(name).ok())
+    }
+
+    /// Reads a text, with variables from somewhere else than the environment.
+    ///
+    /// # Errors
+    ///
+    /// Every fault in it.
+    pub fn parse_with(
+        text: &str,
+        format: ConfigFormat,
+        variables: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let mut tree = tree(text, format)?;
+        let mut reader = Reader::default();
+        environment::expand(&mut tree, "", &variables, &mut reader);
+        Self::read(&tree, reader)
+    }
+
+    fn read(tree: &Value, mut reader: Reader) -> Result<Self, ConfigError> {
+        let config = parse::gateway(tree, &mut reader);
+        if reader.faults.is_empty() {
+            let mut config = config.unwrap_or_default();
+            config.unknown = reader.unknown;
+            Ok(config)
+        } else {
+            Err(ConfigError {
+                faults: reader.faults,
+            })
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for GatewayConfig {
+    /// Takes any format that `serde` knows. Variables are not filled in here.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let tree = Value::deserialize(deserializer)?;
+        Self::read(&tree, Reader::default()).map_err(serde::de::Error::custom)
+    }
+}
+
+/// The text as a tree, read by the same parsers and within the same limits as documents.
+fn tree(text: &str, format: ConfigFormat) -> Result<Value, ConfigError> {
+    match format {
+        ConfigFormat::Toml => {
+            let table: toml::Table =
+                toml::from_str(text).map_err(|error| ConfigError::one("", error))?;
+            serde_json::to_value(table).map_err(|error| ConfigError::one("", error))
+        }
+        _ => {
+            let document = openapi::parse_with(text, &ParseOptions::default())
+                .map_err(|errors| ConfigError::one("", errors))?;
+            serde_json::to_value(document.root()).map_err(|error| ConfigError::one("", error))
+        }
+    }
+}
+
+impl fmt::Display for FunctionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => f.write_str(url),
+            Self::Mock(_) => f.write_str("a fixed answer"),
+        }
+    }
+}

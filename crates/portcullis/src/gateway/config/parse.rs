@@ -1,0 +1,240 @@
+//! From a tree to a configuration.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::reader::{Object, Reader};
+use super::{AccountConfig, ApiConfig, CredentialsConfig, FunctionConfig, GatewayConfig, TlsFiles};
+use crate::core::ApiKind;
+use crate::definition::SecretValue;
+
+pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig> {
+    const FIELDS: &[&str] = &[
+        "listen",
+        "tls",
+        "region",
+        "accountId",
+        "apis",
+        "usagePlans",
+        "apiKeys",
+        "domainNames",
+        "functions",
+        "upstreams",
+        "credentials",
+        "account",
+        "trustedProxies",
+        "forwardingHeader",
+        "strict",
+        "dangerouslySkipAuth",
+    ];
+    let object = reader.object(tree, "", FIELDS)?;
+    let mut config = GatewayConfig {
+        listen: listen(object, reader),
+        region: reader.text(object, "region").map(str::to_owned),
+        account_id: reader.text(object, "accountId").map(str::to_owned),
+        trusted_proxies: reader.value(object, "trustedProxies").unwrap_or_default(),
+        forwarding_header: reader.value(object, "forwardingHeader").unwrap_or_default(),
+        strict: reader.flag(object, "strict").unwrap_or_default(),
+        dangerously_skip_auth: reader
+            .flag(object, "dangerouslySkipAuth")
+            .unwrap_or_default(),
+        ..GatewayConfig::default()
+    };
+    if let Some(tls) = object.get("tls") {
+        let path = object.at("tls");
+        if let Some(tls) = reader.object(tls, &path, &["certificate", "key"]) {
+            let certificate = reader.needed(tls, "certificate").map(PathBuf::from);
+            let key = reader.needed(tls, "key").map(PathBuf::from);
+            config.tls = certificate
+                .zip(key)
+                .map(|(certificate, key)| TlsFiles { certificate, key });
+        }
+    }
+    if object.get("apis").is_none() {
+        reader.fault("/apis", "is missing; there must be a list of APIs");
+    }
+    for (path, item) in reader.list(object, "apis") {
+        config.apis.extend(api(item, &path, reader));
+    }
+    for (path, item) in reader.list(object, "usagePlans") {
+        config
+            .usage_plans
+            .extend(reader.service_object(item, &path));
+    }
+    for (path, item) in reader.list(object, "apiKeys") {
+        config.api_keys.extend(reader.service_object(item, &path));
+    }
+    for (path, item) in reader.list(object, "domainNames") {
+        config
+            .domain_names
+            .extend(reader.service_object(item, &path));
+    }
+    for (name, path, item) in reader.map(object, "functions") {
+        if let Some(function) = function(item, &path, reader) {
+            config.functions.insert(name.to_owned(), function);
+        }
+    }
+    for (from, path, to) in reader.map(object, "upstreams") {
+        match to.as_str() {
+            Some(to) => {
+                config.upstreams.insert(from.to_owned(), to.to_owned());
+            }
+            None => reader.fault(path, "must be an origin, like `http://127.0.0.1:9000`"),
+        }
+    }
+    config.credentials = credentials(object, reader);
+    config.account = account(object, reader);
+    Some(config)
+}
+
+/// One address, or a list of them.
+fn listen(object: Object<'_>, reader: &mut Reader) -> Vec<std::net::SocketAddr> {
+    match object.get("listen") {
+        None => Vec::new(),
+        Some(Value::Array(_)) => reader.value(object, "listen").unwrap_or_default(),
+        Some(Value::String(text)) => match text.parse() {
+            Ok(address) => vec![address],
+            Err(_) => {
+                let message = format!("`{text}` is no address; write one like `127.0.0.1:8080`");
+                reader.fault("/listen", message);
+                Vec::new()
+            }
+        },
+        Some(_) => {
+            reader.fault(
+                "/listen",
+                "must be an address like `127.0.0.1:8080`, or a list of them",
+            );
+            Vec::new()
+        }
+    }
+}
+
+fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
+    const FIELDS: &[&str] = &[
+        "id",
+        "kind",
+        "definition",
+        "import",
+        "endpointType",
+        "deployments",
+        "stages",
+        "cors",
+        "parity",
+        "strict",
+        "unknownRoute",
+        "maxBodyBytes",
+        "maxDocumentBytes",
+        "stageOptional",
+    ];
+    let object = reader.object(item, path, FIELDS)?;
+    let id = reader.needed(object, "id").map(str::to_owned);
+    let definition = reader.needed(object, "definition").map(PathBuf::from);
+    let mut config = ApiConfig {
+        kind: reader.value::<ApiKind>(object, "kind").unwrap_or_default(),
+        endpoint_type: reader.value(object, "endpointType"),
+        cors: reader.value(object, "cors"),
+        parity: reader.value(object, "parity").unwrap_or_default(),
+        strict: reader.flag(object, "strict").unwrap_or_default(),
+        unknown_route: reader.value(object, "unknownRoute").unwrap_or_default(),
+        max_body_bytes: reader.number(object, "maxBodyBytes"),
+        max_document_bytes: reader
+            .number(object, "maxDocumentBytes")
+            .and_then(|bytes| usize::try_from(bytes).ok()),
+        stage_optional: reader.flag(object, "stageOptional").unwrap_or_default(),
+        ..ApiConfig::default()
+    };
+    if let Some(import) = object.get("import") {
+        let path = object.at("import");
+        if let Some(import) = reader.object(import, &path, &["basepath"])
+            && let Some(text) = reader.text(import, "basepath")
+        {
+            match text.parse() {
+                Ok(base_path) => config.base_path = base_path,
+                Err(_) => {
+                    let message = format!("`{text}` must be `ignore`, `prepend` or `split`");
+                    reader.fault(import.at("basepath"), message);
+                }
+            }
+        }
+    }
+    let mut deployments = BTreeMap::new();
+    for (name, path, item) in reader.map(object, "deployments") {
+        if let Some(deployment) = reader.object(item, &path, &["definition"])
+            && let Some(definition) = reader.needed(deployment, "definition")
+        {
+            deployments.insert(name.to_owned(), PathBuf::from(definition));
+        }
+    }
+    config.deployments = deployments;
+    for (path, item) in reader.list(object, "stages") {
+        config.stages.extend(reader.service_object(item, &path));
+    }
+    for (stage, named) in config.stages.iter().enumerate() {
+        if let Some(deployment) = &named.deployment_id
+            && !config.deployments.is_empty()
+            && !config.deployments.contains_key(deployment)
+        {
+            let message = format!("`{deployment}` is not among `deployments`");
+            reader.fault(format!("{path}/stages/{stage}/deploymentId"), message);
+        }
+    }
+    config.id = id?;
+    config.definition = definition?;
+    Some(config)
+}
+
+fn function(item: &Value, path: &str, reader: &mut Reader) -> Option<FunctionConfig> {
+    let object = reader.object(item, path, &["url", "mock"])?;
+    match (object.get("url"), item.get("mock")) {
+        (Some(_), None) => Some(FunctionConfig::Url(reader.text(object, "url")?.to_owned())),
+        (None, Some(mock)) => Some(FunctionConfig::Mock(mock.clone())),
+        _ => {
+            reader.fault(path, "must have either `url` or `mock`");
+            None
+        }
+    }
+}
+
+fn credentials(object: Object<'_>, reader: &mut Reader) -> Option<CredentialsConfig> {
+    let value = object.get("credentials")?;
+    if value == "environment" {
+        return Some(CredentialsConfig::Environment);
+    }
+    let path = object.at("credentials");
+    if !value.is_object() {
+        reader.fault(
+            path,
+            "must be `environment`, or an object with `accessKeyId` and `secretAccessKey`",
+        );
+        return None;
+    }
+    let fields = ["accessKeyId", "secretAccessKey", "sessionToken"];
+    let own = reader.object(value, &path, &fields)?;
+    let access_key_id = reader.needed(own, "accessKeyId").map(str::to_owned);
+    let secret_access_key = reader.needed(own, "secretAccessKey").map(secret);
+    let session_token = reader.text(own, "sessionToken").map(secret);
+    Some(CredentialsConfig::Static {
+        access_key_id: access_key_id?,
+        secret_access_key: secret_access_key?,
+        session_token,
+    })
+}
+
+fn secret(text: &str) -> SecretValue {
+    SecretValue::new(text)
+}
+
+fn account(object: Object<'_>, reader: &mut Reader) -> Option<AccountConfig> {
+    let path = object.at("account");
+    let account = reader.object(object.get("account")?, &path, &["throttle"])?;
+    let throttle_path = account.at("throttle");
+    let throttle = account.get("throttle")?;
+    let throttle = reader.object(throttle, &throttle_path, &["rateLimit", "burstLimit"])?;
+    Some(AccountConfig {
+        rate_limit: reader.value(throttle, "rateLimit"),
+        burst_limit: reader.number(throttle, "burstLimit"),
+    })
+}

@@ -1,0 +1,203 @@
+//! Reading a tree of our own fields: every fault at once, each with its place.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::error::ConfigFault;
+use crate::definition;
+
+/// Collects what is wrong with a configuration while it is read.
+#[derive(Default)]
+pub(super) struct Reader {
+    pub(super) faults: Vec<ConfigFault>,
+    /// Fields of the service's own objects that are not known, by JSON pointer.
+    pub(super) unknown: Vec<String>,
+}
+
+/// An object of ours whose members are known.
+#[derive(Clone, Copy)]
+pub(super) struct Object<'v> {
+    members: &'v Map<String, Value>,
+    path: &'v str,
+}
+
+impl Reader {
+    pub(super) fn fault(&mut self, place: impl Into<String>, message: impl Into<String>) {
+        self.faults.push(ConfigFault {
+            place: place.into(),
+            message: message.into(),
+        });
+    }
+
+    /// The members of an object that may have these; others are faults that name the nearest.
+    pub(super) fn object<'v>(
+        &mut self,
+        value: &'v Value,
+        path: &'v str,
+        known: &[&str],
+    ) -> Option<Object<'v>> {
+        let Some(members) = value.as_object() else {
+            self.fault(path, format!("must be an object, not {}", kind_of(value)));
+            return None;
+        };
+        for name in members.keys() {
+            if !known.contains(&name.as_str()) {
+                let message = match nearest(name, known) {
+                    Some(near) => format!("no such field; did you mean `{near}`?"),
+                    None => format!("no such field; there are: {}", known.join(", ")),
+                };
+                self.fault(join(path, name), message);
+            }
+        }
+        Some(Object { members, path })
+    }
+
+    fn wrong<T>(&mut self, object: Object<'_>, name: &str, expected: &str) -> Option<T> {
+        let found = kind_of(&object.members[name]);
+        self.fault(object.at(name), format!("must be {expected}, not {found}"));
+        None
+    }
+
+    pub(super) fn text<'v>(&mut self, object: Object<'v>, name: &str) -> Option<&'v str> {
+        match object.get(name)? {
+            Value::String(text) => Some(text),
+            _ => self.wrong(
+                object,
+                name,
+                "a text (in quotes, if it looks like a number)",
+            ),
+        }
+    }
+
+    /// A text that has to be there.
+    pub(super) fn needed<'v>(&mut self, object: Object<'v>, name: &str) -> Option<&'v str> {
+        if object.get(name).is_none() {
+            self.fault(object.at(name), "is missing");
+            return None;
+        }
+        self.text(object, name)
+    }
+
+    pub(super) fn flag(&mut self, object: Object<'_>, name: &str) -> Option<bool> {
+        match object.get(name)? {
+            Value::Bool(flag) => Some(*flag),
+            _ => self.wrong(object, name, "true or false"),
+        }
+    }
+
+    pub(super) fn number(&mut self, object: Object<'_>, name: &str) -> Option<u64> {
+        match object.get(name)?.as_u64() {
+            Some(number) => Some(number),
+            None => self.wrong(object, name, "a whole number, 0 or more"),
+        }
+    }
+
+    /// The items of a list, each with its path.
+    pub(super) fn list<'v>(&mut self, object: Object<'v>, name: &str) -> Vec<(String, &'v Value)> {
+        match object.get(name) {
+            None => Vec::new(),
+            Some(Value::Array(items)) => {
+                let path = object.at(name);
+                let numbered = items.iter().enumerate();
+                numbered
+                    .map(|(index, item)| (format!("{path}/{index}"), item))
+                    .collect()
+            }
+            Some(_) => self.wrong(object, name, "a list").unwrap_or_default(),
+        }
+    }
+
+    /// The members of a map, each with its path.
+    pub(super) fn map<'v>(
+        &mut self,
+        object: Object<'v>,
+        name: &str,
+    ) -> Vec<(&'v str, String, &'v Value)> {
+        match object.get(name) {
+            None => Vec::new(),
+            Some(Value::Object(members)) => {
+                let path = object.at(name);
+                let named = members.iter();
+                named
+                    .map(|(key, member)| (&**key, join(&path, key), member))
+                    .collect()
+            }
+            Some(_) => self.wrong(object, name, "an object").unwrap_or_default(),
+        }
+    }
+
+    /// A value that reads itself.
+    pub(super) fn value<T: DeserializeOwned>(
+        &mut self,
+        object: Object<'_>,
+        name: &str,
+    ) -> Option<T> {
+        let value = object.get(name)?;
+        match T::deserialize(value) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault(object.at(name), error.to_string());
+                None
+            }
+        }
+    }
+
+    /// An object under the service's names; fields of it that are not known are noted.
+    pub(super) fn service_object<T: DeserializeOwned>(
+        &mut self,
+        value: &Value,
+        path: &str,
+    ) -> Option<T> {
+        match definition::read::<T>(value) {
+            Ok(read) => {
+                let unknown = read
+                    .unknown
+                    .iter()
+                    .map(|pointer| format!("{path}{pointer}"));
+                self.unknown.extend(unknown);
+                Some(read.value)
+            }
+            Err(error) => {
+                self.fault(format!("{path}{}", error.pointer), error.message);
+                None
+            }
+        }
+    }
+}
+
+impl<'v> Object<'v> {
+    pub(super) fn get(self, name: &str) -> Option<&'v Value> {
+        self.members.get(name).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn at(self, name: &str) -> String {
+        join(self.path, name)
+    }
+}
+
+pub(super) fn join(path: &str, name: &str) -> String {
+    format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The known name that is most like `name`, if one is like it at all.
+fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let likeness =
+        |known: &str| strsim::jaro_winkler(&known.to_ascii_lowercase(), &name.to_ascii_lowercase());
+    known
+        .iter()
+        .map(|known| (likeness(known), *known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
+}

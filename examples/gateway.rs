@@ -1,0 +1,213 @@
+//! A gateway on a real definition.
+//!
+//! ```text
+//! cargo run --example gateway                              # a bundled pet store, with a backend of its own
+//! cargo run --example gateway -- export.json               # an export of yours
+//! cargo run --example gateway -- --config gateway.yaml     # a configuration file
+//! ```
+//!
+//! It prints the routes and what is not served yet, logs one line per request, reads its configuration again on SIGHUP, and
+//! ends on Ctrl-C when the requests in flight have ended.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use portcullis::core::{Body, Clock, RequestContext, SystemClock};
+use portcullis::serve::{Server, ServerBuilder, hangup, shutdown_signal};
+use portcullis::{Gateway, GatewayBuilder, GatewayConfig};
+use serde_json::{Value, json};
+use tower::{Service, ServiceExt, service_fn};
+
+const USAGE: &str = "usage: gateway [--config gateway.yaml | export.json]";
+
+/// What the command line asks for.
+enum Source {
+    /// With the port of the backend that this process starts for it.
+    PetStore(u16),
+    Export(PathBuf),
+    Config(PathBuf),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
+        )
+        .init();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let source = match &*std::env::args().skip(1).collect::<Vec<_>>() {
+        [] => Source::PetStore(start_backend().await?),
+        [flag, path] if flag == "--config" => Source::Config(path.into()),
+        [help] if matches!(help.as_str(), "-h" | "--help") => {
+            println!("{USAGE}");
+            return Ok(());
+        }
+        [path] if !path.starts_with('-') => Source::Export(path.into()),
+        _ => return Err(USAGE.into()),
+    };
+
+    let (builder, listen) = load(&source)?;
+    let gateway = builder.build()?;
+    print_routes(&gateway);
+    let server = listen.health_path("/healthz").bind().await?;
+    let handle = server.handle();
+    for address in handle.local_addrs() {
+        println!("listening on http://{address}");
+        if matches!(source, Source::PetStore(_)) {
+            println!("\ntry:");
+            println!("  curl -i http://{address}/demo/pets");
+            println!("  curl -i http://{address}/demo/pets/2");
+            println!("  curl -i -X POST http://{address}/demo/pets -d '{{\"type\": \"fish\"}}'\n");
+        }
+    }
+
+    tokio::spawn(async move {
+        shutdown_signal().await;
+        tracing::info!("ending when the requests in flight have ended");
+        handle.shutdown();
+    });
+    let reloaded = gateway.clone();
+    let mut hangups = hangup()?;
+    tokio::spawn(async move {
+        loop {
+            hangups.recv().await;
+            match load(&source).map(|(builder, _)| reloaded.reload(builder)) {
+                Ok(Ok(coverage)) => tracing::info!(%coverage, "configuration read again"),
+                Ok(Err(error)) => tracing::error!(%error, "nothing changed"),
+                Err(error) => tracing::error!(%error, "nothing changed"),
+            }
+        }
+    });
+
+    server.run(logged(gateway)).await;
+    Ok(())
+}
+
+/// The gateway that a source describes, and where it listens.
+fn load(source: &Source) -> Result<(GatewayBuilder, ServerBuilder), Box<dyn Error>> {
+    let config = match source {
+        Source::PetStore(port) => {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("petstore/gateway.yaml");
+            GatewayConfig::load_with(path, |name| {
+                (name == "PETSTORE_PORT").then(|| port.to_string())
+            })?
+        }
+        Source::Config(path) => GatewayConfig::load(path)?,
+        Source::Export(path) => {
+            let export = std::fs::read_to_string(path)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            return Ok((
+                Gateway::builder().export(export),
+                Server::builder().listen("127.0.0.1:8080"),
+            ));
+        }
+    };
+    let server = config.server()?;
+    Ok((config.gateway()?, server))
+}
+
+fn print_routes(gateway: &Gateway) {
+    println!("routes:");
+    for route in gateway.routes() {
+        let method = if route.method.is_empty() {
+            "-"
+        } else {
+            &route.method
+        };
+        println!(
+            "  {} {method:7} {:28} {}",
+            route.api, route.path, route.integration
+        );
+    }
+    println!("{}", gateway.coverage());
+}
+
+/// One line per request.
+fn logged(
+    gateway: Gateway,
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
++ Clone
++ Send {
+    service_fn(move |request: Request<Incoming>| {
+        let gateway = gateway.clone();
+        async move {
+            let started = SystemClock::new().now();
+            let context = request.extensions().get::<RequestContext>().cloned();
+            let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            let response = gateway.oneshot(request).await?;
+            let fact = |name: &str| context.as_ref().and_then(|context| context.get(name));
+            tracing::info!(
+                client = %fact("identity.sourceIp").unwrap_or_default(),
+                %method,
+                path,
+                resource = %fact("resourcePath").unwrap_or_default(),
+                status = response.status().as_u16(),
+                ms = (SystemClock::new().now() - started).as_millis(),
+                error = %fact("error.message").unwrap_or_default(),
+            );
+            Ok(response)
+        }
+    })
+}
+
+/// The pets behind the bundled pet store: a small HTTP backend on a port of its own.
+async fn start_backend() -> Result<u16, Box<dyn Error>> {
+    let server = Server::builder().listen("127.0.0.1:0").bind().await?;
+    let port = server.handle().local_addrs()[0].port();
+    tokio::spawn(server.run(service_fn(pets)));
+    Ok(port)
+}
+
+async fn pets(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let all = json!([
+        { "id": 1, "type": "dog", "price": 249.99 },
+        { "id": 2, "type": "cat", "price": 124.99 },
+        { "id": 3, "type": "bird", "price": 0.99 },
+    ]);
+    let path = request.uri().path().to_owned();
+    let one = path
+        .strip_prefix("/pets/")
+        .and_then(|id| id.parse::<usize>().ok());
+    let answer = match (&*path, one) {
+        ("/pets", _) => Some(all),
+        (_, Some(id)) => id.checked_sub(1).and_then(|index| all.get(index)).cloned(),
+        _ if path.starts_with("/files/") => {
+            let method = request.method().to_string();
+            let body = request
+                .into_body()
+                .collect()
+                .await
+                .map(|body| body.to_bytes().len());
+            Some(json!({ "method": method, "path": path, "bytes": body.unwrap_or_default() }))
+        }
+        _ => None,
+    };
+    let status = if answer.is_some() { 200 } else { 404 };
+    let body = answer.unwrap_or_else(|| json!({ "error": "no such pet" }));
+    Ok(json_response(status, &body))
+}
+
+fn json_response(status: u16, body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
+    let json = http::HeaderValue::from_static("application/json");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, json);
+    response
+}
