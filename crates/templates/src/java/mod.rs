@@ -1,0 +1,208 @@
+//! The conduct of Java's classes, as far as templates meet it.
+//!
+//! A method that does not exist, or not for these arguments, gives nothing; one that throws is a failure.
+
+mod list;
+mod map;
+pub(crate) mod number;
+pub(crate) mod regex;
+mod scalar;
+mod string;
+
+use std::rc::Rc;
+
+use crate::render::{Failure, Renderer};
+use crate::value::{ListKind, Loop, Value};
+
+/// What a method gives: nothing if there is no such method, or it gives null.
+pub(crate) type Answer<'r> = Result<Option<Value<'r>>, Failure>;
+
+/// What `#foreach` goes through; nothing if the value cannot be iterated.
+pub(crate) fn iterate<'r>(value: &Value<'r>) -> Option<Vec<Value<'r>>> {
+    match value {
+        Value::List(list) => Some(list.items.borrow().clone()),
+        Value::Map(map) => Some(
+            map.entries()
+                .iter()
+                .map(|(_, value)| value.clone())
+                .collect(),
+        ),
+        Value::Cursor(cursor) => {
+            let next = cursor.next.replace(cursor.items.len());
+            Some(cursor.items.get(next..).unwrap_or(&[]).to_vec())
+        }
+        _ => None,
+    }
+}
+
+/// `$x.name`: a getter, then an entry of a map, then `isName`.
+pub(crate) fn property<'r>(value: &Value<'r>, name: &str) -> Option<Value<'r>> {
+    if matches!(name, "class" | "Class") {
+        return Some(Value::Class(value.class_name()));
+    }
+    match value {
+        Value::Map(map) => map.get_text(name),
+        Value::List(list) if name == "empty" || name == "Empty" => {
+            Some(Value::Boolean(list.items.borrow().is_empty()))
+        }
+        Value::Text(text) => match name {
+            "empty" | "Empty" => Some(Value::Boolean(text.is_empty())),
+            "blank" | "Blank" => Some(Value::Boolean(text.trim().is_empty())),
+            "bytes" | "Bytes" => Some(string::bytes(text)),
+            _ => None,
+        },
+        Value::Entry(entry) => match name {
+            "key" | "Key" => Some(entry.key.clone()),
+            "value" | "Value" => Some(entry.value.borrow().clone()),
+            _ => None,
+        },
+        Value::Loop(scope) => loop_property(scope, name),
+        Value::Class(class) => match name {
+            "name" | "typeName" | "canonicalName" => Some(Value::text(*class)),
+            "simpleName" => Some(Value::text(
+                class.rsplit(['.', '$']).next().unwrap_or(class),
+            )),
+            _ => None,
+        },
+        Value::Float(number) => match name {
+            "naN" | "NaN" => Some(Value::Boolean(number.is_nan())),
+            "infinite" | "Infinite" => Some(Value::Boolean(number.is_infinite())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn loop_property<'r>(scope: &Rc<Loop<'r>>, name: &str) -> Option<Value<'r>> {
+    Some(match name {
+        "index" => Value::Integer(scope.index.get()),
+        "count" => Value::Integer(scope.index.get() + 1),
+        "hasNext" => Value::Boolean(scope.has_next.get()),
+        "first" => Value::Boolean(scope.index.get() == 0),
+        "last" => Value::Boolean(!scope.has_next.get()),
+        "parent" => Value::Loop(scope.parent.clone()?),
+        "topmost" => {
+            let mut top = scope.clone();
+            while let Some(parent) = &top.parent {
+                top = parent.clone();
+            }
+            Value::Loop(top)
+        }
+        "depth" => {
+            let mut depth = 1;
+            let mut next = &scope.parent;
+            while let Some(parent) = next {
+                depth += 1;
+                next = &parent.parent;
+            }
+            Value::Integer(depth)
+        }
+        _ => return scope.extra.get_text(name),
+    })
+}
+
+/// A place in a list: negative numbers count from its end.
+pub(crate) fn place(index: i64, length: usize) -> Option<usize> {
+    let index = if index < 0 {
+        index.checked_add(length as i64)?
+    } else {
+        index
+    };
+    usize::try_from(index).ok().filter(|at| *at < length)
+}
+
+pub(crate) fn out_of_range(index: i64, length: usize) -> Failure {
+    Failure::invocation(format!(
+        "index {index} is out of range: the list has {length} items"
+    ))
+    .hint("ask `.size()` first")
+}
+
+/// `$x[index]`.
+pub(crate) fn index<'r>(value: &Value<'r>, index: &Value<'r>) -> Answer<'r> {
+    match (value, index) {
+        (Value::List(list), Value::Integer(index)) if list.kind.has_index() => {
+            let items = list.items.borrow();
+            match place(*index, items.len()) {
+                Some(at) => Ok(Some(items[at].clone())),
+                None => Err(out_of_range(*index, items.len())),
+            }
+        }
+        (Value::Map(map), _) => Ok(map.get(index)),
+        (Value::Loop(scope), _) => Ok(scope.extra.get(index)),
+        _ => Ok(None),
+    }
+}
+
+/// `$x.name(arguments)`.
+pub(crate) fn method<'r>(
+    renderer: &mut Renderer<'r>,
+    value: &Value<'r>,
+    name: &str,
+    arguments: &[Value<'r>],
+) -> Answer<'r> {
+    match (name, arguments) {
+        ("toString", []) => return Ok(Some(Value::Text(renderer.text_of(value)?))),
+        ("equals", [other]) => {
+            let equal = value.equals(other, &mut renderer.budget)?;
+            return Ok(Some(Value::Boolean(equal)));
+        }
+        ("hashCode", []) => return Ok(Some(Value::Integer(hash_code(renderer, value)?.into()))),
+        ("getClass", []) => return Ok(Some(Value::Class(value.class_name()))),
+        _ => {}
+    }
+    match value {
+        Value::Text(text) => string::method(renderer, text, name, arguments),
+        Value::List(list) => list::method(renderer, value, list, name, arguments),
+        Value::Map(map) => map::method(renderer, value, map, name, arguments),
+        _ => scalar::method(value, name, arguments),
+    }
+}
+
+fn hash_code<'r>(renderer: &mut Renderer<'r>, value: &Value<'r>) -> Result<i32, Failure> {
+    renderer.budget.step()?;
+    Ok(match value {
+        Value::Null => 0,
+        Value::Boolean(true) => 1231,
+        Value::Boolean(false) => 1237,
+        Value::Integer(number) => match i32::try_from(*number) {
+            Ok(number) => number,
+            Err(_) => (*number ^ (*number >> 32)) as i32,
+        },
+        Value::Float(number) => {
+            let bits = number.to_bits();
+            (bits ^ (bits >> 32)) as i32
+        }
+        Value::Char(unit) => i32::from(*unit),
+        Value::Text(text) => text.encode_utf16().fold(0i32, |hash, unit| {
+            hash.wrapping_mul(31).wrapping_add(unit.into())
+        }),
+        Value::List(list) => {
+            renderer.budget.enter()?;
+            let mut hash = if list.kind == ListKind::Set { 0i32 } else { 1 };
+            for item in list.items.borrow().iter() {
+                let item = hash_code(renderer, item)?;
+                hash = if list.kind == ListKind::Set {
+                    hash.wrapping_add(item)
+                } else {
+                    hash.wrapping_mul(31).wrapping_add(item)
+                };
+            }
+            renderer.budget.leave();
+            hash
+        }
+        Value::Map(map) => {
+            renderer.budget.enter()?;
+            let mut hash = 0i32;
+            for (key, item) in map.entries().iter() {
+                hash = hash.wrapping_add(hash_code(renderer, key)? ^ hash_code(renderer, item)?);
+            }
+            renderer.budget.leave();
+            hash
+        }
+        Value::Entry(entry) => {
+            hash_code(renderer, &entry.key)? ^ hash_code(renderer, &entry.value.borrow())?
+        }
+        _ => 0,
+    })
+}

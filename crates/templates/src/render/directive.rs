@@ -1,0 +1,272 @@
+//! Nodes: text, conditions, loops, assignments, macros.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::{Failure, Frame, Renderer, Signal};
+use crate::fault::FailureKind;
+use crate::syntax::parse;
+use crate::syntax::tree::{Call, Expression, Foreach, Names, Node, Set, Span};
+use crate::value::{Block, Loop, Map, Value};
+
+/// Macros in macros, as deep as Velocity lets them.
+const MACRO_DEPTH: usize = 20;
+/// `#evaluate`s in one rendering.
+const EVALUATIONS: u32 = 1000;
+
+impl<'r> Renderer<'r> {
+    pub(super) fn nodes(&mut self, nodes: &'r [Node]) -> Result<(), Signal> {
+        for node in nodes {
+            self.node(node)?;
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, node: &'r Node) -> Result<(), Signal> {
+        self.budget.step()?;
+        match node {
+            Node::Text(text) => {
+                self.out.push_str(text);
+                self.budget.output(self.out.len())?;
+            }
+            Node::Reference(reference) => {
+                self.print(reference)?;
+                self.budget.output(self.out.len())?;
+            }
+            Node::Set(set) => self.set(set)?,
+            Node::If(node) => {
+                for (condition, block) in &node.branches {
+                    if self.truth(condition)? {
+                        return self.nodes(block);
+                    }
+                }
+                if let Some(block) = &node.otherwise {
+                    self.nodes(block)?;
+                }
+            }
+            Node::Foreach(node) => self.foreach(node)?,
+            Node::Define { slot, block } => {
+                let block = Value::Block(Rc::new(Block {
+                    nodes: block,
+                    depth: Cell::new(0),
+                }));
+                self.set_variable(*slot, Some(block));
+            }
+            Node::Call(call) => self.call(call)?,
+            Node::Stop => return Err(Signal::Stop),
+            Node::Break { scope, span } => return Err(self.break_signal(scope.as_ref(), *span)?),
+            Node::Evaluate { argument, span } => self.evaluate(argument, *span)?,
+            Node::File { span } => {
+                self.at(*span);
+                return Err(Failure::new(
+                    FailureKind::Forbidden,
+                    "`#include` and `#parse` are not available: templates read no files",
+                )
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers the place for a fault; what `#evaluate` runs has none of its own.
+    pub(super) fn at(&mut self, span: Span) {
+        if self.trees.len() == 1 {
+            self.place = span;
+        }
+    }
+
+    fn break_signal(
+        &mut self,
+        scope: Option<&'r Expression>,
+        span: Span,
+    ) -> Result<Signal, Signal> {
+        let Some(scope) = scope else {
+            return Ok(Signal::Break(None));
+        };
+        match self.value(scope)? {
+            Value::Loop(scope) => Ok(Signal::Break(Some(scope.id))),
+            _ => {
+                self.at(span);
+                Err(
+                    Failure::invocation("`#break` takes a loop: `$foreach` or `$foreach.parent`")
+                        .into(),
+                )
+            }
+        }
+    }
+
+    fn set(&mut self, set: &'r Set) -> Result<(), Signal> {
+        let value = self.value(&set.value)?;
+        if value.is_null() {
+            // An assignment without a value does nothing.
+            return Ok(());
+        }
+        if set.target.path.is_empty() {
+            self.set_variable(set.slot, Some(value));
+            return Ok(());
+        }
+        self.assign(&set.target, value)
+    }
+
+    fn foreach(&mut self, node: &'r Foreach) -> Result<(), Signal> {
+        let list = self.value(&node.list)?;
+        let Some(items) = crate::java::iterate(&list) else {
+            return Ok(());
+        };
+        self.budget.enter()?;
+        let slots = [node.slot, Names::COUNT, Names::HAS_NEXT, Names::FOREACH];
+        let mut saved = Vec::with_capacity(slots.len());
+        for slot in slots {
+            saved.push(self.variable(slot)?);
+        }
+        let parent = match &saved[3] {
+            Some(Value::Loop(parent)) => Some(parent.clone()),
+            _ => None,
+        };
+        self.loops += 1;
+        let scope = Rc::new(Loop {
+            index: Cell::new(-1),
+            has_next: Cell::new(false),
+            parent,
+            extra: Rc::new(Map::new()),
+            id: self.loops,
+        });
+        self.set_variable(Names::FOREACH, Some(Value::Loop(scope.clone())));
+        let length = items.len();
+        let mut outcome = Ok(());
+        for (at, item) in items.into_iter().enumerate() {
+            if at as u64 >= self.budget.limits.loop_iterations {
+                self.at(node.span);
+                outcome = Err(Failure::limit(format!(
+                    "the loop goes round more than {} times: the list has {length} items",
+                    self.budget.limits.loop_iterations
+                ))
+                .into());
+                break;
+            }
+            let has_next = at + 1 < length;
+            self.set_variable(Names::COUNT, Some(Value::Integer(at as i64 + 1)));
+            self.set_variable(Names::HAS_NEXT, Some(Value::Boolean(has_next)));
+            self.set_variable(node.slot, Some(item).filter(|item| !item.is_null()));
+            scope.index.set(at as i64);
+            scope.has_next.set(has_next);
+            match self.nodes(&node.block) {
+                Ok(()) => {}
+                Err(Signal::Break(target)) if target.is_none_or(|id| id == scope.id) => break,
+                Err(signal) => {
+                    outcome = Err(signal);
+                    break;
+                }
+            }
+        }
+        for (slot, value) in slots.into_iter().zip(saved) {
+            self.set_variable(slot, value);
+        }
+        self.budget.leave();
+        outcome
+    }
+
+    fn call(&mut self, call: &'r Call) -> Result<(), Signal> {
+        let found = self
+            .trees
+            .iter()
+            .find_map(|tree| tree.macros.get(&call.name));
+        let Some(definition) = found else {
+            self.out.push_str(&call.literal);
+            return Ok(());
+        };
+        self.at(call.span);
+        if call
+            .arguments
+            .iter()
+            .any(|argument| matches!(argument, Expression::Word(_)))
+        {
+            return Err(Failure::invocation(format!(
+                "an argument of `#{}` is a plain word; quote it",
+                call.name
+            ))
+            .into());
+        }
+        if self.level >= MACRO_DEPTH {
+            return Err(Failure::limit(format!(
+                "macros call each other more than {MACRO_DEPTH} deep"
+            ))
+            .into());
+        }
+        let mut frame = Frame {
+            arguments: definition
+                .parameters
+                .iter()
+                .copied()
+                .zip(call.arguments.iter())
+                .collect(),
+            locals: Vec::new(),
+        };
+        if let Some(body) = &call.body {
+            let block = Block {
+                nodes: body,
+                depth: Cell::new(0),
+            };
+            frame
+                .locals
+                .push((Names::BODY_CONTENT, Value::Block(Rc::new(block))));
+        }
+        let level = self.level;
+        let above = self.frames.split_off(level);
+        self.frames.push(frame);
+        self.level = level + 1;
+        self.budget.enter()?;
+        let outcome = self.nodes(&definition.block);
+        self.budget.leave();
+        self.level = level;
+        self.frames.truncate(level);
+        self.frames.extend(above);
+        match outcome {
+            Err(Signal::Break(None)) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn evaluate(&mut self, argument: &'r Expression, span: Span) -> Result<(), Signal> {
+        self.at(span);
+        let value = self.value(argument)?;
+        if value.is_null() {
+            return Ok(());
+        }
+        let source = self.text_of(&value)?;
+        self.evaluations += 1;
+        if self.evaluations > EVALUATIONS {
+            return Err(Failure::limit(format!("more than {EVALUATIONS} `#evaluate`s")).into());
+        }
+        self.budget.create(source.len())?;
+        let tree = parse(
+            &source,
+            self.dialect,
+            &self.budget.limits,
+            self.names().clone(),
+            HashMap::new(),
+        )
+        .map_err(|fault| {
+            Failure::new(
+                FailureKind::Syntax,
+                format!("in the text that `#evaluate` runs: {}", fault.message()),
+            )
+        })?;
+        let (tree, end) = self.evaluated.add(tree);
+        self.evaluated = end;
+        let known = self.slots.len();
+        self.names = Some(tree.names.clone());
+        self.slots.resize(tree.names.len(), None);
+        self.fill(known);
+        self.trees.push(tree);
+        self.budget.enter()?;
+        let outcome = self.nodes(&tree.block);
+        self.budget.leave();
+        self.trees.pop();
+        match outcome {
+            Err(Signal::Break(None)) => Ok(()),
+            outcome => outcome,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Runs a tree over a scope.
+
+mod directive;
+mod evaluated;
+mod expression;
+mod failure;
+mod input;
+mod reference;
+mod util;
+
+use std::rc::Rc;
+
+pub(crate) use self::evaluated::Evaluated;
+pub(crate) use self::failure::{Failure, Signal};
+use crate::data::Data;
+use crate::dialect::{Dialect, Limits};
+use crate::fault::{Fault, RenderError};
+use crate::scope::Scope;
+use crate::syntax::tree::{Expression, Names, Slot, Span, Tree};
+use crate::value::{Budget, Map, Value, Writer};
+
+/// One rendering.
+pub(crate) struct Renderer<'r> {
+    pub(crate) dialect: Dialect,
+    scope: &'r Scope<'r>,
+    trees: Vec<&'r Tree>,
+    evaluated: &'r Evaluated,
+    evaluations: u32,
+    /// Own names once `#evaluate` has brought new ones.
+    names: Option<Names>,
+    slots: Vec<Option<Value<'r>>>,
+    frames: Vec<Frame<'r>>,
+    /// How many frames are seen from here: an argument is evaluated where it was written.
+    level: usize,
+    pub(crate) out: String,
+    pub(crate) budget: Budget,
+    /// Where in the template the rendering is, for faults.
+    place: Span,
+    loops: u32,
+    document: Option<Value<'r>>,
+    parameters: Option<Rc<Map<'r>>>,
+    context: Option<Rc<Map<'r>>>,
+    /// Lists and maps that got a list or a map: they may hold themselves, and are emptied in the end.
+    changed: Vec<Value<'r>>,
+}
+
+/// A macro that runs.
+struct Frame<'r> {
+    arguments: Vec<(Slot, &'r Expression)>,
+    locals: Vec<(Slot, Value<'r>)>,
+}
+
+/// What a rendering leaves.
+pub(crate) struct Finished {
+    pub(crate) text: String,
+    pub(crate) request_override: Data,
+    pub(crate) response_override: Data,
+}
+
+impl<'r> Renderer<'r> {
+    pub(crate) fn new(
+        tree: &'r Tree,
+        dialect: Dialect,
+        limits: Limits,
+        scope: &'r Scope<'r>,
+        evaluated: &'r Evaluated,
+    ) -> Self {
+        let mut renderer = Self {
+            dialect,
+            scope,
+            trees: vec![tree],
+            evaluated,
+            evaluations: 0,
+            names: None,
+            slots: vec![None; tree.names.len()],
+            frames: Vec::new(),
+            level: 0,
+            out: String::with_capacity(256),
+            budget: Budget::new(limits),
+            place: Span { begin: 0, end: 0 },
+            loops: 0,
+            document: None,
+            parameters: None,
+            context: None,
+            changed: Vec::new(),
+        };
+        renderer.fill(0);
+        renderer
+    }
+
+    fn names(&self) -> &Names {
+        self.names.as_ref().unwrap_or(&self.trees[0].names)
+    }
+
+    /// Gives their values to the variables from `first` on.
+    fn fill(&mut self, first: usize) {
+        let scope = self.scope;
+        if let Some(variables) = scope.variables {
+            let mut found = Vec::new();
+            variables.names(&mut |name| {
+                if let Some(slot) = self.names().find(name)
+                    && slot as usize >= first
+                    && let Some(value) = variables.field(name)
+                {
+                    found.push((slot, value.into_value(false)));
+                }
+            });
+            for (slot, value) in found {
+                self.slots[slot as usize] = Some(value).filter(|value| !value.is_null());
+            }
+        }
+        for name in ["input", "util", "context", "stageVariables"] {
+            let Some(slot) = self
+                .names()
+                .find(name)
+                .filter(|slot| *slot as usize >= first)
+            else {
+                continue;
+            };
+            let value = match (name, scope.context, scope.stage_variables) {
+                ("input", ..) if scope.input => Value::Input,
+                ("util", ..) if scope.input => Value::Util,
+                ("context", Some(fields), _) => {
+                    let map = Rc::new(Map::context(fields));
+                    self.context = Some(map.clone());
+                    Value::Map(map)
+                }
+                ("stageVariables", _, Some(fields)) => {
+                    Value::Map(Rc::new(Map::lazy(fields, false)))
+                }
+                _ => continue,
+            };
+            self.slots[slot as usize] = Some(value);
+        }
+    }
+
+    pub(crate) fn run(mut self, source: &str) -> Result<Finished, RenderError> {
+        let tree = self.trees[0];
+        let outcome = self.nodes(&tree.block);
+        let result = match outcome {
+            Ok(()) | Err(Signal::Stop | Signal::Break(_)) => self.finish(),
+            Err(Signal::Failed(failure)) => Err(failure),
+        };
+        for value in std::mem::take(&mut self.changed) {
+            match value {
+                Value::List(list) => list.items.borrow_mut().clear(),
+                Value::Map(map) => map.clear(),
+                _ => {}
+            }
+        }
+        result.map_err(|failure| {
+            let place = self.place;
+            RenderError::new(
+                failure.kind,
+                Fault::at(
+                    source,
+                    place.begin as usize,
+                    place.end as usize,
+                    failure.message,
+                    "",
+                    failure.hint,
+                ),
+            )
+        })
+    }
+
+    fn finish(&mut self) -> Result<Finished, Failure> {
+        let mut finished = Finished {
+            text: std::mem::take(&mut self.out),
+            request_override: Data::Null,
+            response_override: Data::Null,
+        };
+        if let Some(context) = self.context.clone() {
+            if let Some(value) = context.get_text("requestOverride") {
+                finished.request_override = self.export(&value)?;
+            }
+            if let Some(value) = context.get_text("responseOverride") {
+                finished.response_override = self.export(&value)?;
+            }
+        }
+        Ok(finished)
+    }
+
+    fn export(&mut self, value: &Value<'r>) -> Result<Data, Failure> {
+        self.budget.step()?;
+        Ok(match value {
+            Value::Null => Data::Null,
+            Value::Boolean(value) => Data::Boolean(*value),
+            Value::Integer(number) => Data::Integer(*number),
+            Value::Float(number) => Data::Float(*number),
+            Value::List(list) => {
+                self.budget.enter()?;
+                let items = list
+                    .items
+                    .borrow()
+                    .iter()
+                    .map(|item| self.export(item))
+                    .collect::<Result<_, _>>()?;
+                self.budget.leave();
+                Data::List(items)
+            }
+            Value::Map(map) => {
+                self.budget.enter()?;
+                let mut entries = Vec::new();
+                for (key, value) in map.entries().iter() {
+                    entries.push((self.plain_text(key)?, self.export(value)?));
+                }
+                self.budget.leave();
+                Data::Map(entries)
+            }
+            other => Data::Text(self.plain_text(other)?),
+        })
+    }
+
+    /// `toString` of what is no `#define` block.
+    pub(crate) fn plain_text(&mut self, value: &Value<'r>) -> Result<String, Failure> {
+        let mut text = String::new();
+        Writer {
+            out: &mut text,
+            budget: &mut self.budget,
+        }
+        .java(value)?;
+        self.budget.create(text.len())?;
+        Ok(text)
+    }
+
+    /// Remembers a container that may hold itself now.
+    pub(crate) fn note_change(&mut self, container: &Value<'r>, content: &Value<'r>) {
+        if matches!(
+            content,
+            Value::List(_) | Value::Map(_) | Value::Entry(_) | Value::Cursor(_)
+        ) {
+            self.changed.push(container.clone());
+        }
+    }
+
+    pub(crate) fn variable(&mut self, slot: Slot) -> Result<Option<Value<'r>>, Signal> {
+        if self.level == 0 {
+            return Ok(self.slots[slot as usize].clone());
+        }
+        let here = self.level;
+        let mut level = here;
+        while level > 0 {
+            let frame = &self.frames[level - 1];
+            if let Some((_, value)) = frame.locals.iter().find(|(known, _)| *known == slot) {
+                return Ok(Some(value.clone()));
+            }
+            if let Some((_, argument)) = frame.arguments.iter().find(|(known, _)| *known == slot) {
+                let argument = *argument;
+                self.level = level - 1;
+                let value = self.value(argument);
+                self.level = here;
+                return Ok(Some(value?).filter(|value| !value.is_null()));
+            }
+            level -= 1;
+        }
+        Ok(self.slots[slot as usize].clone())
+    }
+
+    pub(crate) fn set_variable(&mut self, slot: Slot, value: Option<Value<'r>>) {
+        for frame in &mut self.frames[..self.level] {
+            frame.locals.retain(|(known, _)| *known != slot);
+            if let Some(value) = &value {
+                frame.locals.push((slot, value.clone()));
+            }
+        }
+        self.slots[slot as usize] = value;
+    }
+}

@@ -1,0 +1,11 @@
+//! From source to tree.
+
+mod directive;
+mod expression;
+mod lexer;
+mod parser;
+mod reference;
+mod token;
+pub(crate) mod tree;
+
+pub(crate) use self::parser::parse;

@@ -1,0 +1,153 @@
+//! A template: parsed once, rendered often.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::data::Data;
+use crate::dialect::{Dialect, Limits};
+use crate::fault::{Fault, RenderError};
+use crate::render::{Evaluated, Renderer};
+use crate::scope::Scope;
+use crate::syntax::parse;
+use crate::syntax::tree::{Names, Tree};
+
+/// A parsed template. A clone shares it; it is `Send` and `Sync`.
+///
+/// See the [crate docs](crate) for an example. [`Display`](fmt::Display) gives the source again.
+#[derive(Clone)]
+pub struct Template(Arc<Shared>);
+
+struct Shared {
+    source: Box<str>,
+    tree: Tree,
+    dialect: Dialect,
+    limits: Limits,
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Template")
+            .field("source", &self.0.source)
+            .field("dialect", &self.0.dialect)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.source)
+    }
+}
+
+/// Two templates are equal if they mean the same: their trees are equal.
+impl PartialEq for Template {
+    fn eq(&self, other: &Self) -> bool {
+        let (a, b) = (&self.0, &other.0);
+        a.dialect == b.dialect && a.tree.block == b.tree.block && a.tree.macros == b.tree.macros
+    }
+}
+
+impl FromStr for Template {
+    type Err = Fault;
+
+    fn from_str(source: &str) -> Result<Self, Fault> {
+        Self::parse(source)
+    }
+}
+
+impl Template {
+    /// Parses a template as API Gateway has it, within the service's limits.
+    ///
+    /// # Errors
+    ///
+    /// The first fault, with its place.
+    pub fn parse(source: &str) -> Result<Self, Fault> {
+        Self::parse_with(source, Dialect::default(), Limits::default())
+    }
+
+    /// Parses a template in a dialect; the limits hold for parsing and for each rendering.
+    ///
+    /// # Errors
+    ///
+    /// The first fault, with its place.
+    pub fn parse_with(source: &str, dialect: Dialect, limits: Limits) -> Result<Self, Fault> {
+        let tree = parse(source, dialect, &limits, Names::new(), HashMap::new())?;
+        Ok(Self(Arc::new(Shared {
+            source: source.into(),
+            tree,
+            dialect,
+            limits,
+        })))
+    }
+
+    /// Renders the template.
+    ///
+    /// # Errors
+    ///
+    /// A [`RenderError`] says what failed and where in the template. Nothing of the result is kept.
+    pub fn render(&self, scope: &Scope<'_>) -> Result<Output, RenderError> {
+        let shared = &*self.0;
+        let evaluated = Evaluated::default();
+        let renderer = Renderer::new(
+            &shared.tree,
+            shared.dialect,
+            shared.limits,
+            scope,
+            &evaluated,
+        );
+        let finished = renderer.run(&shared.source)?;
+        Ok(Output {
+            text: finished.text,
+            request_override: finished.request_override,
+            response_override: finished.response_override,
+        })
+    }
+
+    /// The text that was parsed.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    /// The dialect that it was parsed in.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.0.dialect
+    }
+}
+
+/// What a rendering gives.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Output {
+    text: String,
+    request_override: Data,
+    response_override: Data,
+}
+
+impl Output {
+    /// The rendered text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The rendered text, taken out.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// `$context.requestOverride` as the template left it; [`Data::Null`] if the template does not name `$context`.
+    #[must_use]
+    pub fn request_override(&self) -> &Data {
+        &self.request_override
+    }
+
+    /// `$context.responseOverride` as the template left it; [`Data::Null`] if the template does not name `$context`.
+    #[must_use]
+    pub fn response_override(&self) -> &Data {
+        &self.response_override
+    }
+}

@@ -1,0 +1,275 @@
+//! Maps in insertion order; some are filled from their source only when they are asked.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::{Value, dismantle};
+use crate::scope::Fields;
+
+/// Above this, keys are found by their hash.
+const LINEAR: usize = 12;
+
+#[derive(Debug, Default)]
+struct Entries<'a> {
+    items: Vec<(Value<'a>, Value<'a>)>,
+    /// From a key's hash to the places of such keys. Made when a long map is first asked.
+    index: RefCell<Option<HashMap<u64, Vec<u32>>>>,
+}
+
+pub(crate) struct Map<'a> {
+    entries: RefCell<Entries<'a>>,
+    /// Where entries come from that nobody asked for yet.
+    source: Cell<Option<&'a dyn Fields>>,
+    /// Prints as nothing, as the maps below `$context` do in the service.
+    pub(crate) silent: bool,
+    /// `$context` itself, which always has its two overrides.
+    is_context: bool,
+}
+
+impl std::fmt::Debug for Map<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Map").finish_non_exhaustive()
+    }
+}
+
+impl<'a> Map<'a> {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: RefCell::default(),
+            source: Cell::new(None),
+            silent: false,
+            is_context: false,
+        }
+    }
+
+    pub(crate) fn context(source: &'a dyn Fields) -> Self {
+        let mut map = Self::lazy(source, true);
+        map.is_context = true;
+        map
+    }
+
+    pub(crate) fn from_pairs(items: Vec<(Value<'a>, Value<'a>)>) -> Self {
+        let map = Self::new();
+        map.entries.borrow_mut().items = items;
+        map
+    }
+
+    pub(crate) fn lazy(source: &'a dyn Fields, silent: bool) -> Self {
+        Self {
+            entries: RefCell::default(),
+            source: Cell::new(Some(source)),
+            silent,
+            is_context: false,
+        }
+    }
+
+    pub(crate) fn get(&self, key: &Value<'_>) -> Option<Value<'a>> {
+        {
+            let entries = self.entries.borrow();
+            if let Some(at) = entries.find(key) {
+                return Some(entries.items[at].1.clone());
+            }
+        }
+        let source = self.source.get()?;
+        let Value::Text(name) = key else {
+            return None;
+        };
+        let value = match source.field(name) {
+            Some(value) => value.into_value(self.silent),
+            None if self.is_context => overrides(name)?,
+            None => return None,
+        };
+        if matches!(value, Value::List(_) | Value::Map(_)) {
+            // Asked again it must be the same one, with what was put into it.
+            self.entries
+                .borrow_mut()
+                .push(Value::text(name.as_str()), value.clone());
+        }
+        Some(value)
+    }
+
+    pub(crate) fn get_text(&self, key: &str) -> Option<Value<'a>> {
+        self.get(&Value::Text(super::Text::Borrowed(key)))
+    }
+
+    /// Fills the map from its source, in the source's order.
+    fn load(&self) {
+        let Some(source) = self.source.take() else {
+            return;
+        };
+        let mut cached = std::mem::take(&mut *self.entries.borrow_mut());
+        let mut entries = Entries::default();
+        source.names(&mut |name| {
+            let key = Value::text(name);
+            let value = match cached.find(&key) {
+                Some(at) => cached.items[at].1.clone(),
+                None => match source.field(name) {
+                    Some(value) => value.into_value(self.silent),
+                    None => return,
+                },
+            };
+            entries.put(key, value);
+        });
+        if self.is_context {
+            for name in ["requestOverride", "responseOverride"] {
+                let key = Value::text(name);
+                if entries.find(&key).is_none()
+                    && cached.find(&key).is_none()
+                    && let Some(value) = overrides(name)
+                {
+                    entries.push(key, value);
+                }
+            }
+        }
+        for (key, value) in cached.items.drain(..) {
+            if entries.find(&key).is_none() {
+                entries.push(key, value);
+            }
+        }
+        *self.entries.borrow_mut() = entries;
+    }
+
+    /// All entries.
+    pub(crate) fn entries(&self) -> Ref<'_, Vec<(Value<'a>, Value<'a>)>> {
+        self.load();
+        Ref::map(self.entries.borrow(), |entries| &entries.items)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries().len()
+    }
+
+    /// Puts a value and gives what was there.
+    pub(crate) fn put(&self, key: Value<'a>, value: Value<'a>) -> Option<Value<'a>> {
+        self.load();
+        self.entries.borrow_mut().put(key, value)
+    }
+
+    pub(crate) fn remove(&self, key: &Value<'_>) -> Option<Value<'a>> {
+        self.load();
+        let mut entries = self.entries.borrow_mut();
+        let at = entries.find(key)?;
+        *entries.index.get_mut() = None;
+        Some(entries.items.remove(at).1)
+    }
+
+    pub(crate) fn clear(&self) {
+        self.source.set(None);
+        let old = std::mem::take(&mut *self.entries.borrow_mut());
+        drop(old);
+    }
+
+    pub(crate) fn drain_into(&mut self, pending: &mut Vec<Value<'a>>) {
+        for (key, value) in self.entries.get_mut().items.drain(..) {
+            pending.push(key);
+            pending.push(value);
+        }
+    }
+}
+
+impl Drop for Map<'_> {
+    fn drop(&mut self) {
+        let nested = self
+            .entries
+            .get_mut()
+            .items
+            .iter()
+            .any(|(key, value)| key.is_container() || value.is_container());
+        if nested {
+            let mut pending = Vec::new();
+            self.drain_into(&mut pending);
+            dismantle(pending);
+        }
+    }
+}
+
+impl<'a> Entries<'a> {
+    fn find(&self, key: &Value<'_>) -> Option<usize> {
+        if self.items.len() <= LINEAR {
+            return self.items.iter().position(|(known, _)| same(known, key));
+        }
+        let mut known = self.index.borrow_mut();
+        let index = known.get_or_insert_with(|| {
+            let mut index: HashMap<u64, Vec<u32>> = HashMap::with_capacity(self.items.len());
+            for (at, (key, _)) in self.items.iter().enumerate() {
+                index.entry(hash(key)).or_default().push(at as u32);
+            }
+            index
+        });
+        index
+            .get(&hash(key))?
+            .iter()
+            .map(|at| *at as usize)
+            .find(|at| same(&self.items[*at].0, key))
+    }
+
+    fn push(&mut self, key: Value<'a>, value: Value<'a>) {
+        if let Some(index) = self.index.get_mut() {
+            index
+                .entry(hash(&key))
+                .or_default()
+                .push(self.items.len() as u32);
+        }
+        self.items.push((key, value));
+    }
+
+    fn put(&mut self, key: Value<'a>, value: Value<'a>) -> Option<Value<'a>> {
+        match self.find(&key) {
+            Some(at) => Some(std::mem::replace(&mut self.items[at].1, value)),
+            None => {
+                self.push(key, value);
+                None
+            }
+        }
+    }
+}
+
+/// The empty overrides that a template may fill.
+fn overrides<'a>(name: &str) -> Option<Value<'a>> {
+    let groups: &[&str] = match name {
+        "requestOverride" => &["header", "path", "querystring"],
+        "responseOverride" => &["header"],
+        _ => return None,
+    };
+    let silent = || {
+        let mut map = Map::new();
+        map.silent = true;
+        map
+    };
+    let map = silent();
+    for group in groups {
+        map.put(Value::text(*group), Value::Map(std::rc::Rc::new(silent())));
+    }
+    Some(Value::Map(std::rc::Rc::new(map)))
+}
+
+/// Keys are texts, numbers and the like. A list as a key is found only as itself: nobody looks one up by its contents.
+fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
+    match (a, b) {
+        (Value::Text(a), Value::Text(b)) => a.as_str() == b.as_str(),
+        (Value::Integer(a), Value::Integer(b)) => a == b,
+        (Value::Boolean(a), Value::Boolean(b)) => a == b,
+        (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
+        (Value::Char(a), Value::Char(b)) => a == b,
+        (Value::Big(a), Value::Big(b)) => a == b,
+        (Value::Decimal(a), Value::Decimal(b)) => a == b,
+        (Value::Null, Value::Null) => true,
+        (Value::List(a), Value::List(b)) => std::ptr::addr_eq(&raw const **a, &raw const **b),
+        (Value::Map(a), Value::Map(b)) => std::ptr::addr_eq(&raw const **a, &raw const **b),
+        _ => false,
+    }
+}
+
+fn hash(value: &Value<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match value {
+        Value::Text(text) => text.as_str().hash(&mut hasher),
+        Value::Integer(number) => number.hash(&mut hasher),
+        Value::Boolean(value) => value.hash(&mut hasher),
+        Value::Float(number) => number.to_bits().hash(&mut hasher),
+        Value::Char(unit) => unit.hash(&mut hasher),
+        _ => {}
+    }
+    hasher.finish()
+}

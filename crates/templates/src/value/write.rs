@@ -1,0 +1,190 @@
+//! Values as text: Java's `toString`, and JSON.
+
+use super::{Budget, Exceeded, ListKind, Value};
+use crate::java::number;
+
+/// Writes values into a text, within the budget.
+#[derive(Debug)]
+pub(crate) struct Writer<'w> {
+    pub(crate) out: &'w mut String,
+    pub(crate) budget: &'w mut Budget,
+}
+
+impl Writer<'_> {
+    /// As `toString` does. Null is "null": what prints nothing is decided before.
+    pub(crate) fn java(&mut self, value: &Value<'_>) -> Result<(), Exceeded> {
+        self.budget.step()?;
+        match value {
+            Value::Null => self.out.push_str("null"),
+            Value::Boolean(value) => self.out.push_str(if *value { "true" } else { "false" }),
+            Value::Integer(number) => number::push_integer(*number, self.out),
+            Value::Big(number) => {
+                self.budget.steps(number.bits() * number.bits() / 4096)?;
+                self.out.push_str(&number.to_string());
+            }
+            Value::Float(number) => number::push_double(*number, self.out),
+            Value::Decimal(number) => self.out.push_str(&number.to_string()),
+            Value::Char(unit) => self
+                .out
+                .push(char::from_u32(u32::from(*unit)).unwrap_or(char::REPLACEMENT_CHARACTER)),
+            Value::Text(text) => self.out.push_str(text),
+            Value::List(list) => {
+                if list.kind == ListKind::Json {
+                    return self.json(value);
+                }
+                if list.kind.is_array() {
+                    // Java prints an address here, which nobody can want: it is the same one every time.
+                    self.out.push_str(list.kind.class_name());
+                    self.out.push_str("@0");
+                    return Ok(());
+                }
+                self.budget.enter()?;
+                self.out.push('[');
+                for (at, item) in list.items.borrow().iter().enumerate() {
+                    if at > 0 {
+                        self.out.push_str(", ");
+                    }
+                    match item {
+                        Value::List(inner) if std::rc::Rc::ptr_eq(inner, list) => {
+                            self.out.push_str("(this Collection)");
+                        }
+                        _ => self.java(item)?,
+                    }
+                    self.budget.output(self.out.len())?;
+                }
+                self.out.push(']');
+                self.budget.leave();
+            }
+            Value::Map(map) => {
+                if map.silent {
+                    return Ok(());
+                }
+                self.budget.enter()?;
+                self.out.push('{');
+                for (at, (key, item)) in map.entries().iter().enumerate() {
+                    if at > 0 {
+                        self.out.push_str(", ");
+                    }
+                    self.java(key)?;
+                    self.out.push('=');
+                    match item {
+                        Value::Map(inner) if std::rc::Rc::ptr_eq(inner, map) => {
+                            self.out.push_str("(this Map)");
+                        }
+                        _ => self.java(item)?,
+                    }
+                    self.budget.output(self.out.len())?;
+                }
+                self.out.push('}');
+                self.budget.leave();
+            }
+            Value::Entry(entry) => {
+                self.java(&entry.key)?;
+                self.out.push('=');
+                self.java(&entry.value.borrow())?;
+            }
+            Value::Loop(scope) => self.java(&Value::Map(scope.extra.clone()))?,
+            Value::Class(name) => {
+                self.out.push_str("class ");
+                self.out.push_str(name);
+            }
+            Value::Cursor(_) | Value::Block(_) | Value::Input | Value::Util => {}
+        }
+        self.budget.output(self.out.len())
+    }
+
+    /// As compact JSON.
+    pub(crate) fn json(&mut self, value: &Value<'_>) -> Result<(), Exceeded> {
+        self.budget.step()?;
+        match value {
+            Value::Null => self.out.push_str("null"),
+            Value::Float(number) if !number.is_finite() => self.out.push_str("null"),
+            Value::Boolean(_)
+            | Value::Integer(_)
+            | Value::Big(_)
+            | Value::Float(_)
+            | Value::Decimal(_) => self.java(value)?,
+            Value::Text(text) => push_json_text(text, self.out),
+            Value::List(list) => {
+                self.budget.enter()?;
+                self.out.push('[');
+                for (at, item) in list.items.borrow().iter().enumerate() {
+                    if at > 0 {
+                        self.out.push(',');
+                    }
+                    self.json(item)?;
+                    self.budget.output(self.out.len())?;
+                }
+                self.out.push(']');
+                self.budget.leave();
+            }
+            Value::Map(map) => {
+                self.budget.enter()?;
+                self.out.push('{');
+                for (at, (key, item)) in map.entries().iter().enumerate() {
+                    if at > 0 {
+                        self.out.push(',');
+                    }
+                    match key {
+                        Value::Text(key) => push_json_text(key, self.out),
+                        _ => {
+                            let mut name = String::new();
+                            Writer {
+                                out: &mut name,
+                                budget: self.budget,
+                            }
+                            .java(key)?;
+                            push_json_text(&name, self.out);
+                        }
+                    }
+                    self.out.push(':');
+                    self.json(item)?;
+                    self.budget.output(self.out.len())?;
+                }
+                self.out.push('}');
+                self.budget.leave();
+            }
+            _ => {
+                let mut text = String::new();
+                Writer {
+                    out: &mut text,
+                    budget: self.budget,
+                }
+                .java(value)?;
+                push_json_text(&text, self.out);
+            }
+        }
+        self.budget.output(self.out.len())
+    }
+}
+
+/// A JSON string, escaped as the service's JSON library does: control characters and the punctuation
+/// block of Unicode as `\uXXXX`, other characters as they are, `/` bare.
+fn push_json_text(text: &str, out: &mut String) {
+    out.push('"');
+    let mut from = 0;
+    for (at, character) in text.char_indices() {
+        let escape = match character {
+            '"' => "\\\"",
+            '\\' => "\\\\",
+            '\n' => "\\n",
+            '\r' => "\\r",
+            '\t' => "\\t",
+            '\u{8}' => "\\b",
+            '\u{c}' => "\\f",
+            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2000}'..='\u{20ff}' => "",
+            _ => continue,
+        };
+        out.push_str(&text[from..at]);
+        if escape.is_empty() {
+            use std::fmt::Write as _;
+            // Writing into a String cannot fail.
+            let _ = write!(out, "\\u{:04X}", character as u32);
+        } else {
+            out.push_str(escape);
+        }
+        from = at + character.len_utf8();
+    }
+    out.push_str(&text[from..]);
+    out.push('"');
+}
