@@ -4,8 +4,8 @@
 //! use portcullis_templates::{Scope, Template};
 //!
 //! let template = Template::parse(
-//!     r#"#set($order = $input.path('$'))
-//! {"id": "$order.id", "skus": [#foreach($i in $order.items)"$i.sku"#if($foreach.hasNext),#end#end], "by": "$input.params('user')"}"#,
+//!     r##"#set($order = $input.path('$'))
+//! {"id": "$order.id", "skus": [#foreach($i in $order.items)"$i.sku"#if($foreach.hasNext),#end#end], "by": "$input.params('user')"}"##,
 //! )?;
 //!
 //! let body = br#"{"id": 42, "items": [{"sku": "A1"}, {"sku": "B2"}]}"#;

@@ -162,7 +162,6 @@ pub(crate) fn method<'r>(
 fn hash_code<'r>(renderer: &mut Renderer<'r>, value: &Value<'r>) -> Result<i32, Failure> {
     renderer.budget.step()?;
     Ok(match value {
-        Value::Null => 0,
         Value::Boolean(true) => 1231,
         Value::Boolean(false) => 1237,
         Value::Integer(number) => match i32::try_from(*number) {

@@ -119,10 +119,8 @@ fn step<'v>(
                 }
             }
         }
-        (Segment::Filter(filter), Value::Map(_)) => {
-            if filter.accepts(node, root, budget)? {
-                out.push(node.clone());
-            }
+        (Segment::Filter(filter), Value::Map(_)) if filter.accepts(node, root, budget)? => {
+            out.push(node.clone());
         }
         _ => {}
     }

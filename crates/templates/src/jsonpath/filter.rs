@@ -147,7 +147,7 @@ fn compare<'v>(
             if relation == Relation::Matches {
                 budget.steps(left.len() as u64)?;
                 let pattern = regex::Pattern::compile(right)?;
-                return Ok(pattern.matches(left)?);
+                return pattern.matches(left);
             }
             if relation == Relation::Contains {
                 return Ok(left.contains(right.as_str()));

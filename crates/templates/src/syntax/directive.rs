@@ -190,7 +190,7 @@ impl Parser<'_, '_> {
     }
 
     fn call(
-        &mut self,
+        &self,
         first: usize,
         name: &str,
         arguments: Vec<Argument>,
@@ -264,13 +264,6 @@ impl Parser<'_, '_> {
 
     fn bad(&self, token: usize, message: &str, expected: &str) -> Fault {
         let token = &self.tokens[token];
-        self.placed(Fault::at(
-            self.source,
-            token.begin,
-            token.end,
-            message,
-            expected,
-            "",
-        ))
+        Fault::at(self.source, token.begin, token.end, message, expected, "")
     }
 }

@@ -223,14 +223,14 @@ impl Parser<'_, '_> {
         let mut text = if quote == "\"" {
             unescaped(inner).ok_or_else(|| {
                 let token = &self.tokens[token];
-                self.placed(Fault::at(
+                Fault::at(
                     self.source,
                     token.begin,
                     token.end,
                     "`\\u` needs four hexadecimal digits",
                     "`\\uXXXX`",
                     "",
-                ))
+                )
             })?
         } else {
             inner.to_owned()

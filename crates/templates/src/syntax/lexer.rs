@@ -241,24 +241,22 @@ impl<'s> Lexer<'s> {
                 self.state = State::Directive;
                 self.opened += 1;
             }
-            Kind::LineCommentStart => {
-                if !self.in_comment {
-                    if self.state == State::Reference {
-                        self.pop();
-                    }
-                    self.in_comment = true;
-                    self.push();
-                    self.state = State::LineComment;
+            Kind::LineCommentStart if !self.in_comment => {
+                if self.state == State::Reference {
+                    self.pop();
                 }
+                self.in_comment = true;
+                self.push();
+                self.state = State::LineComment;
             }
             Kind::LineCommentEnd | Kind::BlockComment | Kind::TextBlock => {
                 self.in_comment = false;
                 self.pop();
             }
-            Kind::StringLiteral => {
-                if self.state == State::Directive && !self.in_set && self.opened == 0 {
-                    self.pop();
-                }
+            Kind::StringLiteral
+                if self.state == State::Directive && !self.in_set && self.opened == 0 =>
+            {
+                self.pop();
             }
             Kind::Newline => {
                 self.pop();
@@ -277,10 +275,8 @@ impl<'s> Lexer<'s> {
                     self.pop();
                 }
             }
-            Kind::Float => {
-                if self.opened == 0 && !self.in_set && self.state != State::Arguments {
-                    self.pop();
-                }
+            Kind::Float if self.opened == 0 && !self.in_set && self.state != State::Arguments => {
+                self.pop();
             }
             Kind::Dot => {
                 // The letter after the dot was only looked at.
@@ -294,7 +290,7 @@ impl<'s> Lexer<'s> {
     }
 
     fn longest(&self) -> Option<(Step, usize)> {
-        let rest = self.source[self.at..].as_bytes();
+        let rest = &self.source.as_bytes()[self.at..];
         let mut best = Best { found: None };
         let state = self.state;
         let in_reference = matches!(state, State::Reference | State::Modifier);

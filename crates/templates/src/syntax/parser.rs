@@ -95,7 +95,7 @@ impl<'s, 'p> Parser<'s, 'p> {
     /// The kind of the token `ahead` places from here, which is lexed now if it was not.
     pub(super) fn peek_at(&mut self, ahead: usize) -> Result<Kind, Fault> {
         while self.tokens.len() <= self.next + ahead {
-            let token = self.lexer.next().map_err(|fault| self.placed(fault))?;
+            let token = self.lexer.next()?;
             self.tokens.push(token);
         }
         Ok(self.tokens[self.next + ahead].kind)
@@ -156,14 +156,6 @@ impl<'s, 'p> Parser<'s, 'p> {
         Span {
             begin: self.tokens.get(first).map_or(end, |token| token.begin) as u32,
             end: end as u32,
-        }
-    }
-
-    /// A fault inside a string is told at the string: that is what stands in the template.
-    pub(super) fn placed(&self, fault: Fault) -> Fault {
-        match self.place {
-            None => fault,
-            Some(_) => fault,
         }
     }
 
@@ -235,8 +227,7 @@ impl<'s, 'p> Parser<'s, 'p> {
             ),
             _ => (format!("`{}` cannot stand here", image.escape_debug()), ""),
         };
-        let fault = Fault::at(self.source, token.begin, token.end, message, expected, hint);
-        self.placed(fault)
+        Fault::at(self.source, token.begin, token.end, message, expected, hint)
     }
 
     /// Statements up to something that is none.
