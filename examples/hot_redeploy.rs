@@ -30,7 +30,8 @@ fn release(number: u32) -> String {
     .to_string()
 }
 
-#[tokio::main]
+// One thread, so that clients and deployments take turns.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let gateway = Gateway::builder()
         .api(ApiSpec::rest(release(1)).id("demo").stage_named("prod"))
@@ -55,7 +56,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         })
         .collect();
     for number in 2..=6 {
-        tokio::task::yield_now().await;
+        // Let the clients get on: a release is out for a while.
+        for _ in 0..300 {
+            tokio::task::yield_now().await;
+        }
         gateway.deploy("demo", release(number))?;
         println!("deployed release {number}");
     }
