@@ -179,12 +179,12 @@ fn unknown_route(stage: &StagePlan, method: &Method, path: &str, miss: Miss) -> 
     .with("method", method.to_string())
     .with("path", path.to_owned());
     // Looking for the nearest route costs something, and only the log reads it.
-    if tracing::enabled!(tracing::Level::DEBUG)
+    if tracing::enabled!(tracing::Level::INFO)
         && let Some(nearest) = api.routes.nearest(path)
     {
         decision = decision.with("nearest", nearest);
     }
-    tracing::debug!(%decision, "no such route");
+    tracing::info!(%decision, "no such route");
     let rejection = match (api.unknown_route, miss) {
         (UnknownRoute::AsService, _) => RejectionKind::MissingAuthenticationToken.into(),
         (UnknownRoute::NotFound, Miss::Path) => Rejection::new(RejectionKind::ResourceNotFound),
