@@ -16,16 +16,16 @@ pub(super) fn method<'r>(
 ) -> Answer<'r> {
     let length = list.items.borrow().len();
     let by_index = list.kind.has_index();
-    let array = list.kind.is_array();
     if !matches!(name, "size" | "get" | "isEmpty" | "add") {
         renderer.budget.steps(length as u64 / 8)?;
     }
-    if array {
-        // Velocity wraps an array in a list that cannot grow.
-        match name {
-            "size" | "isEmpty" | "get" | "set" | "contains" | "indexOf" | "iterator" => {}
-            _ => return Ok(None),
-        }
+    if list.kind.is_array()
+        && matches!(
+            name,
+            "add" | "addAll" | "remove" | "removeAll" | "retainAll" | "clear"
+        )
+    {
+        return Err(Failure::invocation("an array does not grow or shrink"));
     }
     Ok(Some(match (name, arguments) {
         ("size", []) => Value::Integer(length as i64),

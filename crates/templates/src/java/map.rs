@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::Answer;
 use crate::render::Renderer;
-use crate::value::{Entry, ListKind, Map, Value};
+use crate::value::{Entry, List, ListKind, Map, Value};
 
 pub(super) fn method<'r>(
     renderer: &mut Renderer<'r>,
@@ -62,7 +62,7 @@ pub(super) fn method<'r>(
         ("keySet", []) => {
             renderer.budget.create(24 * map.len())?;
             let keys = map.entries().iter().map(|(key, _)| key.clone()).collect();
-            Value::list(ListKind::Set, keys)
+            Value::List(Rc::new(List::view(ListKind::Set, keys, map)))
         }
         ("values", []) => {
             renderer.budget.create(24 * map.len())?;
@@ -71,7 +71,7 @@ pub(super) fn method<'r>(
                 .iter()
                 .map(|(_, value)| value.clone())
                 .collect();
-            Value::list(ListKind::Values, values)
+            Value::List(Rc::new(List::view(ListKind::Values, values, map)))
         }
         ("entrySet", []) => {
             renderer.budget.create(96 * map.len())?;
@@ -86,7 +86,7 @@ pub(super) fn method<'r>(
                     }))
                 })
                 .collect();
-            Value::list(ListKind::Set, entries)
+            Value::List(Rc::new(List::view(ListKind::Set, entries, map)))
         }
         ("clone", []) => {
             renderer.budget.create(64 * map.len())?;

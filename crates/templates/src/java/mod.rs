@@ -12,10 +12,53 @@ mod string;
 use std::rc::Rc;
 
 use crate::render::{Failure, Renderer};
-use crate::value::{ListKind, Loop, Value};
+use crate::value::{Entry, List, ListKind, Loop, Map, Value};
 
 /// What a method gives: nothing if there is no such method, or it gives null.
 pub(crate) type Answer<'r> = Result<Option<Value<'r>>, Failure>;
+
+/// What may not change its size while a loop goes through it.
+pub(crate) enum Watched<'r> {
+    Nothing,
+    List(Rc<List<'r>>),
+    Map(Rc<Map<'r>>, u64),
+}
+
+impl<'r> Watched<'r> {
+    pub(crate) fn new(value: &Value<'r>) -> Self {
+        match value {
+            Value::Map(map) => Self::Map(map.clone(), map.changes()),
+            Value::List(list) => match &list.view {
+                Some(map) => Self::Map(map.clone(), map.changes()),
+                None if list.kind.is_array() => Self::Nothing,
+                None => Self::List(list.clone()),
+            },
+            _ => Self::Nothing,
+        }
+    }
+
+    /// Before the pass `at` of `length`: whether there is one, as Java's iterators see it.
+    pub(crate) fn goes_on(&self, at: usize, length: usize) -> Result<bool, Failure> {
+        let changed = match self {
+            Self::Nothing => false,
+            Self::List(list) => {
+                let now = list.items.borrow().len();
+                if at == now {
+                    return Ok(false);
+                }
+                now != length
+            }
+            Self::Map(map, changes) => at < length && map.changes() != *changes,
+        };
+        if changed {
+            return Err(Failure::invocation(
+                "the loop goes through a list or map that it adds to or takes from",
+            )
+            .hint("collect the changes in another variable and apply them after the loop"));
+        }
+        Ok(at < length)
+    }
+}
 
 /// What `#foreach` goes through; nothing if the value cannot be iterated.
 pub(crate) fn iterate<'r>(value: &Value<'r>) -> Option<Vec<Value<'r>>> {
@@ -42,7 +85,7 @@ pub(crate) fn property<'r>(value: &Value<'r>, name: &str) -> Option<Value<'r>> {
     }
     match value {
         Value::Map(map) => map.get_text(name),
-        Value::List(list) if name == "empty" || name == "Empty" => {
+        Value::List(list) if (name == "empty" || name == "Empty") && !list.kind.is_array() => {
             Some(Value::Boolean(list.items.borrow().is_empty()))
         }
         Value::Text(text) => match name {
@@ -53,7 +96,7 @@ pub(crate) fn property<'r>(value: &Value<'r>, name: &str) -> Option<Value<'r>> {
         },
         Value::Entry(entry) => match name {
             "key" | "Key" => Some(entry.key.clone()),
-            "value" | "Value" => Some(entry.value.borrow().clone()),
+            "value" | "Value" => Some(entry_value(entry)),
             _ => None,
         },
         Value::Loop(scope) => loop_property(scope, name),
@@ -130,8 +173,22 @@ pub(crate) fn index<'r>(value: &Value<'r>, index: &Value<'r>) -> Answer<'r> {
         }
         (Value::Map(map), _) => Ok(map.get(index)),
         (Value::Loop(scope), _) => Ok(scope.extra.get(index)),
+        (Value::List(_), _) => Ok(None),
+        // A negative index asks for the size first, and there is none.
+        (_, Value::Integer(index)) if *index < 0 => Err(Failure::invocation(format!(
+            "a negative index needs a list, and this is a {}",
+            value.class_name()
+        ))),
         _ => Ok(None),
     }
+}
+
+/// The value of an entry, which follows its map.
+pub(crate) fn entry_value<'r>(entry: &Entry<'r>) -> Value<'r> {
+    entry
+        .map
+        .get(&entry.key)
+        .unwrap_or_else(|| entry.value.borrow().clone())
 }
 
 /// `$x.name(arguments)`.
@@ -142,6 +199,17 @@ pub(crate) fn method<'r>(
     arguments: &[Value<'r>],
 ) -> Answer<'r> {
     match (name, arguments) {
+        ("compareTo", [other])
+            if (value.is_number()
+                || matches!(value, Value::Text(_) | Value::Boolean(_) | Value::Char(_)))
+                && value.class_name() != other.class_name() =>
+        {
+            return Err(Failure::invocation(format!(
+                "a {} cannot be compared to a {}",
+                value.class_name(),
+                other.class_name()
+            )));
+        }
         ("toString", []) => return Ok(Some(Value::Text(renderer.text_of(value)?))),
         ("equals", [other]) => {
             let equal = value.equals(other, &mut renderer.budget)?;

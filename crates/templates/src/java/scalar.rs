@@ -1,6 +1,6 @@
 //! Numbers, booleans, characters, entries, iterators and `$foreach`.
 
-use super::{Answer, number, property};
+use super::{Answer, entry_value, number, property};
 use crate::render::Failure;
 use crate::value::Value;
 
@@ -15,7 +15,7 @@ pub(super) fn method<'r>(value: &Value<'r>, name: &str, arguments: &[Value<'r>])
         }
         (Value::Char(unit), "charValue", []) => Some(Value::Char(*unit)),
         (Value::Entry(entry), "getKey", []) => Some(entry.key.clone()),
-        (Value::Entry(entry), "getValue", []) => Some(entry.value.borrow().clone()),
+        (Value::Entry(entry), "getValue", []) => Some(entry_value(entry)),
         (Value::Entry(entry), "setValue", [new]) => {
             if new.is_container() {
                 return Err(Failure::invocation(

@@ -15,6 +15,25 @@ pub(super) fn method<'r>(
 ) -> Answer<'r> {
     renderer.budget.steps(text.len() as u64 / 64)?;
     let string = text.as_str();
+    if arguments.iter().any(Value::is_null)
+        && matches!(
+            name,
+            "contains"
+                | "startsWith"
+                | "endsWith"
+                | "concat"
+                | "matches"
+                | "split"
+                | "replaceAll"
+                | "replaceFirst"
+                | "compareToIgnoreCase"
+                | "contentEquals"
+        )
+    {
+        return Err(Failure::invocation(format!(
+            "`{name}` got an argument without a value"
+        )));
+    }
     if let Some(answer) = unary(text, name, arguments) {
         if let Value::Text(made) = &answer {
             renderer.budget.create(made.len())?;

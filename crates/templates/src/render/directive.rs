@@ -134,8 +134,22 @@ impl<'r> Renderer<'r> {
         });
         self.set_variable(Names::FOREACH, Some(Value::Loop(scope.clone())));
         let length = items.len();
+        let watched = crate::java::Watched::new(&list);
         let mut outcome = Ok(());
-        for (at, item) in items.into_iter().enumerate() {
+        let mut items = items.into_iter();
+        for at in 0.. {
+            match watched.goes_on(at, length) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(failure) => {
+                    self.at(node.span);
+                    outcome = Err(failure.into());
+                    break;
+                }
+            }
+            let Some(item) = items.next() else {
+                break;
+            };
             if at as u64 >= self.budget.limits.loop_iterations {
                 self.at(node.span);
                 outcome = Err(Failure::limit(format!(

@@ -5,6 +5,7 @@ mod expression;
 mod lexer;
 mod parser;
 mod reference;
+mod scan;
 mod token;
 pub(crate) mod tree;
 

@@ -260,18 +260,19 @@ impl<'s, 'p> Parser<'s, 'p> {
             }
             Kind::LineCommentStart => {
                 let token = self.take()?;
-                // What was given back before a comment prints with the next text: a comment prints nothing.
-                debug_assert!(self.tokens[token].kind == Kind::LineCommentStart);
+                self.before_comment(token, nodes);
                 self.accept(Kind::LineCommentEnd)?;
             }
             Kind::BlockComment => {
-                self.take()?;
+                let token = self.take()?;
+                self.before_comment(token, nodes);
             }
             Kind::TextBlock => {
                 let token = self.take()?;
                 let text = self.image(token);
-                let inner = text.find("#[[").map_or(0, |at| at + 3);
-                let text = text[inner..text.len() - 3].to_owned();
+                // Three characters go at either end, be they `#[[` or what the lexer took before it.
+                let inner: usize = text.chars().take(3).map(char::len_utf8).sum();
+                let text = text.get(inner..text.len() - 3).unwrap_or("").to_owned();
                 push_text(nodes, &text);
             }
             Kind::SetDirective => {
@@ -301,6 +302,13 @@ impl<'s, 'p> Parser<'s, 'p> {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// A `$` or `#` right before a comment is part of its token, and prints.
+    fn before_comment(&self, token: usize, nodes: &mut Vec<Node>) {
+        let image = self.image(token);
+        let start = image.find("##").or_else(|| image.find("#*"));
+        push_text(nodes, &image[..start.unwrap_or(0)]);
     }
 
     fn text(&mut self, nodes: &mut Vec<Node>) -> Result<(), Fault> {

@@ -1,8 +1,9 @@
 //! Lists, sets and arrays.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
-use super::{Value, dismantle};
+use super::{Map, Value, dismantle};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ListKind {
@@ -49,6 +50,8 @@ impl ListKind {
 pub(crate) struct List<'a> {
     pub(crate) kind: ListKind,
     pub(crate) items: RefCell<Vec<Value<'a>>>,
+    /// The map that this was read from, if it is its keys, values or entries.
+    pub(crate) view: Option<Rc<Map<'a>>>,
 }
 
 impl<'a> List<'a> {
@@ -56,7 +59,14 @@ impl<'a> List<'a> {
         Self {
             kind,
             items: RefCell::new(items),
+            view: None,
         }
+    }
+
+    pub(crate) fn view(kind: ListKind, items: Vec<Value<'a>>, map: &Rc<Map<'a>>) -> Self {
+        let mut list = Self::new(kind, items);
+        list.view = Some(map.clone());
+        list
     }
 }
 

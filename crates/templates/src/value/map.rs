@@ -23,6 +23,8 @@ pub(crate) struct Map<'a> {
     source: Cell<Option<&'a dyn Fields>>,
     /// Prints as nothing, as the maps below `$context` do in the service.
     pub(crate) silent: bool,
+    /// How often keys were added or taken away.
+    changes: Cell<u64>,
     /// `$context` itself, which always has its two overrides.
     is_context: bool,
 }
@@ -39,6 +41,7 @@ impl<'a> Map<'a> {
             entries: RefCell::default(),
             source: Cell::new(None),
             silent: false,
+            changes: Cell::new(0),
             is_context: false,
         }
     }
@@ -60,6 +63,7 @@ impl<'a> Map<'a> {
             entries: RefCell::default(),
             source: Cell::new(Some(source)),
             silent,
+            changes: Cell::new(0),
             is_context: false,
         }
     }
@@ -143,7 +147,17 @@ impl<'a> Map<'a> {
     /// Puts a value and gives what was there.
     pub(crate) fn put(&self, key: Value<'a>, value: Value<'a>) -> Option<Value<'a>> {
         self.load();
-        self.entries.borrow_mut().put(key, value)
+        let mut entries = self.entries.borrow_mut();
+        let before = entries.items.len();
+        let old = entries.put(key, value);
+        if entries.items.len() != before {
+            self.changes.set(self.changes.get() + 1);
+        }
+        old
+    }
+
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.get()
     }
 
     pub(crate) fn remove(&self, key: &Value<'_>) -> Option<Value<'a>> {
@@ -151,11 +165,13 @@ impl<'a> Map<'a> {
         let mut entries = self.entries.borrow_mut();
         let at = entries.find(key)?;
         *entries.index.get_mut() = None;
+        self.changes.set(self.changes.get() + 1);
         Some(entries.items.remove(at).1)
     }
 
     pub(crate) fn clear(&self) {
         self.source.set(None);
+        self.changes.set(self.changes.get() + 1);
         let old = std::mem::take(&mut *self.entries.borrow_mut());
         drop(old);
     }

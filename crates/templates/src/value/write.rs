@@ -81,7 +81,7 @@ impl Writer<'_> {
             Value::Entry(entry) => {
                 self.java(&entry.key)?;
                 self.out.push('=');
-                self.java(&entry.value.borrow())?;
+                self.java(&crate::java::entry_value(entry))?;
             }
             Value::Loop(scope) => self.java(&Value::Map(scope.extra.clone()))?,
             Value::Class(name) => {
