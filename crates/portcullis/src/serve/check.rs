@@ -119,10 +119,7 @@ fn check_authority<B>(request: &Request<B>) -> Result<(), Rejection> {
         (Some(authority), None) => check_no_user(authority),
         (Some(authority), Some(host)) => {
             check_no_user(authority)?;
-            if authority
-                .as_str()
-                .eq_ignore_ascii_case(host.as_str())
-            {
+            if authority.as_str().eq_ignore_ascii_case(host.as_str()) {
                 Ok(())
             } else {
                 Err(malformed("host", "`Host` and `:authority` differ"))

@@ -86,8 +86,7 @@ where
 impl<S> Front<S> {
     fn health(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
         let path = self.manners.health_path.as_deref()?;
-        if request.uri().path() != path
-            || !matches!(*request.method(), Method::GET | Method::HEAD)
+        if request.uri().path() != path || !matches!(*request.method(), Method::GET | Method::HEAD)
         {
             return None;
         }
@@ -193,7 +192,10 @@ enum Answer<B> {
 
 /// An error would end the connection without an answer, and in h2 the requests beside it, too.
 fn failed(error: BoxError) -> Response<Body> {
-    tracing::error!(error = &*error as &dyn std::error::Error, "the service failed");
+    tracing::error!(
+        error = &*error as &dyn std::error::Error,
+        "the service failed"
+    );
     let decision = Decision::new("serve", "service").with("error", error.to_string());
     Rejection::new(RejectionKind::ApiConfigurationError)
         .with_decision(decision)

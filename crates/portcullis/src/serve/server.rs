@@ -148,9 +148,7 @@ impl Server {
         let graceful = tokio::time::timeout(timeouts.graceful, all_gone.recv());
         let mut cut = 0;
         if graceful.await.is_err() {
-            cut = state
-                .connections
-                .load(std::sync::atomic::Ordering::Relaxed);
+            cut = state.connections.load(std::sync::atomic::Ordering::Relaxed);
             tracing::warn!(connections = cut, "requests did not finish in time");
             state.advance(Phase::Cutting);
             // A connection that was upgraded is its owner's, who may keep it.

@@ -69,10 +69,7 @@ impl TlsConfig {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| TlsError::because(format!("`{}` is not PEM", names.0), error))?;
         if chain.is_empty() {
-            return Err(TlsError::new(format!(
-                "`{}` holds no certificate",
-                names.0
-            )));
+            return Err(TlsError::new(format!("`{}` holds no certificate", names.0)));
         }
         let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| match error {
             pem::Error::NoItemsFound => {
