@@ -159,7 +159,7 @@ where
                 StateProjection::Waiting { service, request } => {
                     match ready!(service.poll_ready(cx)) {
                         Ok(()) => {}
-                        Err(error) => break Some(Answer::Own(failed(error.into()))),
+                        Err(error) => break Some(Answer::Own(failed(&error.into()))),
                     }
                     let Some(request) = request.take() else {
                         break None;
@@ -170,7 +170,7 @@ where
                 StateProjection::Running { future } => {
                     break Some(match ready!(future.poll(cx)) {
                         Ok(response) => Answer::Service(response),
-                        Err(error) => Answer::Own(failed(error.into())),
+                        Err(error) => Answer::Own(failed(&error.into())),
                     });
                 }
             }
@@ -191,9 +191,9 @@ enum Answer<B> {
 }
 
 /// An error would end the connection without an answer, and in h2 the requests beside it, too.
-fn failed(error: BoxError) -> Response<Body> {
+fn failed(error: &BoxError) -> Response<Body> {
     tracing::error!(
-        error = &*error as &dyn std::error::Error,
+        error = &**error as &dyn std::error::Error,
         "the service failed"
     );
     let decision = Decision::new("serve", "service").with("error", error.to_string());
