@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderValue, Method, Request, Uri, Version, header};
@@ -61,7 +62,8 @@ struct Inner {
     route: OnceLock<MatchedRoute>,
     trace: OnceLock<Trace>,
     measures: [AtomicI64; Measure::COUNT],
-    open: Mutex<Open>,
+    /// Absent until somebody writes: of most requests nobody does, and a smaller context is cheaper to make.
+    open: Mutex<Option<Box<Open>>>,
 }
 
 /// What several layers may change.
@@ -136,7 +138,7 @@ impl RequestContext {
                 route: OnceLock::new(),
                 trace: OnceLock::new(),
                 measures: [const { AtomicI64::new(UNSET) }; Measure::COUNT],
-                open: Mutex::default(),
+                open: Mutex::new(None),
             }),
         }
     }
@@ -197,10 +199,11 @@ impl RequestContext {
         }
         let host = self.inner.host.as_ref()?.to_str().ok()?;
         // A colon within brackets belongs to an address.
-        Some(match host.rfind(':') {
-            Some(colon) if !host[colon..].contains(']') => &host[..colon],
-            _ => host,
-        })
+        let end = host
+            .bytes()
+            .rposition(|byte| matches!(byte, b':' | b']'))
+            .filter(|end| host.as_bytes()[*end] == b':');
+        Some(end.map_or(host, |colon| &host[..colon]))
     }
 
     /// The connection that the request came by, if its listener said.
@@ -515,12 +518,14 @@ impl RequestContext {
         }
     }
 
-    fn open(&self) -> MutexGuard<'_, Open> {
+    fn open(&self) -> OpenGuard<'_> {
         // Nothing that holds the lock can leave the facts half changed.
-        self.inner
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        OpenGuard(
+            self.inner
+                .open
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// `12/Mar/2020:19:03:58 +0000`
@@ -531,6 +536,24 @@ impl RequestContext {
             let _ = write!(text, "{}", time.strftime("%d/%b/%Y:%H:%M:%S +0000"));
         }
         text
+    }
+}
+
+/// The lock on what several layers may change, which is made when it is first written to.
+struct OpenGuard<'a>(MutexGuard<'a, Option<Box<Open>>>);
+
+impl Deref for OpenGuard<'_> {
+    type Target = Open;
+
+    fn deref(&self) -> &Open {
+        static NOTHING: LazyLock<Open> = LazyLock::new(Open::default);
+        self.0.as_deref().unwrap_or_else(|| &NOTHING)
+    }
+}
+
+impl DerefMut for OpenGuard<'_> {
+    fn deref_mut(&mut self) -> &mut Open {
+        self.0.get_or_insert_default()
     }
 }
 

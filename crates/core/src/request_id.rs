@@ -63,7 +63,7 @@ impl RequestId {
 }
 
 /// The eight digits of `bits`, all at once: one in each byte of a word. (A loop over 32 digits costs five times that.)
-const fn hexadecimal(bits: u32) -> [u8; 8] {
+pub(crate) const fn hexadecimal(bits: u32) -> [u8; 8] {
     const ONES: u64 = 0x0101_0101_0101_0101;
     // Each step halves the groups of bits and moves the upper half away: 16 bits, 8, 4.
     let word = bits as u64;
