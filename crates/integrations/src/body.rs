@@ -13,6 +13,7 @@ use pin_project_lite::pin_project;
 use portcullis_core::{Body, BoxError};
 use tokio::time::{Instant, Sleep};
 
+use crate::config::Settings;
 use crate::failure::{Failure, limit_passed};
 
 /// A body went over its cap.
@@ -143,6 +144,17 @@ pub(crate) async fn read_request(body: Body, limit: Option<u64>) -> Result<Bytes
         .map_err(|error| match limit_passed(&*error) {
             Some(limit) => Failure::TooLarge { limit },
             None => Failure::BadRequest(format!("the body is broken: {error}")),
+        })
+}
+
+/// Reads a client's body whole, within the integration's timeout: a client that sends slowly holds nothing for long.
+pub(crate) async fn read_in_time(body: Body, settings: &Settings) -> Result<Bytes, Failure> {
+    let read = read_request(body, settings.max_request);
+    tokio::time::timeout(settings.timeout, read)
+        .await
+        .unwrap_or_else(|_| {
+            let cause = "the body did not come in time".to_owned();
+            Err(Failure::BadRequest(cause))
         })
 }
 

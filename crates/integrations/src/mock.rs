@@ -7,7 +7,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
 use portcullis_core::{ApiKind, Body, RequestContext, SystemClock};
 
-use crate::body::read_request;
+use crate::body::read_in_time;
 use crate::config::{ResponseConfig, Settings};
 use crate::error::{ConfigError, Findings};
 use crate::failure::Failure;
@@ -109,7 +109,7 @@ impl Mock {
             let api = shared.settings.api;
             let (parts, body) = request.into_parts();
             let head = parts.method == Method::HEAD;
-            let read = read_request(body, shared.settings.max_request).await;
+            let read = read_in_time(body, &shared.settings).await;
             read.and_then(|text| {
                 let accept = parts.headers.get(ACCEPT);
                 shared.answer(&text, accept, head, &context)

@@ -3,7 +3,8 @@
 //! Two things in one: `tower` layers to pick one by one, each from a crate of its own that is re-exported here behind a feature of the same
 //! name, and a whole [`Gateway`] that runs an API definition exported from Amazon API Gateway unchanged.
 //!
-//! ```
+#![cfg_attr(feature = "gateway", doc = "```")]
+#![cfg_attr(not(feature = "gateway"), doc = "```ignore")]
 //! use http::Request;
 //! use portcullis::{Gateway, core::Body};
 //! use serde_json::json;

@@ -567,3 +567,15 @@ fn a_document_with_a_hundred_thousand_routes_is_served() {
     let (_, body) = runtime.block_on(get(&gateway, "/prod/r99999"));
     assert_eq!(body, "99999");
 }
+
+#[tokio::test]
+async fn a_mock_without_a_template_for_the_media_type_reads_its_status_from_the_body() {
+    let gateway = gateway(rest(&json!({ "/pets": { "post": mock(&json!("made")) } })));
+    for (body, status) in [(r#"{"statusCode": 200}"#, 200), ("no status", 500)] {
+        let request = Request::post("/prod/pets")
+            .header("content-type", "text/x-status")
+            .body(Body::from(body))
+            .expect("a request");
+        assert_eq!(send(&gateway, request).await.status(), status, "{body}");
+    }
+}

@@ -9,7 +9,7 @@ use portcullis_core::{Body, FunctionReply, RequestContext, TRACE_ID};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::body::read_request;
+use crate::body::read_in_time;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::function::proxy::FunctionCall;
@@ -100,7 +100,7 @@ impl Shared {
         let trace = trace(&parts.headers, context);
         let payload = match template {
             Some(text) => text,
-            None => read_request(body, self.settings.max_request).await?,
+            None => read_in_time(body, &self.settings).await?,
         };
         let payload = event(payload)?;
         let call = FunctionCall {

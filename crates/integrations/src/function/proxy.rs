@@ -12,7 +12,7 @@ use portcullis_core::{
     Measure, RequestContext, SystemClock, TRACE_ID,
 };
 
-use crate::body::{TooLarge, cap, read_request};
+use crate::body::{TooLarge, cap, read_in_time};
 use crate::config::{Settings, check_timeout};
 use crate::error::ConfigError;
 use crate::failure::Failure;
@@ -197,7 +197,7 @@ impl Shared {
         body: Body,
         context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
-        let body = read_request(body, self.settings.max_request).await?;
+        let body = read_in_time(body, &self.settings).await?;
         add_x_forwarded(&mut parts.headers, context);
         add_host(&mut parts, context);
         let api = self.settings.api;

@@ -452,7 +452,12 @@ fn compile_document(
     coverage.extend(survey.walk(read.document.root()));
     for remark in responses.iter().flat_map(|responses| responses.remarks()) {
         let pointer = format!("gateway responses:{}", remark.at());
-        coverage.push(id, pointer, Served::DocumentationOnly, remark.text().to_owned());
+        coverage.push(
+            id,
+            pointer,
+            Served::DocumentationOnly,
+            remark.text().to_owned(),
+        );
     }
     if faults.len() > before {
         return None;

@@ -100,7 +100,7 @@ fn all_faults_are_told_at_once() {
     faults(
         "listen: nowhere\nregion: 7\napis:\n  - kind: soap\n    import: {basepath: cut}\nfunctions: {f: {}}\ntrustedProxies: [10.0.0.0/99]",
         &[
-            "/listen: `nowhere` is no address; write one like `127.0.0.1:8080`",
+            "/listen: \"nowhere\" is no address; write one like `127.0.0.1:8080`",
             "/region: must be a text (in quotes, if it looks like a number), not a number",
             "/trustedProxies: invalid IP address syntax",
             "/apis/0/id: is missing",

@@ -8,7 +8,6 @@ mod reader;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -52,8 +51,8 @@ pub use error::{ConfigError, ConfigFault};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct GatewayConfig {
-    /// Where to listen. Default: `127.0.0.1:8080`.
-    pub listen: Vec<SocketAddr>,
+    /// Where to listen: addresses or host names, with ports. Default: `127.0.0.1:8080`.
+    pub listen: Vec<String>,
     /// Certificate and key for TLS. Default: none, in the clear.
     pub tls: Option<TlsFiles>,
     /// The region that ARNs and host names say. Default: `us-east-1`.

@@ -90,26 +90,24 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
 }
 
 /// One address, or a list of them.
-fn listen(object: Object<'_>, reader: &mut Reader) -> Vec<std::net::SocketAddr> {
-    match object.get("listen") {
-        None => Vec::new(),
-        Some(Value::Array(_)) => reader.value(object, "listen").unwrap_or_default(),
-        Some(Value::String(text)) => match text.parse() {
-            Ok(address) => vec![address],
-            Err(_) => {
-                let message = format!("`{text}` is no address; write one like `127.0.0.1:8080`");
+fn listen(object: Object<'_>, reader: &mut Reader) -> Vec<String> {
+    let items = match object.get("listen") {
+        None => return Vec::new(),
+        Some(Value::Array(items)) => items.iter().collect(),
+        Some(one) => vec![one],
+    };
+    let mut addresses = Vec::new();
+    for item in items {
+        let port = |address: &str| address.rsplit_once(':')?.1.parse::<u16>().ok();
+        match item.as_str() {
+            Some(address) if port(address).is_some() => addresses.push(address.to_owned()),
+            _ => {
+                let message = format!("{item} is no address; write one like `127.0.0.1:8080`");
                 reader.fault("/listen", message);
-                Vec::new()
             }
-        },
-        Some(_) => {
-            reader.fault(
-                "/listen",
-                "must be an address like `127.0.0.1:8080`, or a list of them",
-            );
-            Vec::new()
         }
     }
+    addresses
 }
 
 fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
