@@ -46,6 +46,10 @@
 //!
 //! `keySet()`, `values()` and `entrySet()` are copies; what is removed from them stays in the map. Values in the body
 //! are not escaped when they are printed: use `$util.escapeJavaScript` or `$input.json`.
+//!
+//! # Features
+//!
+//! - `xml`: `XmlReader` turns an XML body into [`Data`], for a template to read as a variable.
 
 mod data;
 mod dialect;
@@ -59,9 +63,13 @@ mod serialize;
 mod syntax;
 mod template;
 mod value;
+#[cfg(feature = "xml")]
+mod xml;
 
 pub use data::{Data, DataError};
 pub use dialect::{Dialect, Limits};
 pub use fault::{FailureKind, Fault, RenderError};
 pub use scope::{Field, Fields, Scope};
 pub use template::{Output, Template};
+#[cfg(feature = "xml")]
+pub use xml::{XmlError, XmlReader};
