@@ -135,19 +135,34 @@ impl Client {
     }
 }
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+/// What speaks of the connection or the framing.
+static FRAMING: [HeaderName; 6] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    TRANSFER_ENCODING,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
+];
 
 fn prepare(headers: &mut HeaderMap) {
-    for name in [
-        CONNECTION,
-        CONTENT_LENGTH,
-        TRANSFER_ENCODING,
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        HTTP2_SETTINGS,
-    ] {
+    // Callers have taken most of it out as a rule, and one walk finds out for less than a look-up of each.
+    let is_framing = |name: &HeaderName| {
+        matches!(
+            name.as_str(),
+            "connection"
+                | "content-length"
+                | "transfer-encoding"
+                | "keep-alive"
+                | "proxy-connection"
+                | "http2-settings"
+                | "te"
+        )
+    };
+    if !headers.keys().any(is_framing) {
+        return;
+    }
+    for name in &FRAMING {
         headers.remove(name);
     }
     if headers.get(TE).is_some_and(|te| te != "trailers") {

@@ -12,8 +12,8 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 
-/// What speaks of one connection only (RFC 9110, 7.6.1), apart from what `Connection` names.
-const HOP_BY_HOP: [HeaderName; 8] = [
+/// The headers that are treated in any special way. A set of them is a word with a bit for each.
+static KNOWN: [HeaderName; 22] = [
     header::CONNECTION,
     KEEP_ALIVE,
     PROXY_CONNECTION,
@@ -22,10 +22,6 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::TE,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
-];
-
-/// What a REST API keeps from an HTTP endpoint, apart from the above. `Content-Encoding` is a case of its own.
-const REST_PROXY_REQUEST_DROPS: [HeaderName; 9] = [
     header::CONTENT_LENGTH,
     CONTENT_MD5,
     header::EXPECT,
@@ -35,39 +31,177 @@ const REST_PROXY_REQUEST_DROPS: [HeaderName; 9] = [
     header::TRAILER,
     header::VIA,
     header::WWW_AUTHENTICATE,
+    header::CONTENT_ENCODING,
+    header::AUTHORIZATION,
+    header::DATE,
+    header::USER_AGENT,
+    REQUEST_ID,
 ];
 
-/// What a client of a REST API does not get from an HTTP endpoint, apart from the above.
-const REST_PROXY_RESPONSE_DROPS: [HeaderName; 4] =
-    [header::EXPECT, header::HOST, header::TRAILER, header::VIA];
+/// The set that holds one name; nothing if it is not known.
+const fn set_of(name: &[u8]) -> u32 {
+    match name {
+        b"connection" => 1 << 0,
+        b"keep-alive" => 1 << 1,
+        b"proxy-connection" => 1 << 2,
+        b"proxy-authenticate" => 1 << 3,
+        b"proxy-authorization" => 1 << 4,
+        b"te" => 1 << 5,
+        b"transfer-encoding" => 1 << 6,
+        b"upgrade" => 1 << 7,
+        b"content-length" => 1 << 8,
+        b"content-md5" => 1 << 9,
+        b"expect" => 1 << 10,
+        b"host" => 1 << 11,
+        b"max-forwards" => 1 << 12,
+        b"server" => 1 << 13,
+        b"trailer" => 1 << 14,
+        b"via" => 1 << 15,
+        b"www-authenticate" => 1 << 16,
+        b"content-encoding" => 1 << 17,
+        b"authorization" => 1 << 18,
+        b"date" => 1 << 19,
+        b"user-agent" => 1 << 20,
+        b"x-amzn-requestid" => 1 << 21,
+        _ => 0,
+    }
+}
+
+const CONNECTION: u32 = set_of(b"connection");
+const TE: u32 = set_of(b"te");
+const CONTENT_ENCODING: u32 = set_of(b"content-encoding");
+const AUTHORIZATION: u32 = set_of(b"authorization");
+
+/// What speaks of one connection only (RFC 9110, 7.6.1), apart from what `Connection` names.
+const HOP_BY_HOP: u32 = CONNECTION
+    | set_of(b"keep-alive")
+    | set_of(b"proxy-connection")
+    | set_of(b"proxy-authenticate")
+    | set_of(b"proxy-authorization")
+    | TE
+    | set_of(b"transfer-encoding")
+    | set_of(b"upgrade");
+
+/// What a REST API keeps from an HTTP endpoint, apart from the above. `Content-Encoding` is a case of its own.
+const REST_PROXY_REQUEST_DROPS: u32 = set_of(b"content-length")
+    | set_of(b"content-md5")
+    | set_of(b"expect")
+    | set_of(b"host")
+    | set_of(b"max-forwards")
+    | set_of(b"server")
+    | set_of(b"trailer")
+    | set_of(b"via")
+    | set_of(b"www-authenticate");
+
+/// What an HTTP API keeps from an HTTP endpoint, apart from what speaks of the connection.
+const HTTP_API_REQUEST_DROPS: u32 = set_of(b"content-length") | set_of(b"expect") | set_of(b"host");
+
+/// What a client of a REST API does not get from an HTTP endpoint, apart from what speaks of the connection.
+const REST_PROXY_RESPONSE_DROPS: u32 =
+    set_of(b"expect") | set_of(b"host") | set_of(b"trailer") | set_of(b"via");
+
+/// What a client of a REST API gets from an HTTP endpoint under another name.
+const REST_PROXY_RESPONSE_RENAMES: u32 = AUTHORIZATION
+    | CONNECTION
+    | set_of(b"content-length")
+    | set_of(b"content-md5")
+    | set_of(b"date")
+    | set_of(b"max-forwards")
+    | set_of(b"server")
+    | set_of(b"user-agent")
+    | set_of(b"www-authenticate")
+    | set_of(b"x-amzn-requestid");
+
+/// Which of the known headers are there. One walk is cheaper than a look-up of each.
+fn known(headers: &HeaderMap) -> u32 {
+    let sets = headers.keys().map(|name| set_of(name.as_str().as_bytes()));
+    sets.fold(0, |all, one| all | one)
+}
+
+/// The names in a set.
+fn names_in(mut set: u32) -> impl Iterator<Item = &'static HeaderName> {
+    std::iter::from_fn(move || {
+        let name = KNOWN.get(set.trailing_zeros() as usize)?;
+        set &= set - 1;
+        Some(name)
+    })
+}
+
+fn remove(headers: &mut HeaderMap, set: u32) {
+    for name in names_in(set) {
+        headers.remove(name);
+    }
+}
 
 /// Headers of a response that get another name in a REST API.
-const REMAPPED: [(HeaderName, &str); 15] = [
-    (header::AUTHORIZATION, "x-amzn-remapped-authorization"),
-    (header::CONNECTION, "x-amzn-remapped-connection"),
-    (header::CONTENT_LENGTH, "x-amzn-remapped-content-length"),
-    (CONTENT_MD5, "x-amzn-remapped-content-md5"),
-    (header::DATE, "x-amzn-remapped-date"),
-    (header::EXPECT, "x-amzn-remapped-expect"),
-    (header::HOST, "x-amzn-remapped-host"),
-    (header::MAX_FORWARDS, "x-amzn-remapped-max-forwards"),
+static REMAPPED: [(HeaderName, HeaderName); 15] = [
+    (
+        header::AUTHORIZATION,
+        HeaderName::from_static("x-amzn-remapped-authorization"),
+    ),
+    (
+        header::CONNECTION,
+        HeaderName::from_static("x-amzn-remapped-connection"),
+    ),
+    (
+        header::CONTENT_LENGTH,
+        HeaderName::from_static("x-amzn-remapped-content-length"),
+    ),
+    (
+        CONTENT_MD5,
+        HeaderName::from_static("x-amzn-remapped-content-md5"),
+    ),
+    (
+        header::DATE,
+        HeaderName::from_static("x-amzn-remapped-date"),
+    ),
+    (
+        header::EXPECT,
+        HeaderName::from_static("x-amzn-remapped-expect"),
+    ),
+    (
+        header::HOST,
+        HeaderName::from_static("x-amzn-remapped-host"),
+    ),
+    (
+        header::MAX_FORWARDS,
+        HeaderName::from_static("x-amzn-remapped-max-forwards"),
+    ),
     (
         header::PROXY_AUTHENTICATE,
-        "x-amzn-remapped-proxy-authenticate",
+        HeaderName::from_static("x-amzn-remapped-proxy-authenticate"),
     ),
-    (header::SERVER, "x-amzn-remapped-server"),
-    (header::TRAILER, "x-amzn-remapped-trailer"),
-    (header::UPGRADE, "x-amzn-remapped-upgrade"),
-    (header::USER_AGENT, "x-amzn-remapped-user-agent"),
-    (header::WWW_AUTHENTICATE, "x-amzn-remapped-www-authenticate"),
-    (REQUEST_ID, "x-amzn-remapped-x-amzn-requestid"),
+    (
+        header::SERVER,
+        HeaderName::from_static("x-amzn-remapped-server"),
+    ),
+    (
+        header::TRAILER,
+        HeaderName::from_static("x-amzn-remapped-trailer"),
+    ),
+    (
+        header::UPGRADE,
+        HeaderName::from_static("x-amzn-remapped-upgrade"),
+    ),
+    (
+        header::USER_AGENT,
+        HeaderName::from_static("x-amzn-remapped-user-agent"),
+    ),
+    (
+        header::WWW_AUTHENTICATE,
+        HeaderName::from_static("x-amzn-remapped-www-authenticate"),
+    ),
+    (
+        REQUEST_ID,
+        HeaderName::from_static("x-amzn-remapped-x-amzn-requestid"),
+    ),
 ];
 
 /// The name that a response header of a REST API gets.
 pub(crate) fn remapped(name: &HeaderName) -> Option<HeaderName> {
     REMAPPED
         .iter()
-        .find_map(|(own, to)| (own == name).then(|| HeaderName::from_static(to)))
+        .find_map(|(own, to)| (own == name).then(|| to.clone()))
 }
 
 /// Headers that neither a mapping nor an event ever sees.
@@ -83,7 +217,7 @@ pub(crate) fn is_invisible(name: &HeaderName) -> bool {
 }
 
 pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
-    HOP_BY_HOP.contains(name)
+    set_of(name.as_str().as_bytes()) & HOP_BY_HOP != 0
 }
 
 /// Headers that no mapping may set: each call of an integration that tries is answered 500.
@@ -109,19 +243,24 @@ pub(crate) fn is_dropped_when_mapped(name: &HeaderName) -> bool {
 /// Takes out what `Connection` names, and hop-by-hop headers. `TE: trailers` over HTTP/2 stays: it says that the client reads
 /// trailers, and gRPC insists on it.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap, http2: bool) {
-    strip_nominated(headers);
-    for name in &HOP_BY_HOP {
-        if *name == header::TE && http2 && headers.get(name).is_some_and(|te| te == "trailers") {
-            continue;
-        }
-        headers.remove(name);
+    strip(headers, http2, 0);
+}
+
+/// The same, and takes out the `others`. Says which of the known headers were there.
+fn strip(headers: &mut HeaderMap, http2: bool, others: u32) -> u32 {
+    let there = known(headers);
+    if there & CONNECTION != 0 {
+        strip_nominated(headers);
     }
+    let mut going = there & (HOP_BY_HOP | others);
+    if going & TE != 0 && http2 && headers.get(header::TE).is_some_and(|te| te == "trailers") {
+        going &= !TE;
+    }
+    remove(headers, going);
+    there
 }
 
 fn strip_nominated(headers: &mut HeaderMap) {
-    if !headers.contains_key(header::CONNECTION) {
-        return;
-    }
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -141,49 +280,44 @@ fn strip_nominated(headers: &mut HeaderMap) {
 
 /// What a REST API leaves of a client's headers for an HTTP proxy.
 pub(crate) fn for_rest_proxy(headers: &mut HeaderMap, http2: bool, has_body: bool) {
-    strip_hop_by_hop(headers, http2);
-    for name in &REST_PROXY_REQUEST_DROPS {
-        headers.remove(name);
-    }
-    // The service drops it, also from a body that is encoded. With a body that would change what the body means.
-    if !has_body {
-        headers.remove(header::CONTENT_ENCODING);
-    }
+    // The service drops an encoding also from a body that has one. With a body that would change what the body means.
+    let encoding = if has_body { 0 } else { CONTENT_ENCODING };
+    let there = strip(headers, http2, REST_PROXY_REQUEST_DROPS | encoding);
     let signed = |value: &HeaderValue| value.as_bytes().starts_with(b"AWS4-");
-    if headers.get(header::AUTHORIZATION).is_some_and(signed) {
+    if there & AUTHORIZATION != 0 && headers.get(header::AUTHORIZATION).is_some_and(signed) {
         headers.remove(header::AUTHORIZATION);
     }
 }
 
 /// What an HTTP API leaves of a client's headers.
 pub(crate) fn for_http_api(headers: &mut HeaderMap, http2: bool) {
-    strip_hop_by_hop(headers, http2);
-    for name in [header::CONTENT_LENGTH, header::EXPECT, header::HOST] {
-        headers.remove(name);
-    }
+    strip(headers, http2, HTTP_API_REQUEST_DROPS);
 }
 
 /// What a REST API makes of the headers of an HTTP proxy's endpoint.
 pub(crate) fn from_rest_proxy(headers: &mut HeaderMap) {
-    let all = REMAPPED;
-    let renamed: Vec<_> = all
-        .iter()
-        .filter(|(name, _)| !REST_PROXY_RESPONSE_DROPS.contains(name))
-        .filter(|(name, _)| !matches!(*name, header::PROXY_AUTHENTICATE | header::UPGRADE))
-        .filter_map(|(name, to)| Some((name, *to, headers.get(name)?.clone())))
-        .collect();
-    let length = headers.get(header::CONTENT_LENGTH).cloned();
-    strip_hop_by_hop(headers, false);
-    for name in &REST_PROXY_RESPONSE_DROPS {
-        headers.remove(name);
+    let there = known(headers) & REST_PROXY_RESPONSE_RENAMES;
+    let mut renamed = Vec::with_capacity(there.count_ones() as usize);
+    for name in names_in(there) {
+        // What `Connection` says is still to be read.
+        let value = if *name == header::CONNECTION {
+            headers.get(name).cloned()
+        } else {
+            headers.remove(name)
+        };
+        renamed.extend(
+            value
+                .zip(remapped(name))
+                .map(|(value, to)| (name, to, value)),
+        );
     }
+    strip(headers, false, REST_PROXY_RESPONSE_DROPS);
     for (name, to, value) in renamed {
-        headers.remove(name);
-        headers.insert(HeaderName::from_static(to), value);
-    }
-    // The length is true of what is passed on, too, and the only one that an answer to HEAD has.
-    if let Some(length) = length {
-        headers.insert(header::CONTENT_LENGTH, length);
+        // The length is true of what is passed on, too, and the only one that an answer to HEAD has.
+        if *name == header::CONTENT_LENGTH {
+            headers.insert(name, value.clone());
+        }
+        headers.insert(to, value);
     }
 }
 
@@ -209,6 +343,16 @@ mod tests {
         let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         names
+    }
+
+    #[test]
+    fn a_known_header_has_the_bit_of_its_place() {
+        for (place, name) in KNOWN.iter().enumerate() {
+            assert_eq!(set_of(name.as_str().as_bytes()), 1 << place, "{name}");
+        }
+        let renamed: Vec<_> = names_in(REST_PROXY_RESPONSE_RENAMES).collect();
+        assert_eq!(renamed.len(), 10);
+        assert!(renamed.iter().all(|name| remapped(name).is_some()));
     }
 
     #[test]

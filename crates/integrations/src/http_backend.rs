@@ -107,8 +107,8 @@ impl Shared {
             .evaluate(&Message::request(&request), context)?;
         let variables = context.stage().map(|stage| &stage.variables);
         let uri = self.target.uri.expand(variables, |name| {
-            let value = mapped.path.iter().rev().find(|(own, _)| own == name);
-            value.map(|(_, value)| Cow::Borrowed(value.as_str()))
+            let value = mapped.path.iter().rev().find(|(own, _)| *own == name);
+            value.map(|(_, value)| Cow::Borrowed(&**value))
         })?;
         *request.uri_mut() = with_query(uri, None, &mapped.query)?;
 

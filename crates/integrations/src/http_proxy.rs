@@ -166,7 +166,7 @@ impl Shared {
     fn uri(
         &self,
         client: &Uri,
-        mapped: &Mapped,
+        mapped: &Mapped<'_>,
         context: &RequestContext,
     ) -> Result<Uri, UriFault> {
         let template = &self.target.uri;
@@ -175,9 +175,9 @@ impl Shared {
         let by_itself = self.settings.api == ApiKind::Http || route.is_none();
         let variables = context.stage().map(|stage| &stage.variables);
         let uri = template.expand(variables, |name| {
-            let mapped = mapped.path.iter().rev().find(|(own, _)| own == name);
+            let mapped = mapped.path.iter().rev().find(|(own, _)| *own == name);
             if let Some((_, value)) = mapped {
-                return Some(Cow::Borrowed(value.as_str()));
+                return Some(Cow::Borrowed(&**value));
             }
             if !by_itself {
                 return None;

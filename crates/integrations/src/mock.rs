@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, Request, Response};
 use portcullis_core::{ApiKind, Body, RequestContext, SystemClock};
 
 use crate::body::read_in_time;
@@ -13,7 +13,7 @@ use crate::error::{ConfigError, Findings};
 use crate::failure::Failure;
 use crate::integration::{IntegrationFuture, integration_service};
 use crate::mock_status::mock_status;
-use crate::response::Responses;
+use crate::response::{Responses, Rule};
 use crate::template::{Passthrough, RequestBody, Template, Templates};
 
 /// Answers without a backend: the request template says a status, and the integration response of that status answers.
@@ -28,6 +28,8 @@ struct Shared {
     templates: Templates,
     passthrough: Passthrough,
     responses: Responses,
+    /// The response that every request template leads to, if that is known beforehand.
+    fixed: Option<Rule>,
 }
 
 impl Mock {
@@ -70,8 +72,15 @@ impl Mock {
         passthrough: Passthrough,
         responses: Responses,
     ) -> Self {
+        let fixed = templates.same(mock_status).and_then(|status| {
+            responses
+                .select(decimal(status, &mut [0; 20]))
+                .ok()
+                .cloned()
+        });
         Self {
             shared: Arc::new(Shared {
+                fixed,
                 settings,
                 templates,
                 passthrough,
@@ -86,7 +95,15 @@ impl Mock {
         let api = shared.settings.api;
         let content_type = request.headers().get(CONTENT_TYPE);
         let text = match shared.templates.request(content_type, shared.passthrough) {
-            RequestBody::Replace(Template::Static(text)) => Ok(text.clone()),
+            RequestBody::Replace(Template::Static(text)) => match &shared.fixed {
+                Some(rule) => {
+                    let head = request.method() == Method::HEAD;
+                    let answer = Shared::render(rule, request.headers(), head, context);
+                    let answer = answer.map_err(|failure| failure.into_rejection(api, context));
+                    return IntegrationFuture::ready(answer);
+                }
+                None => Ok(text.clone()),
+            },
             RequestBody::Replace(Template::Engine) => Err(needs_engine()),
             RequestBody::Refuse => Err(Failure::MediaType),
             // The client's own body says the status. As a rule it is in memory or there is none.
@@ -95,10 +112,8 @@ impl Mock {
                 None => return self.read(request, context),
             },
         };
-        let answer = text.and_then(|text| {
-            let accept = request.headers().get(ACCEPT);
-            shared.answer(&text, accept, request.method() == Method::HEAD, context)
-        });
+        let head = request.method() == Method::HEAD;
+        let answer = text.and_then(|text| shared.answer(&text, request.headers(), head, context));
         IntegrationFuture::ready(answer.map_err(|failure| failure.into_rejection(api, context)))
     }
 
@@ -110,11 +125,8 @@ impl Mock {
             let (parts, body) = request.into_parts();
             let head = parts.method == Method::HEAD;
             let read = read_in_time(body, &shared.settings).await;
-            read.and_then(|text| {
-                let accept = parts.headers.get(ACCEPT);
-                shared.answer(&text, accept, head, &context)
-            })
-            .map_err(|failure| failure.into_rejection(api, &context))
+            read.and_then(|text| shared.answer(&text, &parts.headers, head, &context))
+                .map_err(|failure| failure.into_rejection(api, &context))
         })
     }
 }
@@ -123,7 +135,7 @@ impl Shared {
     fn answer(
         &self,
         request: &[u8],
-        accept: Option<&HeaderValue>,
+        headers: &HeaderMap,
         head: bool,
         context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
@@ -132,14 +144,23 @@ impl Shared {
         })?;
         let mut digits = [0; 20];
         let rule = self.responses.select(decimal(status, &mut digits))?;
-        let body = match rule.template(accept) {
+        Self::render(rule, headers, head, context)
+    }
+
+    fn render(
+        rule: &Rule,
+        headers: &HeaderMap,
+        head: bool,
+        context: &RequestContext,
+    ) -> Result<Response<Body>, Failure> {
+        let body = match rule.template_for(headers) {
             None => Bytes::new(),
             Some(Template::Static(text)) => text.clone(),
             Some(Template::Engine) => return Err(needs_engine()),
         };
         let mut response = Response::new(if head { Body::empty() } else { body.into() });
         *response.status_mut() = rule.status();
-        *response.headers_mut() = rule.headers(&http::HeaderMap::new(), context)?;
+        *response.headers_mut() = rule.headers(&HeaderMap::new(), context)?;
         Ok(response)
     }
 }

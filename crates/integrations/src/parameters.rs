@@ -43,11 +43,11 @@ pub(crate) struct RequestMapping {
 
 /// The values that a mapping came to.
 #[derive(Debug, Default)]
-pub(crate) struct Mapped {
+pub(crate) struct Mapped<'a> {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) query: Vec<(String, Vec<u8>)>,
     /// Percent-encoded, as path parameters are.
-    pub(crate) path: Vec<(String, String)>,
+    pub(crate) path: Vec<(&'a str, Cow<'a, str>)>,
 }
 
 /// Why a mapping failed.
@@ -114,11 +114,11 @@ impl RequestMapping {
     }
 
     /// Reads all values before anything of the request is changed. What has no value is left out.
-    pub(crate) fn evaluate(
-        &self,
+    pub(crate) fn evaluate<'a>(
+        &'a self,
         request: &Message<'_>,
-        context: &RequestContext,
-    ) -> Result<Mapped, MappingFault> {
+        context: &'a RequestContext,
+    ) -> Result<Mapped<'a>, MappingFault> {
         if let Some(name) = &self.forbidden {
             return Err(MappingFault::Forbidden(name.clone()));
         }
@@ -139,7 +139,7 @@ impl RequestMapping {
                 }
                 Target::Path(name) => {
                     if let Some(value) = source.path_value(request, context) {
-                        mapped.path.push((name.clone(), value));
+                        mapped.path.push((name.as_str(), value));
                     }
                 }
             }
@@ -306,18 +306,23 @@ impl Source {
     }
 
     /// The value for a place in a path, percent-encoded: one of a path stays as the client encoded it.
-    fn path_value(&self, message: &Message<'_>, context: &RequestContext) -> Option<String> {
+    fn path_value<'a>(
+        &self,
+        message: &Message<'_>,
+        context: &'a RequestContext,
+    ) -> Option<Cow<'a, str>> {
         match self {
-            Self::Path(name) => Some(context.route()?.parameter(name)?.to_owned()),
+            Self::Path(name) => Some(Cow::Borrowed(context.route()?.parameter(name)?)),
             // Literals are encoded for the target already, and stage variables are the operator's.
             Self::Literal(_) | Self::StageVariable(_) => {
                 let value = self.value(message, context)?;
-                Some(String::from_utf8_lossy(&value).into_owned())
+                Some(Cow::Owned(String::from_utf8_lossy(&value).into_owned()))
             }
             other => {
                 let value = other.value(message, context)?;
                 let set = percent_encoding::NON_ALPHANUMERIC;
-                Some(percent_encoding::percent_encode(&value, set).to_string())
+                let encoded = percent_encoding::percent_encode(&value, set).to_string();
+                Some(Cow::Owned(encoded))
             }
         }
     }

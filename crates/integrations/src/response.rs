@@ -25,6 +25,8 @@ pub(crate) struct Rule {
     pattern: Option<Regex>,
     status: StatusCode,
     headers: Vec<(HeaderName, Source)>,
+    /// The headers that the client gets, if neither the request nor the endpoint has a say in them.
+    fixed: Option<Vec<(HeaderName, HeaderValue)>>,
     templates: Templates,
     /// The method declares no response of this status.
     undeclared: bool,
@@ -52,10 +54,12 @@ impl Responses {
                     let fault = format!("`{}` is not a status from 200 to 599", response.status);
                     ConfigError::new(format!("{field}/statusCode"), fault)
                 })?;
+            let headers = parameters(response, &field, findings)?;
             let mut rule = Rule {
                 pattern: None,
                 status,
-                headers: parameters(response, &field, findings)?,
+                fixed: fixed(&headers),
+                headers,
                 templates: Templates::compile(
                     &response.templates,
                     &format!("{field}/responseTemplates"),
@@ -154,6 +158,27 @@ fn parameters(
     Ok(parameters)
 }
 
+/// The headers of a rule that has only literals.
+fn fixed(headers: &[(HeaderName, Source)]) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    let mut fixed = HeaderMap::new();
+    for (name, source) in headers {
+        let Source::Literal(text) = source else {
+            return None;
+        };
+        fixed.insert(name.clone(), HeaderValue::from_bytes(text).ok()?);
+    }
+    fixed.entry(CONTENT_TYPE).or_insert(JSON);
+    Some(
+        fixed
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+    )
+}
+
+/// The type of a body whose type nobody says.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 impl Rule {
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
@@ -165,10 +190,15 @@ impl Rule {
         endpoint: &HeaderMap,
         context: &RequestContext,
     ) -> Result<HeaderMap, Failure> {
-        const JSON: HeaderValue = HeaderValue::from_static("application/json");
+        // Room for what the gateway adds: two ids, and what CORS rules grant.
+        let mut headers = HeaderMap::with_capacity(self.headers.len() + 5);
+        if let Some(fixed) = &self.fixed {
+            for (name, value) in fixed {
+                headers.insert(name.clone(), value.clone());
+            }
+            return Ok(headers);
+        }
         let message = Message::response(endpoint);
-        // Room for what the gateway adds.
-        let mut headers = HeaderMap::with_capacity(self.headers.len() + 6);
         for (name, source) in &self.headers {
             if let Some(value) = source.value(&message, context) {
                 let value = HeaderValue::from_bytes(&value).map_err(|_| {
@@ -181,6 +211,11 @@ impl Rule {
         }
         headers.entry(CONTENT_TYPE).or_insert(JSON);
         Ok(headers)
+    }
+
+    /// The template for a request with these headers.
+    pub(crate) fn template_for(&self, request: &HeaderMap) -> Option<&Template> {
+        self.templates.response_to(request)
     }
 
     pub(crate) fn template(&self, accept: Option<&HeaderValue>) -> Option<&Template> {

@@ -1,7 +1,7 @@
 //! Body templates, as far as they are plain text.
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::header::{ACCEPT, HeaderMap, HeaderValue};
 
 use crate::error::{Conduct, Findings, escape};
 
@@ -75,6 +75,28 @@ impl Templates {
         });
         Self {
             entries: entries.collect(),
+        }
+    }
+
+    /// What `read` finds in the texts, if all are plain and it finds the same in each.
+    pub(crate) fn same<T: PartialEq>(&self, read: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+        let mut found = self.entries.iter().map(|(_, template)| match template {
+            Template::Static(text) => read(text),
+            Template::Engine => None,
+        });
+        let first = found.next()??;
+        found
+            .all(|other| other.as_ref() == Some(&first))
+            .then_some(first)
+    }
+
+    /// The template of a response to a request with these headers.
+    pub(crate) fn response_to(&self, request: &HeaderMap) -> Option<&Template> {
+        match self.entries.as_slice() {
+            [] => None,
+            // Whatever the client accepts.
+            [(_, only)] => Some(only),
+            _ => self.response(request.get(ACCEPT)),
         }
     }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use http::Uri;
+use http::uri::{Authority, Parts as UriParts, PathAndQuery, Scheme};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// What stands in a path segment as it is (RFC 3986, `pchar`); all else is encoded.
@@ -44,7 +45,11 @@ pub(crate) struct UriTemplate {
 enum Parts {
     /// Nothing to fill in.
     Fixed(Uri),
-    Pieces(Vec<Piece>),
+    Pieces {
+        pieces: Vec<Piece>,
+        /// The scheme and the authority, if nothing is to be filled into them, and where in the first piece the path begins.
+        origin: Option<(Scheme, Authority, usize)>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +133,10 @@ impl UriTemplate {
         let parts = match pieces.as_slice() {
             [Piece::Text(text)] => Parts::Fixed(parse_address(text)?),
             [] => return Err(UriFault::NotAnAddress(String::new())),
-            _ => Parts::Pieces(pieces),
+            _ => Parts::Pieces {
+                origin: fixed_origin(&pieces),
+                pieces,
+            },
         };
         Ok(Self {
             text: text.to_owned(),
@@ -139,7 +147,7 @@ impl UriTemplate {
     pub(crate) fn has_parameters(&self) -> bool {
         match &self.parts {
             Parts::Fixed(_) => false,
-            Parts::Pieces(pieces) => pieces
+            Parts::Pieces { pieces, .. } => pieces
                 .iter()
                 .any(|piece| matches!(piece, Piece::Parameter(_))),
         }
@@ -151,19 +159,24 @@ impl UriTemplate {
         variables: Option<&BTreeMap<String, String>>,
         parameter: impl Fn(&str) -> Option<Cow<'v, str>>,
     ) -> Result<Uri, UriFault> {
-        let pieces = match &self.parts {
+        let (pieces, origin) = match &self.parts {
             Parts::Fixed(uri) => return Ok(uri.clone()),
-            Parts::Pieces(pieces) => pieces,
+            Parts::Pieces { pieces, origin } => (pieces, origin),
         };
-        let mut out = String::with_capacity(self.text.len() + 32);
+        // The target alone is less to write and to check than the whole address.
+        let mut skip = origin.as_ref().map_or(0, |(_, _, path)| *path);
+        let mut out = String::with_capacity(self.text.len() - skip + 32);
         for piece in pieces {
             match piece {
-                Piece::Text(text) => out.push_str(text),
+                Piece::Text(text) => {
+                    out.push_str(text.get(skip..).unwrap_or_default());
+                    skip = 0;
+                }
                 Piece::StageVariable(name) => out.push_str(variable(variables, name)?),
                 Piece::Parameter(name) => {
                     let value =
                         parameter(name).ok_or_else(|| UriFault::UnmappedParameter(name.clone()))?;
-                    match place(&out) {
+                    match place(&out, origin.is_some()) {
                         Place::Authority => {
                             if !value
                                 .bytes()
@@ -183,8 +196,31 @@ impl UriTemplate {
                 }
             }
         }
-        parse_address(&out)
+        let Some((scheme, authority, _)) = origin else {
+            return parse_address(&out);
+        };
+        let bad = |target: &str| UriFault::NotAnAddress(format!("{scheme}://{authority}{target}"));
+        let target = PathAndQuery::try_from(out.as_str()).map_err(|_| bad(&out))?;
+        let mut parts = UriParts::default();
+        parts.scheme = Some(scheme.clone());
+        parts.authority = Some(authority.clone());
+        parts.path_and_query = Some(target);
+        Uri::from_parts(parts).map_err(|_| bad(&out))
     }
+}
+
+/// The origin of an address, if all of it and the slash behind it stand in the first piece.
+fn fixed_origin(pieces: &[Piece]) -> Option<(Scheme, Authority, usize)> {
+    let Some(Piece::Text(text)) = pieces.first() else {
+        return None;
+    };
+    let behind_scheme = text.find("://")? + 3;
+    let path = behind_scheme + text[behind_scheme..].find(['/', '?', '#'])?;
+    if !text[path..].starts_with('/') {
+        return None;
+    }
+    let origin = parse_address(&text[..path]).ok()?.into_parts();
+    Some((origin.scheme?, origin.authority?, path))
 }
 
 /// The value of a stage variable that is to stand in an address or an ARN.
@@ -210,7 +246,14 @@ enum Place {
 }
 
 /// Where the next character of an address stands.
-fn place(so_far: &str) -> Place {
+fn place(so_far: &str, is_target: bool) -> Place {
+    if is_target {
+        return if so_far.contains('?') {
+            Place::Query
+        } else {
+            Place::Path
+        };
+    }
     let behind_scheme = so_far.find("://").map_or(0, |at| at + 3);
     let rest = &so_far[behind_scheme..];
     if rest.contains('?') {
@@ -229,6 +272,14 @@ pub(crate) struct Dots;
 /// Appends a value that may have several segments: each is decoded and encoded again, so that what was
 /// one segment stays one.
 fn push_path(out: &mut String, value: &str) -> Result<(), Dots> {
+    // An id as a rule: nothing to decode, nothing to encode.
+    if value
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    {
+        out.push_str(value);
+        return Ok(());
+    }
     for (index, segment) in value.split('/').enumerate() {
         if index > 0 {
             out.push('/');

@@ -118,7 +118,14 @@ where
         return finish.refuse(too_large(api.max_body_bytes).for_api(api.kind));
     }
 
-    let request = request.map(Body::new);
+    let request = request.map(|body| {
+        // Nothing is not worth a box.
+        if body.is_end_stream() {
+            Body::empty()
+        } else {
+            Body::new(body)
+        }
+    });
     if method.guards.is_empty() {
         return call(finish, &method, request);
     }
