@@ -62,6 +62,7 @@ mod scope;
 mod serialize;
 mod syntax;
 mod template;
+mod trace;
 mod value;
 #[cfg(feature = "xml")]
 mod xml;
@@ -71,5 +72,6 @@ pub use dialect::{Dialect, Limits};
 pub use fault::{FailureKind, Fault, RenderError};
 pub use scope::{Field, Fields, Scope};
 pub use template::{Output, Template};
+pub use trace::Step;
 #[cfg(feature = "xml")]
 pub use xml::{XmlError, XmlReader};

@@ -12,6 +12,7 @@ use crate::render::{Evaluated, Renderer};
 use crate::scope::Scope;
 use crate::syntax::parse;
 use crate::syntax::tree::{Names, Tree};
+use crate::trace::{Observer, Step};
 
 /// A parsed template. A clone shares it; it is `Send` and `Sync`.
 ///
@@ -88,16 +89,36 @@ impl Template {
     ///
     /// A [`RenderError`] says what failed and where in the template. Nothing of the result is kept.
     pub fn render(&self, scope: &Scope<'_>) -> Result<Output, RenderError> {
-        let shared = &*self.0;
         let evaluated = Evaluated::default();
-        let renderer = Renderer::new(
-            &shared.tree,
-            shared.dialect,
-            shared.limits,
-            scope,
-            &evaluated,
-        );
-        let finished = renderer.run(&shared.source)?;
+        self.finish(self.renderer(scope, &evaluated))
+    }
+
+    /// Renders the template and tells each step. See [`Step`] for an example.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`render`](Self::render); the steps before the failure have been told.
+    pub fn render_traced(
+        &self,
+        scope: &Scope<'_>,
+        observer: &mut dyn FnMut(&Step<'_>),
+    ) -> Result<Output, RenderError> {
+        let evaluated = Evaluated::default();
+        let observer = Observer {
+            template: &self.0.source,
+            notify: &mut |step| observer(step),
+        };
+        self.finish(self.renderer(scope, &evaluated).observed_by(observer))
+    }
+
+    fn renderer<'r>(&'r self, scope: &'r Scope<'r>, evaluated: &'r Evaluated) -> Renderer<'r> {
+        let shared = &*self.0;
+        let (dialect, limits) = (shared.dialect, shared.limits);
+        Renderer::new(&shared.tree, dialect, limits, scope, evaluated)
+    }
+
+    fn finish(&self, renderer: Renderer<'_>) -> Result<Output, RenderError> {
+        let finished = renderer.run(&self.0.source)?;
         Ok(Output {
             text: finished.text,
             request_override: finished.request_override,

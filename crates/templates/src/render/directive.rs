@@ -36,9 +36,11 @@ impl<'r> Renderer<'r> {
             }
             Node::Set(set) => self.set(set)?,
             Node::If(node) => {
-                for (condition, block) in &node.branches {
-                    if self.truth(condition)? {
-                        return self.nodes(block);
+                for branch in &node.branches {
+                    let holds = self.truth(&branch.condition)?;
+                    self.observe(branch.span, Some(&Value::Boolean(holds)));
+                    if holds {
+                        return self.nodes(&branch.block);
                     }
                 }
                 if let Some(block) = &node.otherwise {
@@ -76,6 +78,16 @@ impl<'r> Renderer<'r> {
         }
     }
 
+    /// Tells whoever looks on. What `#evaluate` runs has no place of its own and is not told.
+    #[inline]
+    pub(super) fn observe(&mut self, span: Span, value: Option<&Value<'r>>) {
+        if let Some(observer) = &mut self.observer
+            && self.trees.len() == 1
+        {
+            observer.tell(span, value);
+        }
+    }
+
     fn break_signal(
         &mut self,
         scope: Option<&'r Expression>,
@@ -98,6 +110,7 @@ impl<'r> Renderer<'r> {
 
     fn set(&mut self, set: &'r Set) -> Result<(), Signal> {
         let value = self.value(&set.value)?;
+        self.observe(set.span, Some(&value));
         if value.is_null() {
             // An assignment without a value does nothing.
             return Ok(());
@@ -112,6 +125,7 @@ impl<'r> Renderer<'r> {
     fn foreach(&mut self, node: &'r Foreach) -> Result<(), Signal> {
         let list = self.value(&node.list)?;
         let Some(items) = crate::java::iterate(&list) else {
+            self.observe(node.span, None);
             return Ok(());
         };
         self.budget.enter()?;
@@ -162,6 +176,7 @@ impl<'r> Renderer<'r> {
             let has_next = at + 1 < length;
             self.set_variable(Names::COUNT, Some(Value::Integer(at as i64 + 1)));
             self.set_variable(Names::HAS_NEXT, Some(Value::Boolean(has_next)));
+            self.observe(node.span, Some(&item));
             self.set_variable(node.slot, Some(item).filter(|item| !item.is_null()));
             scope.index.set(at as i64);
             scope.has_next.set(has_next);
@@ -249,6 +264,7 @@ impl<'r> Renderer<'r> {
             return Ok(());
         }
         let source = self.text_of(&value)?;
+        self.observe(span, Some(&Value::Text(source.clone())));
         self.evaluations += 1;
         if self.evaluations > EVALUATIONS {
             return Err(Failure::limit(format!("more than {EVALUATIONS} `#evaluate`s")).into());

@@ -17,6 +17,7 @@ use crate::dialect::{Dialect, Limits};
 use crate::fault::{Fault, RenderError};
 use crate::scope::Scope;
 use crate::syntax::tree::{Expression, Names, Slot, Span, Tree};
+use crate::trace::Observer;
 use crate::value::{Budget, Map, Value, Writer};
 
 /// One rendering.
@@ -42,6 +43,7 @@ pub(crate) struct Renderer<'r> {
     context: Option<Rc<Map<'r>>>,
     /// Lists and maps that got a list or a map: they may hold themselves, and are emptied in the end.
     changed: Vec<Value<'r>>,
+    observer: Option<Observer<'r>>,
 }
 
 /// A macro that runs.
@@ -83,9 +85,15 @@ impl<'r> Renderer<'r> {
             parameters: None,
             context: None,
             changed: Vec::new(),
+            observer: None,
         };
         renderer.fill(0);
         renderer
+    }
+
+    pub(crate) fn observed_by(mut self, observer: Observer<'r>) -> Self {
+        self.observer = Some(observer);
+        self
     }
 
     fn names(&self) -> &Names {

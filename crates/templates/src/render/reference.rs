@@ -85,6 +85,7 @@ impl<'r> Renderer<'r> {
             return Ok(());
         }
         let value = self.reference(reference)?;
+        self.observe(reference.span, value.as_ref());
         if reference.escaped {
             self.out.push_str(&reference.escapes);
             if value.is_none() {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::lexer::Lexer;
 use super::token::{Kind, Token};
-use super::tree::{Block, If, Macro, Names, Node, Set, Span, Tree};
+use super::tree::{Block, Branch, If, Macro, Names, Node, Set, Span, Tree};
 use crate::dialect::{Dialect, Limits};
 use crate::fault::Fault;
 
@@ -323,13 +323,17 @@ impl<'s, 'p> Parser<'s, 'p> {
         let mut branches = Vec::new();
         let mut otherwise = None;
         loop {
-            self.take()?;
+            let first = self.take()?;
             self.blank()?;
             self.expect(Kind::ParenOpen, "`(` and a condition")?;
             let condition = self.expression()?;
             self.expect(Kind::ParenClose, "an operator or `)`")?;
-            let block = self.block()?;
-            branches.push((condition, block));
+            let span = self.span(first);
+            branches.push(Branch {
+                condition,
+                block: self.block()?,
+                span,
+            });
             if self.peek()? != Kind::ElseIf {
                 break;
             }
@@ -345,7 +349,7 @@ impl<'s, 'p> Parser<'s, 'p> {
     }
 
     fn set(&mut self) -> Result<Node, Fault> {
-        self.take()?;
+        let directive = self.take()?;
         self.blank()?;
         let first = self.next;
         if !matches!(self.peek()?, Kind::Identifier | Kind::RefCurlyOpen) {
@@ -367,6 +371,7 @@ impl<'s, 'p> Parser<'s, 'p> {
         let value = self.expression()?;
         self.expect(Kind::ParenClose, "an operator or `)`")?;
         self.lexer.in_set = false;
+        let span = self.span(directive);
         self.accept(Kind::Newline)?;
         // A target without a path is named by all that follows the dollar sign, be it `!x` or `{`.
         let name = self.image(first).get(1..).unwrap_or("").to_owned();
@@ -375,6 +380,7 @@ impl<'s, 'p> Parser<'s, 'p> {
             target,
             slot,
             value,
+            span,
         })))
     }
 

@@ -89,12 +89,21 @@ pub(crate) struct Set {
     /// The slot that a target without a path is put into.
     pub(crate) slot: Slot,
     pub(crate) value: Expression,
+    pub(crate) span: Span,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct If {
-    pub(crate) branches: Box<[(Expression, Block)]>,
+    pub(crate) branches: Box<[Branch]>,
     pub(crate) otherwise: Option<Block>,
+}
+
+/// `#if(…)` or `#elseif(…)`, and what it renders.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Branch {
+    pub(crate) condition: Expression,
+    pub(crate) block: Block,
+    pub(crate) span: Span,
 }
 
 #[derive(Clone, Debug, PartialEq)]
