@@ -50,7 +50,7 @@ impl Body {
         Self(Kind::Bytes(None))
     }
 
-    /// The bytes of a body that is in memory whole and unread; `None` for any other.
+    /// The bytes of a body that is in memory, as far as they are unread; `None` for any other body.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.0 {

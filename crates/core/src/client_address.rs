@@ -98,6 +98,12 @@ impl TrustedProxies {
         self
     }
 
+    /// Whether no proxy is trusted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.networks.is_empty()
+    }
+
     /// Whether the hop with this address is believed.
     #[must_use]
     pub fn trusts(&self, address: IpAddr) -> bool {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The id of an API key, which is not the key: it may be logged.
@@ -33,8 +32,6 @@ impl fmt::Display for ApiKeyId {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Identity {
-    /// The client's address; the peer of the connection unless trusted proxies say more.
-    pub source_ip: Option<IpAddr>,
     /// The access key that signed the request.
     pub access_key: Option<Arc<str>>,
     /// The account of the signer.
@@ -59,7 +56,6 @@ pub struct Identity {
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
-            .field("source_ip", &self.source_ip)
             .field("access_key", &self.access_key)
             .field("account_id", &self.account_id)
             .field("api_key", &self.api_key.as_ref().map(|_| "…"))

@@ -203,6 +203,14 @@ impl Rejection {
                 Cow::Owned(text) => (TEXT, Bytes::from(text)),
             };
         }
+        let ready = match (&self.message, rest) {
+            (Some(_), _) => None,
+            (None, true) => self.kind.json(),
+            (None, false) => Some(self.kind.http_api_json()),
+        };
+        if let Some(ready) = ready {
+            return (JSON, Bytes::from_static(ready.as_bytes()));
+        }
         // The service capitalises the member for this one type.
         let member = if rest && self.kind == RejectionKind::AccessDenied {
             "Message"
@@ -223,7 +231,7 @@ impl Rejection {
         let (content_type, body) = self.body();
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(CONTENT_TYPE, content_type);
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        headers.insert(CONTENT_LENGTH, content_length(body.len()));
         if self.api == ApiKind::Rest {
             headers.insert(ERROR_TYPE, HeaderValue::from_static(self.kind.error_type()));
         }
@@ -238,6 +246,30 @@ impl Rejection {
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// The number as a header value, which allocates only where the number is large.
+fn content_length(length: usize) -> HeaderValue {
+    /// The numbers below 1,000 in three digits.
+    static DIGITS: [[u8; 3]; 1000] = {
+        let mut all = [[b'0'; 3]; 1000];
+        let mut number = 0;
+        while number < all.len() {
+            all[number] = [
+                b'0' + (number / 100) as u8,
+                b'0' + (number / 10 % 10) as u8,
+                b'0' + (number % 10) as u8,
+            ];
+            number += 1;
+        }
+        all
+    };
+    let Some(digits) = DIGITS.get(length) else {
+        return HeaderValue::from(length);
+    };
+    let leading = usize::from(length < 100) + usize::from(length < 10);
+    HeaderValue::from_maybe_shared(Bytes::from_static(&digits[leading..]))
+        .unwrap_or_else(|_| HeaderValue::from(length))
 }
 
 /// Whether `text` is the same within the quotes of JSON.
@@ -316,6 +348,13 @@ mod tests {
             response.body().as_bytes(),
             Some(&b"HTTP content length exceeded 10485760 bytes."[..])
         );
+    }
+
+    #[test]
+    fn the_length_of_a_body_is_written_in_decimal() {
+        for length in (0..=1100).chain([10_485_760]) {
+            assert_eq!(content_length(length), *length.to_string());
+        }
     }
 
     #[test]

@@ -66,9 +66,29 @@ struct Row {
     response_type: Option<&'static str>,
     status: StatusCode,
     error_type: &'static str,
-    message: Option<&'static str>,
+    message: Option<Wording>,
     http_status: StatusCode,
-    http_message: &'static str,
+    http_message: Wording,
+}
+
+/// A message, and the JSON that says it.
+#[derive(Clone, Copy)]
+struct Wording {
+    text: &'static str,
+    json: &'static str,
+}
+
+/// The wording of a message that stands in JSON as it is.
+macro_rules! wording {
+    ($text:literal) => {
+        wording!("message", $text)
+    };
+    ($member:literal, $text:literal) => {
+        Wording {
+            text: $text,
+            json: concat!("{\"", $member, "\":\"", $text, "\"}"),
+        }
+    };
 }
 
 impl RejectionKind {
@@ -107,17 +127,21 @@ impl RejectionKind {
                 response_type: Some("ACCESS_DENIED"),
                 status: StatusCode::FORBIDDEN,
                 error_type: "AccessDeniedException",
-                message: Some("User is not authorized to access this resource"),
+                message: Some(wording!(
+                    // The service capitalises the member for this one type.
+                    "Message",
+                    "User is not authorized to access this resource"
+                )),
                 http_status: StatusCode::FORBIDDEN,
-                http_message: "Forbidden",
+                http_message: wording!("Forbidden"),
             },
             Self::ApiConfigurationError => Row {
                 response_type: Some("API_CONFIGURATION_ERROR"),
                 status: StatusCode::INTERNAL_SERVER_ERROR,
                 error_type: "InternalServerErrorException",
-                message: Some("Internal server error"),
+                message: Some(wording!("Internal server error")),
                 http_status: StatusCode::INTERNAL_SERVER_ERROR,
-                http_message: "Internal Server Error",
+                http_message: wording!("Internal Server Error"),
             },
             Self::AuthorizerConfigurationError => Row {
                 response_type: Some("AUTHORIZER_CONFIGURATION_ERROR"),
@@ -125,187 +149,189 @@ impl RejectionKind {
                 error_type: "AuthorizerConfigurationException",
                 message: None,
                 http_status: StatusCode::INTERNAL_SERVER_ERROR,
-                http_message: "Internal Server Error",
+                http_message: wording!("Internal Server Error"),
             },
             Self::AuthorizerFailure => Row {
                 response_type: Some("AUTHORIZER_FAILURE"),
                 status: StatusCode::INTERNAL_SERVER_ERROR,
                 error_type: "AuthorizerFailureException",
-                message: Some("Internal server error"),
+                message: Some(wording!("Internal server error")),
                 http_status: StatusCode::INTERNAL_SERVER_ERROR,
-                http_message: "Internal Server Error",
+                http_message: wording!("Internal Server Error"),
             },
             Self::BadRequestParameters => Row {
                 response_type: Some("BAD_REQUEST_PARAMETERS"),
                 status: StatusCode::BAD_REQUEST,
                 error_type: "BadRequestException",
-                message: Some("Missing required request parameters"),
+                message: Some(wording!("Missing required request parameters")),
                 http_status: StatusCode::BAD_REQUEST,
-                http_message: "Bad Request",
+                http_message: wording!("Bad Request"),
             },
             Self::BadRequestBody => Row {
                 response_type: Some("BAD_REQUEST_BODY"),
                 status: StatusCode::BAD_REQUEST,
                 error_type: "BadRequestException",
-                message: Some("Invalid request body"),
+                message: Some(wording!("Invalid request body")),
                 http_status: StatusCode::BAD_REQUEST,
-                http_message: "Bad Request",
+                http_message: wording!("Bad Request"),
             },
             Self::ExpiredToken => Row {
                 response_type: Some("EXPIRED_TOKEN"),
                 status: StatusCode::FORBIDDEN,
                 error_type: "ExpiredTokenException",
-                message: Some("The security token included in the request is expired"),
+                message: Some(wording!(
+                    "The security token included in the request is expired"
+                )),
                 http_status: StatusCode::FORBIDDEN,
-                http_message: "Forbidden",
+                http_message: wording!("Forbidden"),
             },
             Self::IntegrationFailure => Row {
                 response_type: Some("INTEGRATION_FAILURE"),
                 status: StatusCode::GATEWAY_TIMEOUT,
                 error_type: "InternalServerErrorException",
-                message: Some("Network error communicating with endpoint"),
+                message: Some(wording!("Network error communicating with endpoint")),
                 http_status: StatusCode::SERVICE_UNAVAILABLE,
-                http_message: "Service Unavailable",
+                http_message: wording!("Service Unavailable"),
             },
             Self::IntegrationTimeout => Row {
                 response_type: Some("INTEGRATION_TIMEOUT"),
                 status: StatusCode::GATEWAY_TIMEOUT,
                 error_type: "InternalServerErrorException",
-                message: Some("Endpoint request timed out"),
+                message: Some(wording!("Endpoint request timed out")),
                 http_status: StatusCode::SERVICE_UNAVAILABLE,
-                http_message: "Service Unavailable",
+                http_message: wording!("Service Unavailable"),
             },
             Self::InvalidApiKey => Row {
                 response_type: Some("INVALID_API_KEY"),
                 status: StatusCode::FORBIDDEN,
                 error_type: "ForbiddenException",
-                message: Some("Forbidden"),
+                message: Some(wording!("Forbidden")),
                 http_status: StatusCode::FORBIDDEN,
-                http_message: "Forbidden",
+                http_message: wording!("Forbidden"),
             },
             Self::InvalidSignature => Row {
                 response_type: Some("INVALID_SIGNATURE"),
                 status: StatusCode::FORBIDDEN,
                 error_type: "InvalidSignatureException",
-                message: Some(
-                    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
-                ),
+                message: Some(wording!(
+                    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+                )),
                 http_status: StatusCode::FORBIDDEN,
-                http_message: "Forbidden",
+                http_message: wording!("Forbidden"),
             },
             Self::MissingAuthenticationToken => Row {
                 response_type: Some("MISSING_AUTHENTICATION_TOKEN"),
                 status: StatusCode::FORBIDDEN,
                 error_type: "MissingAuthenticationTokenException",
-                message: Some("Missing Authentication Token"),
+                message: Some(wording!("Missing Authentication Token")),
                 http_status: StatusCode::NOT_FOUND,
-                http_message: "Not Found",
+                http_message: wording!("Not Found"),
             },
             Self::QuotaExceeded => Row {
                 response_type: Some("QUOTA_EXCEEDED"),
                 status: StatusCode::TOO_MANY_REQUESTS,
                 error_type: "LimitExceededException",
-                message: Some("Limit Exceeded"),
+                message: Some(wording!("Limit Exceeded")),
                 http_status: StatusCode::TOO_MANY_REQUESTS,
-                http_message: "Too Many Requests",
+                http_message: wording!("Too Many Requests"),
             },
             Self::RequestTooLarge => Row {
                 response_type: Some("REQUEST_TOO_LARGE"),
                 status: StatusCode::PAYLOAD_TOO_LARGE,
                 error_type: "RequestTooLargeException",
-                message: Some("HTTP content length exceeded 10485760 bytes."),
+                message: Some(wording!("HTTP content length exceeded 10485760 bytes.")),
                 http_status: StatusCode::PAYLOAD_TOO_LARGE,
-                http_message: "Request Entity Too Large",
+                http_message: wording!("Request Entity Too Large"),
             },
             Self::ResourceNotFound => Row {
                 response_type: Some("RESOURCE_NOT_FOUND"),
                 status: StatusCode::NOT_FOUND,
                 error_type: "ResourceNotFoundException",
-                message: Some("Not Found"),
+                message: Some(wording!("Not Found")),
                 http_status: StatusCode::NOT_FOUND,
-                http_message: "Not Found",
+                http_message: wording!("Not Found"),
             },
             Self::Throttled => Row {
                 response_type: Some("THROTTLED"),
                 status: StatusCode::TOO_MANY_REQUESTS,
                 error_type: "TooManyRequestsException",
-                message: Some("Too Many Requests"),
+                message: Some(wording!("Too Many Requests")),
                 http_status: StatusCode::TOO_MANY_REQUESTS,
-                http_message: "Too Many Requests",
+                http_message: wording!("Too Many Requests"),
             },
             Self::Unauthorized => Row {
                 response_type: Some("UNAUTHORIZED"),
                 status: StatusCode::UNAUTHORIZED,
                 error_type: "UnauthorizedException",
-                message: Some("Unauthorized"),
+                message: Some(wording!("Unauthorized")),
                 http_status: StatusCode::UNAUTHORIZED,
-                http_message: "Unauthorized",
+                http_message: wording!("Unauthorized"),
             },
             Self::UnsupportedMediaType => Row {
                 response_type: Some("UNSUPPORTED_MEDIA_TYPE"),
                 status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 error_type: "BadRequestException",
-                message: Some("Unsupported Media Type"),
+                message: Some(wording!("Unsupported Media Type")),
                 http_status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                http_message: "Unsupported Media Type",
+                http_message: wording!("Unsupported Media Type"),
             },
             Self::WafFiltered => Row {
                 response_type: Some("WAF_FILTERED"),
                 status: StatusCode::FORBIDDEN,
                 error_type: "ForbiddenException",
-                message: Some("Forbidden"),
+                message: Some(wording!("Forbidden")),
                 http_status: StatusCode::FORBIDDEN,
-                http_message: "Forbidden",
+                http_message: wording!("Forbidden"),
             },
             Self::IncompleteSignature => Row {
                 response_type: None,
                 status: StatusCode::FORBIDDEN,
                 error_type: "IncompleteSignatureException",
-                message: Some(
-                    "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
-                ),
+                message: Some(wording!(
+                    "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+                )),
                 http_status: StatusCode::FORBIDDEN,
-                http_message: "Forbidden",
+                http_message: wording!("Forbidden"),
             },
             Self::UnknownStage => Row {
                 response_type: None,
                 status: StatusCode::FORBIDDEN,
                 error_type: "ForbiddenException",
-                message: Some("Forbidden"),
+                message: Some(wording!("Forbidden")),
                 http_status: StatusCode::NOT_FOUND,
-                http_message: "Not Found",
+                http_message: wording!("Not Found"),
             },
             Self::MethodNotAllowed => Row {
                 response_type: None,
                 status: StatusCode::METHOD_NOT_ALLOWED,
                 error_type: "MethodNotAllowedException",
-                message: Some("Method Not Allowed"),
+                message: Some(wording!("Method Not Allowed")),
                 http_status: StatusCode::METHOD_NOT_ALLOWED,
-                http_message: "Method Not Allowed",
+                http_message: wording!("Method Not Allowed"),
             },
             Self::UriTooLong => Row {
                 response_type: None,
                 status: StatusCode::URI_TOO_LONG,
                 error_type: "RequestUriTooLongException",
-                message: Some("Request URI too long"),
+                message: Some(wording!("Request URI too long")),
                 http_status: StatusCode::URI_TOO_LONG,
-                http_message: "Request URI too long",
+                http_message: wording!("Request URI too long"),
             },
             Self::HeadersTooLarge => Row {
                 response_type: None,
                 status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 error_type: "RequestHeaderFieldsTooLargeException",
-                message: Some("Request Header Fields Too Large"),
+                message: Some(wording!("Request Header Fields Too Large")),
                 http_status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                http_message: "Request Header Fields Too Large",
+                http_message: wording!("Request Header Fields Too Large"),
             },
             Self::MalformedRequest => Row {
                 response_type: None,
                 status: StatusCode::BAD_REQUEST,
                 error_type: "BadRequestException",
-                message: Some("Bad Request"),
+                message: Some(wording!("Bad Request")),
                 http_status: StatusCode::BAD_REQUEST,
-                http_message: "Bad Request",
+                http_message: wording!("Bad Request"),
             },
         }
     }
@@ -342,7 +368,10 @@ impl RejectionKind {
     /// The message that a caller reads by default; `None` prints as `null`.
     #[must_use]
     pub const fn message(self) -> Option<&'static str> {
-        self.row().message
+        match self.row().message {
+            Some(wording) => Some(wording.text),
+            None => None,
+        }
     }
 
     /// The status that an HTTP API answers with.
@@ -354,7 +383,20 @@ impl RejectionKind {
     /// The message that an HTTP API answers with.
     #[must_use]
     pub const fn http_api_message(self) -> &'static str {
-        self.row().http_message
+        self.row().http_message.text
+    }
+
+    /// The body that says [`message`](Self::message), where there is one.
+    pub(crate) const fn json(self) -> Option<&'static str> {
+        match self.row().message {
+            Some(wording) => Some(wording.json),
+            None => None,
+        }
+    }
+
+    /// The body that says [`http_api_message`](Self::http_api_message).
+    pub(crate) const fn http_api_json(self) -> &'static str {
+        self.row().http_message.json
     }
 }
 
@@ -370,6 +412,21 @@ mod tests {
             }
         }
         assert_eq!(RejectionKind::from_response_type("DEFAULT_4XX"), None);
+    }
+
+    #[test]
+    fn the_ready_bodies_are_the_json_of_the_messages() {
+        for kind in RejectionKind::ALL {
+            let json = |text: &str, body: &str| {
+                let body: serde_json::Map<String, serde_json::Value> =
+                    serde_json::from_str(body).expect("a body is a JSON object");
+                assert_eq!(body.values().collect::<Vec<_>>(), [text], "{kind:?}");
+            };
+            if let (Some(text), Some(body)) = (kind.message(), kind.json()) {
+                json(text, body);
+            }
+            json(kind.http_api_message(), kind.http_api_json());
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The checked rules, and what they say of a request.
 
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
-use http::{HeaderMap, HeaderValue, Method};
+use http::header::ACCESS_CONTROL_REQUEST_METHOD;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::builder::CorsRulesBuilder;
 use crate::check::{Check, Later};
@@ -77,50 +77,59 @@ impl CorsRules {
     /// No request is refused by it: the outcome is an answer to a preflight, or what to put on the service's
     /// answer.
     #[must_use]
+    #[inline]
     pub fn check(&self, method: &Method, headers: &HeaderMap) -> Check {
-        if self.is_preflight(method, headers) {
-            return self.preflight(headers);
+        if *method == Method::OPTIONS
+            && let Some(answer) = self.preflight(headers)
+        {
+            return answer;
         }
         if let Some(grant) = &self.fixed {
             return Check::Pass(grant.clone());
         }
-        let denied = Grant::nothing(self.vary);
-        let Origin::One(origin) = Origin::of(headers) else {
-            return Check::Pass(denied);
-        };
+        match Origin::of(headers) {
+            Origin::One(origin) => self.cross_origin(origin),
+            Origin::Absent | Origin::Several => Check::Pass(Grant::nothing(self.vary)),
+        }
+    }
+
+    fn cross_origin(&self, origin: &HeaderValue) -> Check {
         match self.origins.rule(origin) {
             Ruling::Allow => Check::Pass(self.grant(origin)),
-            Ruling::Deny => Check::Pass(denied),
-            Ruling::Ask(allowed) => {
-                Check::PassLater(Later::new(allowed, self.grant(origin), denied))
-            }
+            Ruling::Deny => Check::Pass(Grant::nothing(self.vary)),
+            Ruling::Ask(allowed) => Check::PassLater(Later::new(
+                allowed,
+                self.grant(origin),
+                Grant::nothing(self.vary),
+            )),
         }
     }
 
-    fn is_preflight(&self, method: &Method, headers: &HeaderMap) -> bool {
-        *method == Method::OPTIONS
-            && match self.conduct {
-                // Fetch, "CORS-preflight request": any other OPTIONS is the service's own business.
-                Conduct::Standard => {
-                    headers.contains_key(ORIGIN)
-                        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-                }
-                Conduct::HttpApi => true,
-            }
-    }
-
+    /// What an `OPTIONS` is answered; `None` where it is no preflight.
     #[cold]
-    fn preflight(&self, request: &HeaderMap) -> Check {
-        if self.conduct == Conduct::HttpApi && !grants_all(request, &self.methods, &self.headers) {
-            return Check::Answer(self.answers.denied());
+    fn preflight(&self, request: &HeaderMap) -> Option<Check> {
+        let origin = Origin::of(request);
+        match self.conduct {
+            // Fetch, "CORS-preflight request": any other OPTIONS is the service's own business.
+            Conduct::Standard => {
+                let asks = |name: &HeaderName| *name == ACCESS_CONTROL_REQUEST_METHOD;
+                if matches!(origin, Origin::Absent) || !request.keys().any(asks) {
+                    return None;
+                }
+            }
+            Conduct::HttpApi => {
+                if !grants_all(request, &self.methods, &self.headers) {
+                    return Some(Check::Answer(self.answers.denied()));
+                }
+            }
         }
         if self.fixed.is_some() {
-            return Check::Answer(self.answers.granted(None, request));
+            return Some(Check::Answer(self.answers.granted(None, request)));
         }
-        let Origin::One(origin) = Origin::of(request) else {
-            return Check::Answer(self.answers.denied());
+        let Origin::One(origin) = origin else {
+            return Some(Check::Answer(self.answers.denied()));
         };
-        match self.origins.rule(origin) {
+        Some(match self.origins.rule(origin) {
             Ruling::Allow => Check::Answer(self.answers.granted(Some(origin), request)),
             Ruling::Deny => Check::Answer(self.answers.denied()),
             Ruling::Ask(allowed) => Check::AnswerLater(Later::new(
@@ -128,7 +137,7 @@ impl CorsRules {
                 self.answers.granted(Some(origin), request),
                 self.answers.denied(),
             )),
-        }
+        })
     }
 
     fn grant(&self, origin: &HeaderValue) -> Grant {

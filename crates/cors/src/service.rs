@@ -36,28 +36,38 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         // The snapshot ends with the decision, which holds what it needs.
         let check = self.rules.load().check(request.method(), request.headers());
-        let state = match check {
-            Check::Pass(grant) => State::Pass {
-                inner: self.inner.call(request),
-                grant: Some(grant),
+        // Each future is built where it is returned, to be moved no further.
+        match check {
+            Check::Pass(grant) => CorsFuture {
+                state: State::Pass {
+                    inner: self.inner.call(request),
+                    grant: Some(grant),
+                },
             },
-            Check::Answer(answer) => State::Answer {
-                answer: Some(answer),
+            Check::Answer(answer) => CorsFuture {
+                state: State::Answer {
+                    answer: Some(answer),
+                },
             },
-            Check::PassLater(later) => State::PassLater {
-                inner: self.inner.call(request),
-                later,
-                response: None,
-                grant: None,
+            Check::PassLater(later) => CorsFuture {
+                state: State::PassLater {
+                    inner: self.inner.call(request),
+                    wait: Box::new(Wait {
+                        later,
+                        response: None,
+                        grant: None,
+                    }),
+                },
             },
-            Check::AnswerLater(later) => State::AnswerLater { later },
-        };
-        CorsFuture { state }
+            Check::AnswerLater(later) => CorsFuture {
+                state: State::AnswerLater { later },
+            },
+        }
     }
 }
 
 pin_project! {
-    /// The future of [`Cors`]. It boxes nothing.
+    /// The future of [`Cors`]. It boxes nothing, unless an asynchronous predicate is asked.
     #[derive(Debug)]
     pub struct CorsFuture<F, B> {
         #[pin]
@@ -76,17 +86,23 @@ pin_project! {
         Answer {
             answer: Option<PreflightAnswer>,
         },
-        // The service works while the predicate is asked; whichever is first waits here for the other.
+        // Boxed, so that the futures of all other requests are no larger for it.
         PassLater {
             #[pin] inner: F,
-            later: Later<Grant>,
-            response: Option<Response<B>>,
-            grant: Option<Grant>,
+            wait: Box<Wait<B>>,
         },
         AnswerLater {
             later: Later<PreflightAnswer>,
         },
     }
+}
+
+/// The service works while the predicate is asked; whichever is first waits here for the other.
+#[derive(Debug)]
+struct Wait<B> {
+    later: Later<Grant>,
+    response: Option<Response<B>>,
+    grant: Option<Grant>,
 }
 
 impl<F, B, E> Future for CorsFuture<F, B>
@@ -97,47 +113,44 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = match self.project().state.project() {
+        match self.project().state.project() {
             StateProjection::Pass { inner, grant } => {
-                let mut response = ready!(inner.poll(cx))?;
-                if let Some(grant) = grant.take() {
+                // Decorated where it is: to move it out and in again costs as much as a header.
+                let mut polled = inner.poll(cx);
+                if let Poll::Ready(Ok(response)) = &mut polled
+                    && let Some(grant) = grant.take()
+                {
                     grant.decorate(response.headers_mut());
                 }
-                response
+                return polled;
             }
-            StateProjection::Answer { answer } => answer
+            StateProjection::Answer { answer } => Poll::Ready(Ok(answer
                 .take()
                 .expect("a future is not polled after it has completed")
-                .into_response(),
-            StateProjection::PassLater {
-                inner,
-                later,
-                response,
-                grant,
-            } => {
-                if response.is_none()
+                .into_response())),
+            StateProjection::PassLater { inner, wait } => {
+                if wait.response.is_none()
                     && let Poll::Ready(answered) = inner.poll(cx)?
                 {
-                    *response = Some(answered);
+                    wait.response = Some(answered);
                 }
-                if grant.is_none()
-                    && let Poll::Ready(decided) = Pin::new(later).poll(cx)
+                if wait.grant.is_none()
+                    && let Poll::Ready(decided) = Pin::new(&mut wait.later).poll(cx)
                 {
-                    *grant = Some(decided);
+                    wait.grant = Some(decided);
                 }
-                let (Some(_), Some(_)) = (&response, &grant) else {
+                let (Some(_), Some(_)) = (&wait.response, &wait.grant) else {
                     return Poll::Pending;
                 };
-                let mut response = response.take().expect("it was there a line ago");
-                if let Some(grant) = grant.take() {
+                let mut response = wait.response.take().expect("it was there a line ago");
+                if let Some(grant) = wait.grant.take() {
                     grant.decorate(response.headers_mut());
                 }
-                response
+                Poll::Ready(Ok(response))
             }
             StateProjection::AnswerLater { later } => {
-                ready!(Pin::new(later).poll(cx)).into_response()
+                Poll::Ready(Ok(ready!(Pin::new(later).poll(cx)).into_response()))
             }
-        };
-        Poll::Ready(Ok(response))
+        }
     }
 }
