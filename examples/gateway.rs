@@ -82,10 +82,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
         handle.shutdown();
     });
     let reloaded = gateway.clone();
+    let listener = server.handle();
     let mut hangups = hangup()?;
     tokio::spawn(async move {
         loop {
             hangups.recv().await;
+            if let Err(error) = listener.reload_tls() {
+                tracing::error!(%error, "the certificate stays what it was");
+            }
             match load(&source).map(|(builder, _)| reloaded.reload(builder)) {
                 Ok(Ok(coverage)) => tracing::info!(%coverage, "configuration read again"),
                 Ok(Err(error)) => tracing::error!(%error, "nothing changed"),

@@ -169,7 +169,8 @@ impl ApiSpec {
         self
     }
 
-    /// The largest request body, in bytes: 10 MiB by default. A larger one is answered 413.
+    /// The largest request body, in bytes: 10 MiB by default. A larger one is answered 413. Responses may always have 10 MiB,
+    /// or as much as requests, if that is more.
     pub fn max_body_bytes(mut self, bytes: u64) -> Self {
         self.max_body_bytes = bytes;
         self

@@ -15,7 +15,7 @@ use super::{Control, Gateway, RouteSummary};
 use crate::client::{Client, Upstreams};
 use crate::core::{ApiKind, ApiStage, Chain, Clock, Live, Route};
 use crate::cors::{Conduct, CorsConfig, CorsRules};
-use crate::definition::{self, Api, DomainName, HttpApi, Pointer, RestApi, Stage};
+use crate::definition::{self, Api, DomainName, HttpApi, Pointer, RestApi, RoutingMode, Stage};
 use crate::integrations::Functions;
 use crate::openapi::{self, Document, ImportOptions, Node, ParseOptions};
 use crate::responses::{GatewayResponses, ResponseConfig};
@@ -65,6 +65,9 @@ pub(super) struct Shared {
 /// Compiles everything that `source` says. What is made once per gateway (the client) is put back into it.
 pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), GatewayError> {
     let mut faults = Vec::new();
+    if source.skip_auth {
+        tracing::warn!("auth is skipped: methods that need it are open to everyone");
+    }
     let client = client(source)?;
     source.made_client = Some(client.clone());
     let functions = match source.functions.clone().client(client.clone()).build() {
@@ -84,17 +87,22 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
     let mut coverage = Coverage::default();
     let mut resolver = Resolver::builder(source.region.clone());
     let mut plans = Vec::new();
-    for api in &source.apis {
+    let mut disabled = false;
+    for api in &mut source.apis {
         if let Some(compiled) = compile_api(api, &shared, &mut faults) {
+            disabled |= compiled.disabled;
             coverage.extend(compiled.coverage);
             plans.push((compiled.id, compiled.plan));
             resolver = resolver.api(compiled.stages);
         }
     }
     for domain in &source.domains {
-        resolver = resolver.domain(compile_domain(domain, &mut coverage));
+        resolver = resolver.domain(compile_domain(domain, source.skip_auth, &mut coverage));
     }
+    // Where an API is to be reached by its domains alone, hosts that are nobody's do not lead to it either.
+    let closed = disabled && !source.domains.is_empty();
     resolver = resolver.fallback(match &*plans {
+        _ if closed => Fallback::None,
         [(only, _)] => Fallback::Api(only.clone()),
         _ => Fallback::ByPath,
     });
@@ -165,6 +173,8 @@ struct CompiledApi {
     id: String,
     plan: Arc<ApiPlan>,
     stages: stages::Api<Arc<StagePlan>>,
+    /// Its default endpoint is closed.
+    disabled: bool,
     coverage: Coverage,
 }
 
@@ -177,7 +187,7 @@ struct Read {
 }
 
 fn compile_api(
-    spec: &ApiSpec,
+    spec: &mut ApiSpec,
     shared: &Shared,
     faults: &mut Vec<GatewayFault>,
 ) -> Option<CompiledApi> {
@@ -203,8 +213,18 @@ fn compile_api(
         ));
     }
 
+    // What an export says of itself stays when another document is deployed.
+    spec.id.clone_from(&id);
+    spec.stages.clone_from(&specified);
+    spec.exported = false;
+    let spec = &*spec;
+
     let read = import(spec, &id, shared, document, faults)?;
     let mut coverage = Coverage::default();
+    if spec.parity == Parity::Strict && spec.kind == ApiKind::Rest {
+        let note = "a REST API has no conduct that it changes yet";
+        coverage.push(&id, "parity", Served::NotServed, note);
+    }
     let main = compile_document(spec, &id, &read, shared, faults, &mut coverage)?;
     let mut deployments = BTreeMap::new();
     for (name, text) in &spec.deployments {
@@ -220,8 +240,8 @@ fn compile_api(
         deployments.insert(name.as_str(), plan);
     }
 
-    let mut api = stages::Api::new(id.clone(), spec.kind)
-        .disable_default_endpoint(disables_default_endpoint(&read.api));
+    let disabled = disables_default_endpoint(&read.api);
+    let mut api = stages::Api::new(id.clone(), spec.kind).disable_default_endpoint(disabled);
     if spec.stage_optional
         && let Some(first) = specified.first()
     {
@@ -234,6 +254,16 @@ fn compile_api(
             faults.push(GatewayFault::new(&id, place, fault.message));
         }
         survey_stage(&id, stage, &mut coverage);
+        let canary = stage.canary_settings.as_ref();
+        let named = stage.deployment_id.iter();
+        for deployment in named.chain(canary.and_then(|canary| canary.deployment_id.as_ref())) {
+            // Without any, ids are those of the service, and all stages serve the one document.
+            if !deployments.is_empty() && !deployments.contains_key(deployment.as_str()) {
+                let place = format!("stage {}:/deploymentId", stage.stage_name);
+                let message = format!("`{deployment}` is not among the deployments");
+                faults.push(GatewayFault::new(&id, place, message));
+            }
+        }
         let plan = stage
             .deployment_id
             .as_deref()
@@ -262,6 +292,7 @@ fn compile_api(
         id,
         plan: main,
         stages: api,
+        disabled,
         coverage,
     })
 }
@@ -627,8 +658,52 @@ fn http_cors(api: &HttpApi, spec: &ApiSpec, faults: &mut Vec<GatewayFault>) -> O
     }
 }
 
-fn compile_domain(domain: &DomainName, coverage: &mut Coverage) -> Domain {
-    let mut compiled = Domain::new(domain.domain_name.clone());
+fn compile_domain(domain: &DomainName, skip_auth: bool, coverage: &mut Coverage) -> Domain {
+    let name = &domain.domain_name;
+    let mut compiled = Domain::new(name.clone());
+    let mut missing = |there: bool, field: &str, note: &'static str| {
+        if there {
+            let pointer = format!("domain {name}:/{field}");
+            coverage.push("", pointer, Served::NotServed, note);
+        }
+    };
+    let mutual_tls = domain.mutual_tls_authentication.is_some();
+    let rules_only = domain.routing_mode == Some(RoutingMode::RoutingRuleOnly);
+    let policy = domain.policy.is_some();
+    missing(
+        mutual_tls,
+        "mutualTlsAuthentication",
+        "client certificates are not asked for yet: the domain refuses every request",
+    );
+    missing(
+        policy,
+        "policy",
+        "resource policies are not served yet: the domain refuses every request",
+    );
+    missing(
+        rules_only,
+        "routingMode",
+        "routing rules are not served yet: the domain refuses every request",
+    );
+    missing(
+        !domain.routing_rules.is_empty(),
+        "routingRules",
+        "routing rules are not served yet",
+    );
+    missing(
+        domain.security_policy.is_some(),
+        "securityPolicy",
+        "the listener decides which versions of TLS it speaks",
+    );
+    missing(
+        domain.endpoint_access_mode.is_some(),
+        "endpointAccessMode",
+        "endpoint types are not told apart yet",
+    );
+    // A door whose lock is missing stays shut: without mappings every path is refused.
+    if (mutual_tls || policy) && !skip_auth || rules_only {
+        return compiled;
+    }
     let mappings = domain
         .base_path_mappings
         .iter()
@@ -636,32 +711,15 @@ fn compile_domain(domain: &DomainName, coverage: &mut Coverage) -> Domain {
         .map(definition::ApiMapping::from)
         .chain(domain.api_mappings.iter().cloned());
     for mapping in mappings {
-        let (Some(api), base_path) = (mapping.api_id, mapping.api_mapping_key.unwrap_or_default())
-        else {
+        let base_path = mapping.api_mapping_key.unwrap_or_default();
+        let Some(api) = mapping.api_id else {
+            missing(true, &format!("mapping {base_path}"), "it names no API");
             continue;
         };
         compiled = match mapping.stage {
             Some(stage) => compiled.map(base_path, api, stage),
             None => compiled.map_api(base_path, api),
         };
-    }
-    let name = &domain.domain_name;
-    let mut missing = |field: &str, note: &'static str| {
-        coverage.push(
-            "",
-            format!("domain {name}:/{field}"),
-            Served::NotServed,
-            note,
-        );
-    };
-    if domain.mutual_tls_authentication.is_some() {
-        missing(
-            "mutualTlsAuthentication",
-            "client certificates are not asked for yet",
-        );
-    }
-    if !domain.routing_rules.is_empty() {
-        missing("routingRules", "routing rules are not served yet");
     }
     compiled
 }

@@ -85,7 +85,11 @@ impl Finish {
         }
     }
 
+    /// Notes how long the integration took, unless it has measured that better itself.
     pub(super) fn measure_integration(&self, started: Instant) {
+        if self.context.measured(Measure::IntegrationLatency).is_some() {
+            return;
+        }
         let taken = self.clock.now().saturating_duration_since(started);
         let millis = i64::try_from(taken.as_millis()).unwrap_or(i64::MAX);
         self.context.measure(Measure::IntegrationLatency, millis);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::api::MAX_BODY_BYTES;
 use super::compile::Shared;
 use super::error::GatewayFault;
 use crate::core::ApiKind;
@@ -148,7 +149,8 @@ fn finish(
     notes: &mut Notes<'_>,
 ) -> Option<Compiled> {
     config.max_request_bytes = Some(max_body_bytes);
-    config.max_response_bytes = (!config.streams_response).then_some(max_body_bytes);
+    let max_response_bytes = max_body_bytes.max(MAX_BODY_BYTES);
+    config.max_response_bytes = (!config.streams_response).then_some(max_response_bytes);
     let place = source.map(Pointer::as_str).unwrap_or_default();
     let mut backends = Backends::new(shared.client.clone(), shared.functions.clone());
     backends.clock = shared.clock.clone();

@@ -256,6 +256,10 @@ impl Future for GatewayFuture {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        // An asynchronous predicate is asked beside the integration, not after it.
+        if let Some(finish) = this.finish.as_mut() {
+            let _ = finish.poll_grant(cx);
+        }
         loop {
             let finish = this
                 .finish
@@ -296,7 +300,9 @@ impl Future for GatewayFuture {
                 }
                 StateProjection::Integration { future, started } => {
                     let outcome = ready!(future.poll(cx));
-                    finish.measure_integration(*started);
+                    if outcome.is_ok() {
+                        finish.measure_integration(*started);
+                    }
                     State::Reply {
                         response: Some(match outcome {
                             Ok(response) => response,

@@ -69,8 +69,11 @@ where
             };
         }
         let context = RequestContext::new(&request, &*self.manners.clock);
-        let peer = self.connection.peer.ip();
-        context.set_client(self.manners.trusted_proxies.client(peer, request.headers()));
+        // Without proxies of its own the listener leaves the question to the service, which may know some.
+        if !self.manners.trusted_proxies.is_empty() {
+            let peer = self.connection.peer.ip();
+            context.set_client(self.manners.trusted_proxies.client(peer, request.headers()));
+        }
         context.set_connection(Arc::clone(&self.connection));
         request.extensions_mut().insert(context);
         FrontFuture {

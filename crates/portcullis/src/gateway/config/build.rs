@@ -160,7 +160,8 @@ impl GatewayConfig {
     pub fn server(&self) -> Result<crate::serve::ServerBuilder, ConfigError> {
         use crate::serve::{Server, TlsConfig};
 
-        let mut server = Server::builder().trusted_proxies(self.trusted_proxies());
+        // The gateway judges who the client is: its rules change with a reload, a listener's do not.
+        let mut server = Server::builder();
         for address in &self.listen {
             server = server.listen(address);
         }

@@ -170,15 +170,6 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
     for (path, item) in reader.list(object, "stages") {
         config.stages.extend(reader.service_object(item, &path));
     }
-    for (stage, named) in config.stages.iter().enumerate() {
-        if let Some(deployment) = &named.deployment_id
-            && !config.deployments.is_empty()
-            && !config.deployments.contains_key(deployment)
-        {
-            let message = format!("`{deployment}` is not among `deployments`");
-            reader.fault(format!("{path}/stages/{stage}/deploymentId"), message);
-        }
-    }
     config.id = id?;
     config.definition = definition?;
     Some(config)

@@ -81,12 +81,18 @@ impl Reader {
     pub(super) fn flag(&mut self, object: Object<'_>, name: &str) -> Option<bool> {
         match object.get(name)? {
             Value::Bool(flag) => Some(*flag),
+            // What comes from a variable is a text.
+            Value::String(text) if matches!(text.as_str(), "true" | "false") => {
+                Some(text == "true")
+            }
             _ => self.wrong(object, name, "true or false"),
         }
     }
 
     pub(super) fn number(&mut self, object: Object<'_>, name: &str) -> Option<u64> {
-        match object.get(name)?.as_u64() {
+        let value = object.get(name)?;
+        let written = value.as_str().and_then(|text| text.parse().ok());
+        match value.as_u64().or(written) {
             Some(number) => Some(number),
             None => self.wrong(object, name, "a whole number, 0 or more"),
         }
