@@ -122,7 +122,7 @@ where
                 {
                     grant.decorate(response.headers_mut());
                 }
-                return polled;
+                polled
             }
             StateProjection::Answer { answer } => Poll::Ready(Ok(answer
                 .take()
