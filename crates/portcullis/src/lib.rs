@@ -54,6 +54,8 @@
 //! None is on by default. `gateway` has [`Gateway`] and the configuration file, `serve` a listener, `full` both; each
 //! crate has one of its own name.
 
+#[cfg(feature = "auth")]
+pub use portcullis_auth as auth;
 #[cfg(feature = "client")]
 pub use portcullis_client as client;
 pub use portcullis_core as core;

@@ -1,0 +1,1 @@
+//! Who is calling, and may they: tokens, keys, signatures and policies as tower layers.
