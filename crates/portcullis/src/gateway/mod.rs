@@ -7,8 +7,6 @@ mod config;
 mod coverage;
 mod error;
 mod finish;
-mod guards;
-mod integration;
 mod plan;
 mod service;
 

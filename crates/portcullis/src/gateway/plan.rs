@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use super::RouteSummary;
 use super::api::UnknownRoute;
 use crate::core::{ApiKind, ApiStage, Chain, Clock, Route, TrustedProxies};
 use crate::cors::CorsRules;
@@ -50,6 +51,23 @@ pub(super) struct MethodPlan {
     pub(super) summary: String,
     pub(super) guards: Chain,
     pub(super) integration: Integration,
+}
+
+impl Plan {
+    /// The routes of every API, for a person to read.
+    pub(super) fn routes(&self) -> Vec<RouteSummary> {
+        self.apis
+            .iter()
+            .flat_map(|(api, plan)| {
+                plan.routes.iter().map(move |method| RouteSummary {
+                    api: api.clone(),
+                    method: method.method.clone(),
+                    path: method.route.template.clone(),
+                    integration: method.summary.clone(),
+                })
+            })
+            .collect()
+    }
 }
 
 #[derive(Debug)]

@@ -1,31 +1,21 @@
 //! Integrations, from a definition to something that can be called.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::api::MAX_BODY_BYTES;
-use super::compile::Shared;
-use super::error::GatewayFault;
+use super::{Notes, Shared};
 use crate::core::ApiKind;
 use crate::definition::{
     self, ConnectionType, HttpApi, IntegrationType, Method, PassthroughBehavior, Pointer,
     ResponseTransferMode, RestApi, Route,
 };
+use crate::gateway::api::MAX_BODY_BYTES;
+use crate::gateway::error::GatewayFault;
 use crate::integrations::{
     Backends, Conduct, ContentHandling, Integration, IntegrationConfig, IntegrationKind,
     Passthrough, PayloadFormat, ResponseConfig,
 };
-
-/// What compiling one document notes besides its routes.
-pub(super) struct Notes<'a> {
-    pub(super) api: &'a str,
-    pub(super) faults: &'a mut Vec<GatewayFault>,
-    /// Fields that cannot be served, by pointer.
-    pub(super) unsupported: &'a mut BTreeMap<String, Cow<'static, str>>,
-}
 
 /// An integration, and what it is in words.
 pub(super) struct Compiled {

@@ -1,6 +1,6 @@
 //! The guards of a method, and what stands in for those that do not exist yet.
 
-use super::compile::Shared;
+use super::Shared;
 use crate::core::{
     ApiKind, Chain, Decision, Guard, Head, Never, Rejection, RejectionKind, Verdict,
 };

@@ -1,0 +1,124 @@
+//! One API: its documents, and the stages that serve them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::document::{self, Address};
+use super::{Shared, deployment, stages, strict_faults};
+use crate::core::ApiKind;
+use crate::definition::{Api, Stage};
+use crate::gateway::api::{ApiSpec, Parity};
+use crate::gateway::coverage::{Coverage, Served};
+use crate::gateway::error::GatewayFault;
+use crate::gateway::plan::{ApiPlan, StagePlan};
+
+pub(super) struct Compiled {
+    pub(super) id: String,
+    pub(super) plan: Arc<ApiPlan>,
+    pub(super) stages: crate::stages::Api<Arc<StagePlan>>,
+    /// Its default endpoint is closed.
+    pub(super) disabled: bool,
+    pub(super) coverage: Coverage,
+}
+
+/// What an export says of itself is put into `spec`, and stays when another document is deployed.
+pub(super) fn compile(
+    spec: &mut ApiSpec,
+    shared: &Shared,
+    faults: &mut Vec<GatewayFault>,
+) -> Option<Compiled> {
+    let document = document::parse(spec, &spec.document, faults)?;
+    if spec.exported {
+        spec.exported = false;
+        adopt(spec, Address::of(document.root()));
+    }
+    if spec.stages.is_empty() {
+        spec.stages.push(named(match spec.kind {
+            ApiKind::Rest => "default",
+            ApiKind::Http => "$default",
+        }));
+    }
+    let spec = &*spec;
+
+    let read = document::import(spec, document, shared, faults)?;
+    let mut coverage = Coverage::default();
+    if spec.parity == Parity::Strict && spec.kind == ApiKind::Rest {
+        let note = "a REST API has no conduct that it changes yet";
+        coverage.push(&spec.id, "parity", Served::NotServed, note);
+    }
+    let plan = deployment::compile(spec, &read, shared, faults, &mut coverage)?;
+    let mut deployments = BTreeMap::new();
+    for (name, text) in &spec.deployments {
+        let document = document::parse(spec, text, faults)?;
+        let read = document::import(spec, document, shared, faults)?;
+        // The report is on what the API says of itself; its other deployments differ in content, not in kind.
+        let mut other = Coverage::default();
+        let plan = deployment::compile(spec, &read, shared, faults, &mut other)?;
+        for field in other.not_served() {
+            let pointer = format!("deployment {name}:{}", field.pointer);
+            coverage.push(&spec.id, pointer, Served::NotServed, field.note.clone());
+        }
+        deployments.insert(name.as_str(), plan);
+    }
+
+    let disabled = match &read.api {
+        Api::Rest(api) => api.disable_execute_api_endpoint,
+        Api::Http(api) => api.disable_execute_api_endpoint,
+    };
+    let mut api =
+        crate::stages::Api::new(spec.id.clone(), spec.kind).disable_default_endpoint(disabled);
+    if spec.stage_optional
+        && let Some(first) = spec.stages.first()
+    {
+        api = api.default_stage(first.stage_name.clone());
+    }
+    let endpoint_type = endpoint_type(spec, &read.api);
+    for stage in &spec.stages {
+        stages::check(spec, stage, &deployments, faults);
+        stages::survey(&spec.id, stage, &mut coverage);
+        let plan = stage
+            .deployment_id
+            .as_deref()
+            .and_then(|deployment| deployments.get(deployment))
+            .unwrap_or(&plan);
+        let stage_plan = StagePlan {
+            facts: Arc::new(stages::facts(spec, stage, &endpoint_type, shared)),
+            api: Arc::clone(plan),
+        };
+        api = api.stage(stage.stage_name.clone(), Arc::new(stage_plan));
+    }
+    if spec.strict {
+        faults.extend(strict_faults(&coverage));
+    }
+    Some(Compiled {
+        id: spec.id.clone(),
+        plan,
+        stages: api,
+        disabled,
+        coverage,
+    })
+}
+
+/// Takes over where an export says that it lives.
+fn adopt(spec: &mut ApiSpec, address: Address) {
+    if let Some(id) = address.api_id {
+        spec.id = id;
+    }
+    if let (true, Some(stage)) = (spec.stages.is_empty(), address.stage) {
+        spec.stages.push(named(&stage));
+    }
+}
+
+fn named(stage_name: &str) -> Stage {
+    let mut stage = Stage::default();
+    stage.stage_name = stage_name.to_owned();
+    stage
+}
+
+fn endpoint_type(spec: &ApiSpec, api: &Api) -> String {
+    match (spec.endpoint_type, api) {
+        (Some(chosen), _) => chosen.to_string(),
+        (None, Api::Rest(api)) => api.endpoint_configuration.endpoint_type().to_string(),
+        (None, _) => "REGIONAL".to_owned(),
+    }
+}

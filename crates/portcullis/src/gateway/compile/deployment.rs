@@ -1,0 +1,74 @@
+//! One deployment: what a document describes, as it is served.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::document::Read;
+use super::survey::Survey;
+use super::{Notes, Shared, http, rest};
+use crate::definition::Api;
+use crate::gateway::api::ApiSpec;
+use crate::gateway::coverage::{Coverage, Served};
+use crate::gateway::error::GatewayFault;
+use crate::gateway::plan::ApiPlan;
+use crate::responses::GatewayResponses;
+
+pub(super) fn compile(
+    spec: &ApiSpec,
+    read: &Read,
+    shared: &Shared,
+    faults: &mut Vec<GatewayFault>,
+    coverage: &mut Coverage,
+) -> Option<Arc<ApiPlan>> {
+    let mut unsupported: BTreeMap<String, Cow<'static, str>> = read
+        .unknown
+        .iter()
+        .map(|pointer| (pointer.to_string(), "no such field is known".into()))
+        .collect();
+    let before = faults.len();
+    let mut notes = Notes {
+        api: &spec.id,
+        faults,
+        unsupported: &mut unsupported,
+    };
+    let max_body_bytes = spec.max_body_bytes;
+    let (routes, responses, cors, validates) = match &read.api {
+        Api::Rest(api) => {
+            let routes = rest::routes(api, max_body_bytes, shared, &mut notes);
+            let responses = rest::responses(api, &mut notes);
+            let validates = api.request_validators.iter().any(|validator| {
+                validator.validate_request_body || validator.validate_request_parameters
+            });
+            (routes, responses, spec.cors.clone(), validates)
+        }
+        Api::Http(api) => {
+            let routes = http::routes(api, max_body_bytes, shared, &mut notes);
+            let cors = http::cors(api, spec.parity, &mut notes).or_else(|| spec.cors.clone());
+            (routes, Some(GatewayResponses::default()), cors, false)
+        }
+    };
+    let survey = Survey {
+        api: &spec.id,
+        kind: spec.kind,
+        unsupported: &unsupported,
+        validates,
+    };
+    coverage.extend(survey.walk(read.document.root()));
+    for remark in responses.iter().flat_map(GatewayResponses::remarks) {
+        let pointer = format!("gateway responses:{}", remark.at());
+        let note = remark.text().to_owned();
+        coverage.push(&spec.id, pointer, Served::DocumentationOnly, note);
+    }
+    if faults.len() > before {
+        return None;
+    }
+    Some(Arc::new(ApiPlan {
+        kind: spec.kind,
+        routes: routes?,
+        responses: responses?,
+        cors,
+        unknown_route: spec.unknown_route,
+        max_body_bytes,
+    }))
+}

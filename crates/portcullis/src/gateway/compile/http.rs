@@ -1,0 +1,73 @@
+//! What is particular to HTTP APIs: their routes, and their CORS.
+
+use std::sync::Arc;
+
+use super::{Notes, Shared, guards, integration};
+use crate::core::Route;
+use crate::cors::{Conduct, CorsConfig, CorsRules};
+use crate::definition::HttpApi;
+use crate::gateway::api::Parity;
+use crate::gateway::error::GatewayFault;
+use crate::gateway::plan::{MethodPlan, Routes};
+use crate::routing::HttpRoutes;
+
+pub(super) fn routes(
+    api: &HttpApi,
+    max_body_bytes: u64,
+    shared: &Shared,
+    notes: &mut Notes<'_>,
+) -> Option<Routes> {
+    let mut routes = HttpRoutes::builder();
+    for route in &api.routes {
+        let (verb, path) = route
+            .method_and_path()
+            .unwrap_or(("", route.route_key.as_str()));
+        let mut facts = Route::new(path);
+        facts.route_key = Some(route.route_key.clone());
+        let Some(compiled) = integration::http(api, route, max_body_bytes, shared, notes) else {
+            continue;
+        };
+        let plan = MethodPlan {
+            method: verb.to_owned(),
+            route: Arc::new(facts),
+            summary: compiled.summary,
+            guards: guards::http(route, shared),
+            integration: compiled.integration,
+        };
+        routes = routes.route(&route.route_key, Arc::new(plan));
+    }
+    match routes.build() {
+        Ok(routes) => Some(Routes::Http(routes)),
+        Err(errors) => {
+            let faults = errors.iter();
+            let faults = faults.map(|error| GatewayFault::new(notes.api, error.path(), error));
+            notes.faults.extend(faults);
+            None
+        }
+    }
+}
+
+/// The CORS rules that the API has of its own.
+pub(super) fn cors(api: &HttpApi, parity: Parity, notes: &mut Notes<'_>) -> Option<CorsRules> {
+    let cors = api.cors_configuration.as_ref()?;
+    let mut config = CorsConfig::default();
+    config.allow_origins.clone_from(&cors.allow_origins);
+    config.allow_methods.clone_from(&cors.allow_methods);
+    config.allow_headers.clone_from(&cors.allow_headers);
+    config.expose_headers.clone_from(&cors.expose_headers);
+    config.max_age = cors.max_age.map(i64::from);
+    config.allow_credentials = cors.allow_credentials;
+    match config
+        .into_builder()
+        .conduct(Conduct::HttpApi)
+        .omit_vary(parity == Parity::Strict)
+        .build()
+    {
+        Ok(rules) => Some(rules),
+        Err(error) => {
+            let fault = GatewayFault::new(notes.api, "/x-amazon-apigateway-cors", error);
+            notes.faults.push(fault);
+            None
+        }
+    }
+}

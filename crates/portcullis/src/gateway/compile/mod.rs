@@ -1,0 +1,173 @@
+//! From definitions to a plan: parse, then compile, then serve.
+
+mod api;
+mod deployment;
+mod document;
+mod domains;
+mod guards;
+mod http;
+mod integration;
+mod rest;
+mod stages;
+mod survey;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::builder::GatewayBuilder;
+use super::coverage::{Coverage, Served};
+use super::error::{GatewayError, GatewayFault};
+use super::plan::Plan;
+use super::{Control, Gateway};
+use crate::client::{Client, Upstreams};
+use crate::core::{ApiKind, Chain, Clock, Live};
+use crate::definition;
+use crate::integrations::Functions;
+use crate::stages::{ConfigError, Fallback, Fault, Resolver};
+
+impl Gateway {
+    pub(super) fn compile(mut source: GatewayBuilder) -> Result<Self, GatewayError> {
+        let (plan, coverage) = compile(&mut source)?;
+        Ok(Self {
+            plan: Live::new(plan),
+            control: Arc::new(std::sync::Mutex::new(Control {
+                source,
+                coverage: Arc::new(coverage),
+            })),
+        })
+    }
+}
+
+/// What the parts of one gateway share while they are compiled.
+struct Shared {
+    client: Client,
+    functions: Functions,
+    region: String,
+    account_id: String,
+    skip_auth: bool,
+    guards: Chain,
+    clock: Arc<dyn Clock>,
+}
+
+/// What compiling one document notes besides its routes.
+struct Notes<'a> {
+    api: &'a str,
+    faults: &'a mut Vec<GatewayFault>,
+    /// Fields that cannot be served, by pointer.
+    unsupported: &'a mut BTreeMap<String, Cow<'static, str>>,
+}
+
+/// Compiles everything that `source` says. What is made once per gateway (the client) is put back into it.
+pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), GatewayError> {
+    let mut faults = Vec::new();
+    if source.skip_auth {
+        tracing::warn!("auth is skipped: methods that need it are open to everyone");
+    }
+    let client = client(source)?;
+    source.made_client = Some(client.clone());
+    let functions = match source.functions.clone().client(client.clone()).build() {
+        Ok(functions) => functions,
+        Err(error) => return Err(GatewayFault::new("", "functions", error).into()),
+    };
+    let shared = Shared {
+        client,
+        functions,
+        region: source.region.clone(),
+        account_id: source.account_id.clone(),
+        skip_auth: source.skip_auth,
+        guards: source.guards.clone(),
+        clock: Arc::clone(&source.clock),
+    };
+
+    let mut coverage = Coverage::default();
+    let mut resolver = Resolver::builder(source.region.clone());
+    let mut plans = Vec::new();
+    let mut disabled = false;
+    for api in &mut source.apis {
+        if let Some(compiled) = api::compile(api, &shared, &mut faults) {
+            disabled |= compiled.disabled;
+            coverage.extend(compiled.coverage);
+            plans.push((compiled.id, compiled.plan));
+            resolver = resolver.api(compiled.stages);
+        }
+    }
+    for domain in &source.domains {
+        resolver = resolver.domain(domains::compile(domain, source.skip_auth, &mut coverage));
+    }
+    // Where an API is to be reached by its domains alone, hosts that are nobody's do not lead to it either.
+    let closed = disabled && !source.domains.is_empty();
+    resolver = resolver.fallback(match &*plans {
+        _ if closed => Fallback::None,
+        [(only, _)] => Fallback::Api(only.clone()),
+        _ => Fallback::ByPath,
+    });
+    for (pointer, why) in &source.remarks {
+        coverage.push(
+            "",
+            format!("configuration:{pointer}"),
+            Served::NotServed,
+            *why,
+        );
+    }
+    if source.strict {
+        faults.extend(strict_faults(&coverage));
+    }
+    GatewayError::check(faults)?;
+    let resolver = resolver
+        .build()
+        .map_err(|error| GatewayError::new(stage_faults(&error)))?;
+    let plan = Plan {
+        resolver,
+        clock: Arc::clone(&source.clock),
+        trusted_proxies: source.trusted_proxies.clone(),
+        apis: plans,
+    };
+    Ok((plan, coverage))
+}
+
+fn client(source: &GatewayBuilder) -> Result<Client, GatewayFault> {
+    if let Some(client) = source.client.as_ref().or(source.made_client.as_ref()) {
+        return Ok(client.clone());
+    }
+    let upstreams = Upstreams::new(source.upstreams.iter().cloned())
+        .map_err(|error| GatewayFault::new("", "upstreams", error))?;
+    Client::builder()
+        .upstreams(upstreams)
+        .build()
+        .map_err(|error| GatewayFault::new("", "client", error))
+}
+
+fn strict_faults(coverage: &Coverage) -> Vec<GatewayFault> {
+    coverage
+        .not_served()
+        .map(|field| {
+            GatewayFault::new(
+                &field.api,
+                &field.pointer,
+                format_args!(
+                    "not served yet, and the strict switch is on: {}",
+                    field.note
+                ),
+            )
+        })
+        .collect()
+}
+
+fn stage_faults(error: &ConfigError) -> Vec<GatewayFault> {
+    let fault = |fault: &Fault| {
+        GatewayFault::new(
+            "",
+            fault.at(),
+            format_args!("{}; {}", fault.problem(), fault.fix()),
+        )
+    };
+    error.faults().iter().map(fault).collect()
+}
+
+const fn kind_of(kind: ApiKind) -> definition::ApiKind {
+    match kind {
+        ApiKind::Rest => definition::ApiKind::Rest,
+        ApiKind::Http => definition::ApiKind::Http,
+    }
+}

@@ -1,0 +1,77 @@
+//! What is particular to REST APIs: their resources, and their gateway responses.
+
+use std::sync::Arc;
+
+use super::{Notes, Shared, guards, integration};
+use crate::core::Route;
+use crate::definition::RestApi;
+use crate::gateway::error::GatewayFault;
+use crate::gateway::plan::{MethodPlan, Routes};
+use crate::responses::{GatewayResponses, ResponseConfig};
+use crate::routing::RestRoutes;
+
+pub(super) fn routes(
+    api: &RestApi,
+    max_body_bytes: u64,
+    shared: &Shared,
+    notes: &mut Notes<'_>,
+) -> Option<Routes> {
+    let mut routes = RestRoutes::builder();
+    for resource in &api.resources {
+        // The methods of one resource share what is the same for them.
+        let mut shared_route = Route::new(resource.path.clone());
+        shared_route.resource_id = Some(resource.id.clone());
+        let shared_route = Arc::new(shared_route);
+        for (verb, method) in &resource.resource_methods {
+            let Some(compiled) = integration::rest(api, method, max_body_bytes, shared, notes)
+            else {
+                continue;
+            };
+            let plan = MethodPlan {
+                method: verb.clone(),
+                route: Arc::clone(&shared_route),
+                summary: compiled.summary,
+                guards: guards::rest(api, method, shared),
+                integration: compiled.integration,
+            };
+            routes = routes.route(verb, &resource.path, Arc::new(plan));
+        }
+    }
+    match routes.build() {
+        Ok(routes) => Some(Routes::Rest(routes)),
+        Err(errors) => {
+            let faults = errors.iter();
+            let faults = faults.map(|error| GatewayFault::new(notes.api, error.path(), error));
+            notes.faults.extend(faults);
+            None
+        }
+    }
+}
+
+pub(super) fn responses(api: &RestApi, notes: &mut Notes<'_>) -> Option<GatewayResponses> {
+    let mut table = GatewayResponses::builder();
+    for response in &api.gateway_responses {
+        let Some(kind) = response.response_type else {
+            continue;
+        };
+        let mut config = ResponseConfig::new(kind.to_string());
+        config.default_response = response.default_response.unwrap_or_default();
+        config.status_code.clone_from(&response.status_code);
+        config
+            .response_parameters
+            .clone_from(&response.response_parameters);
+        config
+            .response_templates
+            .clone_from(&response.response_templates);
+        table = table.response(config);
+    }
+    match table.build() {
+        Ok(table) => Some(table),
+        Err(error) => {
+            let place = "/x-amazon-apigateway-gateway-responses";
+            let fault = GatewayFault::new(notes.api, place, error);
+            notes.faults.push(fault);
+            None
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The stages of an API.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Shared, kind_of};
+use crate::core::ApiStage;
+use crate::definition::Stage;
+use crate::gateway::api::ApiSpec;
+use crate::gateway::coverage::{Coverage, Served};
+use crate::gateway::error::GatewayFault;
+use crate::gateway::plan::ApiPlan;
+
+/// What requests to the stage can read about it.
+pub(super) fn facts(
+    spec: &ApiSpec,
+    stage: &Stage,
+    endpoint_type: &str,
+    shared: &Shared,
+) -> ApiStage {
+    let mut facts = ApiStage::default();
+    facts.kind = spec.kind;
+    facts.account_id.clone_from(&shared.account_id);
+    facts.api_id.clone_from(&spec.id);
+    facts.stage.clone_from(&stage.stage_name);
+    facts.deployment_id.clone_from(&stage.deployment_id);
+    facts.endpoint_type = Some(endpoint_type.to_owned());
+    facts.variables = stage.variables.clone().into_iter().collect();
+    facts
+}
+
+/// The faults of the stage's settings, and the deployments that it names and are not there.
+pub(super) fn check(
+    spec: &ApiSpec,
+    stage: &Stage,
+    deployments: &BTreeMap<&str, Arc<ApiPlan>>,
+    faults: &mut Vec<GatewayFault>,
+) {
+    for fault in stage.faults(kind_of(spec.kind)) {
+        let place = format!("stage {}:{}", stage.stage_name, fault.pointer);
+        faults.push(GatewayFault::new(&spec.id, place, fault.message));
+    }
+    let canary = stage.canary_settings.as_ref();
+    let named = stage.deployment_id.iter();
+    for deployment in named.chain(canary.and_then(|canary| canary.deployment_id.as_ref())) {
+        // Without any, ids are those of the service, and all stages serve the one document.
+        if !deployments.is_empty() && !deployments.contains_key(deployment.as_str()) {
+            let place = format!("stage {}:/deploymentId", stage.stage_name);
+            let message = format!("`{deployment}` is not among the deployments");
+            faults.push(GatewayFault::new(&spec.id, place, message));
+        }
+    }
+}
+
+/// What is not served of a stage's own settings.
+pub(super) fn survey(id: &str, stage: &Stage, coverage: &mut Coverage) {
+    let mut missing = |there: bool, field: &str, note: &'static str| {
+        if there {
+            let pointer = format!("stage {}:/{field}", stage.stage_name);
+            coverage.push(id, pointer, Served::NotServed, note);
+        }
+    };
+    missing(
+        stage.canary_settings.is_some(),
+        "canarySettings",
+        "canaries are not served yet",
+    );
+    missing(
+        !stage.method_settings.is_empty(),
+        "methodSettings",
+        "throttling, caching and logging by method are not served yet",
+    );
+    missing(
+        stage.default_route_settings.is_some(),
+        "defaultRouteSettings",
+        "throttling by route is not served yet",
+    );
+    missing(
+        !stage.route_settings.is_empty(),
+        "routeSettings",
+        "throttling by route is not served yet",
+    );
+    missing(
+        stage.access_log_settings.is_some(),
+        "accessLogSettings",
+        "access logs are not written yet",
+    );
+    missing(
+        stage.cache_cluster_enabled,
+        "cacheClusterEnabled",
+        "responses are not cached yet",
+    );
+    missing(
+        stage.tracing_enabled,
+        "tracingEnabled",
+        "traces are not recorded yet",
+    );
+    missing(
+        stage.web_acl_arn.is_some(),
+        "webAclArn",
+        "web ACLs are not served yet",
+    );
+    missing(
+        stage.client_certificate_id.is_some(),
+        "clientCertificateId",
+        "client certificates are not sent yet",
+    );
+}
