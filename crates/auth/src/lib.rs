@@ -1,1 +1,7 @@
 //! Who is calling, and may they: tokens, keys, signatures and policies as tower layers.
+
+mod error;
+
+pub mod jwt;
+
+pub use error::ConfigError;

@@ -1,0 +1,1 @@
+//! JSON Web Tokens: OpenID Connect, OAuth 2.0, Cognito user pools.
