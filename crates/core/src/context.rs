@@ -11,6 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use http::{HeaderValue, Method, Request, Uri, Version, header};
 use serde_json::{Map, Value};
 
+use crate::claims::Claims;
 use crate::client_address::Connection;
 use crate::clock::{Clock, SystemClock};
 use crate::identity::Identity;
@@ -62,6 +63,8 @@ struct Inner {
     route: OnceLock<MatchedRoute>,
     trace: OnceLock<Trace>,
     measures: [AtomicI64; Measure::COUNT],
+    /// Apart from the rest, so that an authorizer that finds a token in its cache allocates nothing.
+    claims: Mutex<Option<Claims>>,
     /// Absent until somebody writes: of most requests nobody does, and a smaller context is cheaper to make.
     open: Mutex<Option<Box<Open>>>,
 }
@@ -71,7 +74,6 @@ struct Inner {
 struct Open {
     identity: Identity,
     release: Release,
-    claims: Map<String, Value>,
     authorizer: Map<String, Value>,
     overrides: Overrides,
     details: Vec<(Detail, Arc<str>)>,
@@ -138,6 +140,7 @@ impl RequestContext {
                 route: OnceLock::new(),
                 trace: OnceLock::new(),
                 measures: [const { AtomicI64::new(UNSET) }; Measure::COUNT],
+                claims: Mutex::new(None),
                 open: Mutex::new(None),
             }),
         }
@@ -300,13 +303,22 @@ impl RequestContext {
 
     /// The verified claims of the caller's token: `$context.authorizer.claims`.
     #[must_use]
-    pub fn claims(&self) -> Map<String, Value> {
-        self.open().claims.clone()
+    pub fn claims(&self) -> Option<Claims> {
+        self.inner
+            .claims
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
-    /// Sets the verified claims.
-    pub fn set_claims(&self, claims: Map<String, Value>) {
-        self.open().claims = claims;
+    /// Sets the verified claims. Later ones take the place of earlier ones.
+    pub fn set_claims(&self, claims: impl Into<Claims>) {
+        let claims = Some(claims.into());
+        *self
+            .inner
+            .claims
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = claims;
     }
 
     /// The values that a custom authorizer gave: `$context.authorizer`.
@@ -475,7 +487,10 @@ impl RequestContext {
             Name::Measure(measure) => read(self.measured(*measure).map(Number)),
             Name::IsCanaryRequest => read(self.open().release.is_canary().map(Flag)),
             Name::Detail(detail) => read(self.open().detail(*detail).map(|text| Text(text))),
-            Name::Claim(name) => read(self.open().claims.get(&**name).map(Json)),
+            Name::Claim(name) => match self.claims() {
+                Some(claims) => read(claims.shown(name).as_deref().map(Json)),
+                None => read(None),
+            },
             Name::Authorizer(name) => read(self.open().authorizer.get(&**name).map(Json)),
             Name::RequestOverride(path) => {
                 read(descend(&self.open().overrides.request, path).map(Json))

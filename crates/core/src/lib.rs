@@ -51,6 +51,7 @@
 
 mod body;
 mod chain;
+mod claims;
 mod client_address;
 mod clock;
 mod context;
@@ -78,6 +79,7 @@ pub use {
         Body, BoxBody, BoxBodyFuture, BoxBodyLayer, BoxError, BoxRequestBody, BoxRequestBodyLayer,
     },
     chain::{Chain, ChainWalk},
+    claims::{ClaimWording, Claims},
     client_address::{Connection, ForwardingHeader, Tls, TrustedProxies},
     clock::{Clock, SystemClock},
     context::{ApiStage, Overrides, RequestContext},

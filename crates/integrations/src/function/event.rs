@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use indexmap::IndexMap;
-use portcullis_core::{RequestContext, TRACE_ID};
+use portcullis_core::{ApiKind, Claims, RequestContext, TRACE_ID};
 use serde_json::{Map, Value};
 
 use crate::forwarded;
@@ -125,13 +125,26 @@ pub(crate) fn path(parts: &Parts, context: &RequestContext) -> String {
     format!("/{}", path.trim_start_matches('/'))
 }
 
+/// The scopes of a token; null where the route asks for none.
+pub(crate) fn scopes(claims: &Claims) -> Value {
+    match claims.is_on_scoped_route() {
+        true => claims.scopes().collect(),
+        false => Value::Null,
+    }
+}
+
 /// What an authorizer said, in the shape of payload 1.0; `None` if none did.
 pub(crate) fn authorizer(context: &RequestContext) -> Option<Map<String, Value>> {
     use portcullis_core::Detail::AuthorizerPrincipalId;
     let mut authorizer = context.authorizer();
-    let claims = context.claims();
-    if !claims.is_empty() {
-        authorizer.insert("claims".to_owned(), Value::Object(claims));
+    if let Some(claims) = context.claims() {
+        authorizer.insert("claims".to_owned(), Value::Object(claims.to_shown()));
+        if context
+            .stage()
+            .is_some_and(|stage| stage.kind == ApiKind::Http)
+        {
+            authorizer.insert("scopes".to_owned(), scopes(&claims));
+        }
     }
     if let Some(principal) = context.noted(AuthorizerPrincipalId) {
         authorizer.insert("principalId".to_owned(), Value::from(&*principal));

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::function::event::{
-    body_text, client_cert, is_text, path_parameters, stage_variables, text, visible,
+    body_text, client_cert, is_text, path_parameters, scopes, stage_variables, text, visible,
 };
 use crate::uri::query_pairs;
 
@@ -155,9 +155,9 @@ fn join(known: &mut String, value: &str) {
 }
 
 fn authorizer(context: &RequestContext) -> Option<Value> {
-    let claims = context.claims();
-    if !claims.is_empty() {
-        return Some(json!({"jwt": {"claims": claims, "scopes": null}}));
+    if let Some(claims) = context.claims() {
+        let scopes = scopes(&claims);
+        return Some(json!({"jwt": {"claims": claims.to_shown(), "scopes": scopes}}));
     }
     let values = context.authorizer();
     (!values.is_empty()).then(|| json!({"lambda": values}))
