@@ -12,14 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::RequestContext;
 use crate::rejection::Rejection;
+use crate::request_body::RequestBody;
 
-/// What a guard looks at: everything of a request but its body.
+/// What a guard looks at: everything of a request but its body, and the body where a guard must see it.
 #[derive(Clone, Copy)]
 pub struct Head<'a> {
     method: &'a Method,
     uri: &'a Uri,
     headers: &'a HeaderMap,
     extensions: &'a Extensions,
+    body: Option<&'a RequestBody>,
 }
 
 impl<'a> Head<'a> {
@@ -31,7 +33,15 @@ impl<'a> Head<'a> {
             uri: request.uri(),
             headers: request.headers(),
             extensions: request.extensions(),
+            body: None,
         }
+    }
+
+    /// The head with the request's body beside it.
+    #[must_use]
+    pub const fn with_body(mut self, body: &'a RequestBody) -> Self {
+        self.body = Some(body);
+        self
     }
 
     /// The request's method.
@@ -62,6 +72,12 @@ impl<'a> Head<'a> {
     #[must_use]
     pub fn context(&self) -> Option<&'a RequestContext> {
         self.extensions.get()
+    }
+
+    /// The request's body: there if this guard [wants](Guard::body_limit) it, or an earlier one of the same chain did.
+    #[must_use]
+    pub const fn body(&self) -> Option<&'a RequestBody> {
+        self.body
     }
 }
 
@@ -105,10 +121,10 @@ pub enum Mode {
     Disabled,
 }
 
-/// A policy that looks at a request's head and passes it, refuses it, or asks for something that memory cannot answer.
+/// A policy that looks at a request and passes it, refuses it, or asks for something that memory cannot answer.
 ///
-/// The same object serves as a layer ([`GuardLayer`](crate::GuardLayer)) and as a link of a
-/// [`Chain`](crate::Chain). It holds no policy of *how* to refuse: mode, recording and the answer are the shell's.
+/// The same object serves as a layer ([`GuardLayer`](crate::GuardLayer), or [`BodyGuardLayer`](crate::BodyGuardLayer) if it
+/// reads bodies) and as a link of a [`Chain`](crate::Chain). It holds no policy of *how* to refuse: mode, recording and the answer are the shell's.
 ///
 /// ```
 /// use portcullis_core::{Guard, GuardLayer, Head, Never, Rejection, RejectionKind, Verdict};
@@ -138,6 +154,18 @@ pub trait Guard: Send + Sync + 'static {
     /// Whether the shell must see to it that the head has a context, even where no outer layer made one.
     const NEEDS_CONTEXT: bool = false;
 
+    /// Whether it must see bodies of requests, all or some. Then its layer is a
+    /// [`BodyGuardLayer`](crate::BodyGuardLayer); a [`Chain`](crate::Chain) takes it like any other.
+    const READS_BODY: bool = false;
+
+    /// Up to how many bytes the body of this request may have for [`check`](Self::check) to see it in
+    /// [`Head::body`]; `None` where the head alone decides, so that nothing is read for a request that is refused anyway.
+    ///
+    /// It is asked only of a guard that [reads bodies](Self::READS_BODY), before `check`. A request with a longer body is answered 413.
+    fn body_limit(&self, _head: &Head<'_>) -> Option<u64> {
+        None
+    }
+
     /// Looks at `head` and decides.
     fn check(&self, head: &Head<'_>) -> Verdict<Self::Ask>;
 
@@ -151,6 +179,12 @@ impl<G: Guard> Guard for Arc<G> {
     type Ask = G::Ask;
 
     const NEEDS_CONTEXT: bool = G::NEEDS_CONTEXT;
+
+    const READS_BODY: bool = G::READS_BODY;
+
+    fn body_limit(&self, head: &Head<'_>) -> Option<u64> {
+        G::body_limit(self, head)
+    }
 
     fn check(&self, head: &Head<'_>) -> Verdict<Self::Ask> {
         G::check(self, head)

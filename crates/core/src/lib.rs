@@ -50,6 +50,7 @@
 //! `test-util` adds `ManualClock`.
 
 mod body;
+mod body_shell;
 mod chain;
 mod claims;
 mod client_address;
@@ -65,6 +66,7 @@ mod permissions;
 mod rejection;
 mod rejection_kind;
 mod release;
+mod request_body;
 mod request_id;
 mod route;
 mod shell;
@@ -78,6 +80,7 @@ pub use {
     body::{
         Body, BoxBody, BoxBodyFuture, BoxBodyLayer, BoxError, BoxRequestBody, BoxRequestBodyLayer,
     },
+    body_shell::{BodyGuardLayer, BodyGuarded, BodyGuardedFuture},
     chain::{Chain, ChainWalk},
     claims::{ClaimWording, Claims},
     client_address::{Connection, ForwardingHeader, Tls, TrustedProxies},
@@ -95,6 +98,7 @@ pub use {
     rejection::{ApiKind, ERROR_TYPE, Rejection},
     rejection_kind::RejectionKind,
     release::Release,
+    request_body::RequestBody,
     request_id::{
         EXTENDED_REQUEST_ID, ExtendedRequestId, HTTP_API_REQUEST_ID, REQUEST_ID, RequestId,
     },

@@ -72,6 +72,17 @@ impl Rejection {
         }
     }
 
+    /// The refusal of a request whose body has more than `limit` bytes.
+    #[must_use]
+    pub fn too_large(limit: u64) -> Self {
+        let rejection = Self::new(RejectionKind::RequestTooLarge);
+        if limit == SERVICE_BODY_LIMIT {
+            rejection
+        } else {
+            rejection.with_message(format!("HTTP content length exceeded {limit} bytes."))
+        }
+    }
+
     /// Sets the real status, where it is not the kind's nominal one (502 for a function's malformed reply, say).
     #[must_use]
     pub const fn with_status(mut self, status: StatusCode) -> Self {
@@ -247,6 +258,9 @@ impl Rejection {
         response
     }
 }
+
+/// The bytes that a body may have in the service. The kind's own message names it.
+const SERVICE_BODY_LIMIT: u64 = 10 * 1024 * 1024;
 
 /// The number as a header value, which allocates only where the number is large.
 fn content_length(length: usize) -> HeaderValue {

@@ -28,7 +28,30 @@ pub struct GuardLayer<G> {
 impl<G: Guard> GuardLayer<G> {
     /// A layer that asks `guard` about every request.
     /// (`Arc<G>` is a guard too, so one object can serve in several places.)
+    ///
+    /// A guard that [reads bodies](Guard::READS_BODY) does not compile here: it needs a
+    /// [`BodyGuardLayer`](crate::BodyGuardLayer).
+    ///
+    /// ```compile_fail,E0080
+    /// # use portcullis_core::{Guard, GuardLayer, Head, Never, Verdict};
+    /// struct Signature;
+    ///
+    /// impl Guard for Signature {
+    ///     type Ask = Never;
+    ///     const READS_BODY: bool = true;
+    /// #   fn check(&self, _head: &Head<'_>) -> Verdict<Never> { Verdict::Pass }
+    ///     // …
+    /// }
+    ///
+    /// let layer = GuardLayer::new(Signature);
+    /// ```
     pub fn new(guard: G) -> Self {
+        const {
+            assert!(
+                !G::READS_BODY,
+                "a guard that reads bodies needs a BodyGuardLayer"
+            );
+        }
         Self {
             guard: Arc::new(guard),
         }
@@ -108,28 +131,34 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let mode = self.guard.mode();
         if mode == Mode::Disabled {
-            return GuardedFuture::inner(self.inner.call(request));
+            return GuardedFuture {
+                state: State::inner(self.inner.call(request)),
+            };
         }
         if G::NEEDS_CONTEXT {
             RequestContext::of(&mut request);
         }
         match self.guard.check(&Head::of(&request)) {
-            Verdict::Pass => GuardedFuture::inner(self.inner.call(request)),
+            Verdict::Pass => GuardedFuture {
+                state: State::inner(self.inner.call(request)),
+            },
             Verdict::Refuse(rejection) => match settle(mode, rejection, &mut request) {
-                Some(rejection) => GuardedFuture::reply(rejection),
-                None => GuardedFuture::inner(self.inner.call(request)),
+                Some(rejection) => GuardedFuture {
+                    state: State::reply(rejection),
+                },
+                None => GuardedFuture {
+                    state: State::inner(self.inner.call(request)),
+                },
             },
             Verdict::Ask(ask) => {
                 let clone = self.inner.clone();
                 let inner = mem::replace(&mut self.inner, clone);
                 GuardedFuture {
-                    state: State::Ask {
-                        wait: Box::new(Wait {
-                            ask,
-                            mode,
-                            call: Some((inner, request)),
-                        }),
-                    },
+                    state: State::wait(Wait {
+                        ask,
+                        mode,
+                        call: Some((inner, request)),
+                    }),
                 }
             }
         }
@@ -137,17 +166,31 @@ where
 }
 
 /// Carries a refusal out, or, in [`Mode::Observe`], writes it down and lets the request pass.
-fn settle<B>(mode: Mode, rejection: Rejection, request: &mut Request<B>) -> Option<Rejection> {
+pub(crate) fn settle<B>(
+    mode: Mode,
+    rejection: Rejection,
+    request: &mut Request<B>,
+) -> Option<Rejection> {
     if mode == Mode::Enforce {
-        if let Some(context) = request.extensions().get::<RequestContext>() {
-            context.record_refusal(&rejection);
-        }
-        tracing::debug!(%rejection, "refused");
-        return Some(rejection);
+        return Some(enforce(rejection, request));
     }
     tracing::info!(%rejection, "would refuse");
     RequestContext::of(request).record_observed(rejection);
     None
+}
+
+/// Logs and writes down a refusal that is carried out.
+pub(crate) fn enforce<B>(rejection: Rejection, request: &Request<B>) -> Rejection {
+    tracing::debug!(%rejection, "refused");
+    record(rejection, request)
+}
+
+/// Writes a refusal that is carried out to the request's context, if it has one.
+pub(crate) fn record<B>(rejection: Rejection, request: &Request<B>) -> Rejection {
+    if let Some(context) = request.extensions().get::<RequestContext>() {
+        context.record_refusal(&rejection);
+    }
+    rejection
 }
 
 pin_project! {
@@ -158,46 +201,7 @@ pin_project! {
         G: Guard,
     {
         #[pin]
-        state: State<S::Future, ResBody, G::Ask, S, ReqBody>,
-    }
-}
-
-pin_project! {
-    #[project = StateProjection]
-    enum State<F, ResBody, A, S, ReqBody> {
-        Inner { #[pin] future: F },
-        Reply { response: Option<Response<ResBody>> },
-        // Boxed, because an answer from elsewhere is slow anyway: in place, the request in it
-        // would make the future of every request that passes as large, and each move of it as dear.
-        Ask { wait: Box<Wait<A, S, ReqBody>> },
-    }
-}
-
-/// A request that waits for its guard's answer, with the service that was made ready for it.
-struct Wait<A, S, ReqBody> {
-    ask: A,
-    mode: Mode,
-    call: Option<(S, Request<ReqBody>)>,
-}
-
-impl<S, G, ReqBody, ResBody> GuardedFuture<S, G, ReqBody, ResBody>
-where
-    S: Service<Request<ReqBody>>,
-    G: Guard,
-    ResBody: From<Bytes>,
-{
-    const fn inner(future: S::Future) -> Self {
-        Self {
-            state: State::Inner { future },
-        }
-    }
-
-    fn reply(rejection: Rejection) -> Self {
-        Self {
-            state: State::Reply {
-                response: Some(rejection.into_response()),
-            },
-        }
+        state: State<S::Future, ResBody, Wait<G::Ask, S, ReqBody>>,
     }
 }
 
@@ -210,36 +214,7 @@ where
     type Output = Result<Response<ResBody>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
-        loop {
-            let next = match state.as_mut().project() {
-                StateProjection::Inner { future } => return future.poll(cx),
-                StateProjection::Reply { response } => {
-                    return Poll::Ready(Ok(response
-                        .take()
-                        .expect("a future is not polled after it has completed")));
-                }
-                StateProjection::Ask { wait } => {
-                    let answer = ready!(Pin::new(&mut wait.ask).poll(cx));
-                    let (mut inner, mut request) = wait
-                        .call
-                        .take()
-                        .expect("the call is taken once, when the answer is there");
-                    let refusal = answer
-                        .err()
-                        .and_then(|rejection| settle(wait.mode, rejection, &mut request));
-                    match refusal {
-                        Some(rejection) => State::Reply {
-                            response: Some(rejection.into_response()),
-                        },
-                        None => State::Inner {
-                            future: inner.call(request),
-                        },
-                    }
-                }
-            };
-            state.set(next);
-        }
+        State::poll(self.project().state, cx)
     }
 }
 
@@ -249,10 +224,115 @@ where
     G: Guard,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.state {
-            State::Inner { .. } => "GuardedFuture(inner)",
-            State::Reply { .. } => "GuardedFuture(reply)",
-            State::Ask { .. } => "GuardedFuture(ask)",
+        write!(f, "GuardedFuture({})", self.state.name())
+    }
+}
+
+/// A request that waits for its guard's answer, with the service that was made ready for it.
+struct Wait<A, S, ReqBody> {
+    ask: A,
+    mode: Mode,
+    call: Option<(S, Request<ReqBody>)>,
+}
+
+impl<A, S, ReqBody> Waiting for Wait<A, S, ReqBody>
+where
+    A: Future<Output = Result<(), Rejection>> + Unpin,
+{
+    type Service = S;
+    type Body = ReqBody;
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(S, Request<ReqBody>), Rejection>> {
+        let answer = ready!(Pin::new(&mut self.ask).poll(cx));
+        let (inner, mut request) = self.call.take().expect(CALLED_ONCE);
+        let refusal = answer
+            .err()
+            .and_then(|rejection| settle(self.mode, rejection, &mut request));
+        Poll::Ready(match refusal {
+            Some(rejection) => Err(rejection),
+            None => Ok((inner, request)),
         })
+    }
+}
+
+/// What must be waited for before the inner service can be called.
+pub(crate) trait Waiting {
+    type Service;
+    type Body;
+
+    /// Waits until the request passes or is refused. It is not polled again after that.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(Self::Service, Request<Self::Body>), Rejection>>;
+}
+
+/// Why taking the call out of a wait cannot fail.
+pub(crate) const CALLED_ONCE: &str = "the call is taken once, when the answer is there";
+
+pin_project! {
+    /// How far a guarded request has come.
+    #[project = StateProjection]
+    pub(crate) enum State<F, ResBody, W> {
+        Inner { #[pin] future: F },
+        Reply { response: Option<Response<ResBody>> },
+        // Boxed, because an answer from elsewhere is slow anyway: in place, the request in it
+        // would make the future of every request that passes as large, and each move of it as dear.
+        Wait { wait: Box<W> },
+    }
+}
+
+impl<F, ResBody, W> State<F, ResBody, W> {
+    pub(crate) const fn inner(future: F) -> Self {
+        Self::Inner { future }
+    }
+
+    pub(crate) fn wait(wait: W) -> Self {
+        Self::Wait {
+            wait: Box::new(wait),
+        }
+    }
+
+    pub(crate) fn reply(rejection: Rejection) -> Self
+    where
+        ResBody: From<Bytes>,
+    {
+        Self::Reply {
+            response: Some(rejection.into_response()),
+        }
+    }
+
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Inner { .. } => "inner",
+            Self::Reply { .. } => "reply",
+            Self::Wait { .. } => "wait",
+        }
+    }
+}
+
+impl<F, E, ResBody, W> State<F, ResBody, W>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+    W: Waiting,
+    W::Service: Service<Request<W::Body>, Future = F>,
+    ResBody: From<Bytes>,
+{
+    pub(crate) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        loop {
+            let next = match self.as_mut().project() {
+                StateProjection::Inner { future } => return future.poll(cx),
+                StateProjection::Reply { response } => {
+                    return Poll::Ready(Ok(response
+                        .take()
+                        .expect("a future is not polled after it has completed")));
+                }
+                StateProjection::Wait { wait } => match ready!(wait.poll(cx)) {
+                    Ok((mut inner, request)) => Self::inner(inner.call(request)),
+                    Err(rejection) => Self::reply(rejection),
+                },
+            };
+            self.set(next);
+        }
     }
 }

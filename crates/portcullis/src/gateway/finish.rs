@@ -54,6 +54,13 @@ impl Finish {
         &*self.clock
     }
 
+    /// The kind of the API that the request is for, as far as that is known.
+    pub(super) fn api(&self) -> ApiKind {
+        self.stage
+            .as_ref()
+            .map_or(ApiKind::Rest, |stage| stage.api.kind)
+    }
+
     /// The request turns out to be for this stage.
     pub(super) fn enter<B>(&mut self, stage: &Arc<StagePlan>, request: &Request<B>) {
         self.captured = stage
@@ -97,11 +104,8 @@ impl Finish {
 
     /// Adds what every response has, and notes what it came to.
     pub(super) fn complete(self, mut response: Response<Body>) -> Response<Body> {
+        let kind = self.api();
         let headers = response.headers_mut();
-        let kind = match &self.stage {
-            Some(stage) => stage.api.kind,
-            None => ApiKind::Rest,
-        };
         match kind {
             ApiKind::Rest => {
                 headers.insert(REQUEST_ID, self.context.request_id().to_header());

@@ -6,11 +6,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
 use pin_project_lite::pin_project;
+use tokio::time::Sleep;
 use tower_service::Service;
 
 use super::Gateway;
@@ -18,7 +19,7 @@ use super::api::UnknownRoute;
 use super::finish::{Finish, Granted};
 use super::plan::{MethodPlan, Plan, StagePlan};
 use crate::core::{
-    Body, BoxError, ChainWalk, Decision, Detail, Head, MatchedRoute, Rejection, RejectionKind,
+    Body, BoxError, ChainWalk, Decision, Detail, MatchedRoute, Rejection, RejectionKind,
     RequestContext,
 };
 use crate::cors::{Check, Later, PreflightAnswer};
@@ -130,7 +131,8 @@ where
         return call(finish, &method, request);
     }
     State::Guards {
-        walk: ChainWalk::new(),
+        walk: ChainWalk::new().api(api.kind).max_body(api.max_body_bytes),
+        late: None,
         request: Some(request),
         method,
     }
@@ -158,15 +160,19 @@ fn declared_length<B>(request: &Request<B>) -> Option<u64> {
     length.to_str().ok()?.parse().ok()
 }
 
-pub(super) fn too_large(limit: u64) -> Rejection {
-    let rejection = Rejection::new(RejectionKind::RequestTooLarge)
-        .with_decision(Decision::new("gateway", "max-body-bytes").with("limit", limit));
-    if limit == super::api::MAX_BODY_BYTES {
-        rejection
-    } else {
-        rejection.with_message(format!("HTTP content length exceeded {limit} bytes."))
-    }
+fn too_large(limit: u64) -> Rejection {
+    let decision = Decision::new("gateway", "max-body-bytes").with("limit", limit);
+    Rejection::too_large(limit).with_decision(decision)
 }
+
+/// A client that sends its body too slowly holds nothing for long.
+fn too_slow() -> Rejection {
+    let decision = Decision::new("gateway", "body-timeout").with("seconds", BODY_TIMEOUT.as_secs());
+    Rejection::new(RejectionKind::MalformedRequest).with_decision(decision)
+}
+
+/// How long a client may take to send a body that guards must see: as long as an integration may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a client gets for a path or method that the API does not have.
 fn unknown_route(stage: &StagePlan, method: &Method, path: &str, miss: Miss) -> Rejection {
@@ -215,7 +221,13 @@ pin_project! {
     enum State {
         Reply { response: Option<Response<Body>> },
         Preflight { later: Later<PreflightAnswer> },
-        Guards { walk: ChainWalk, request: Option<Request<Body>>, method: Arc<MethodPlan> },
+        Guards {
+            walk: ChainWalk,
+            // When the client must have sent its body; made only for one that has to be waited for.
+            late: Option<Pin<Box<Sleep>>>,
+            request: Option<Request<Body>>,
+            method: Arc<MethodPlan>,
+        },
         Integration { #[pin] future: IntegrationFuture, started: Instant },
     }
 }
@@ -283,18 +295,26 @@ impl Future for GatewayFuture {
                 }
                 StateProjection::Guards {
                     walk,
+                    late,
                     request,
                     method,
                 } => {
                     let waiting = request
-                        .as_ref()
+                        .as_mut()
                         .expect("the request is taken once, when its guards are through");
-                    let passed = ready!(method.guards.poll_check(walk, &Head::of(waiting), cx));
+                    let passed = match method.guards.poll_check(walk, waiting, cx) {
+                        Poll::Ready(passed) => passed,
+                        Poll::Pending if walk.is_reading_body() => {
+                            let late = late
+                                .get_or_insert_with(|| Box::pin(tokio::time::sleep(BODY_TIMEOUT)));
+                            ready!(late.as_mut().poll(cx));
+                            Err(too_slow().for_api(finish.api()))
+                        }
+                        Poll::Pending => return Poll::Pending,
+                    };
                     match (passed, request.take()) {
                         (Ok(()), Some(request)) => call(finish, method, request),
-                        (Err(rejection), _) => State::Reply {
-                            response: Some(finish.refusal(rejection)),
-                        },
+                        (Err(rejection), _) => finish.refuse(rejection),
                         (Ok(()), None) => State::Reply { response: None },
                     }
                 }
