@@ -2,6 +2,7 @@
 
 mod error;
 
+pub mod iam;
 pub mod jwt;
 
 pub use error::ConfigError;
