@@ -53,10 +53,12 @@
 
 mod data;
 mod dialect;
+mod document;
 mod fault;
 mod java;
 mod json;
 mod jsonpath;
+mod pattern;
 mod render;
 mod scope;
 mod serialize;
@@ -69,7 +71,9 @@ mod xml;
 
 pub use data::{Data, DataError};
 pub use dialect::{Dialect, Limits};
+pub use document::{Document, DocumentError, JsonPath, JsonPathError};
 pub use fault::{FailureKind, Fault, RenderError};
+pub use pattern::{Pattern, PatternError};
 pub use scope::{Field, Fields, Scope};
 pub use template::{Output, Template};
 pub use trace::Step;

@@ -160,6 +160,12 @@ impl Output {
         self.text
     }
 
+    /// The rendered text, `$context.requestOverride` and `$context.responseOverride`, taken out.
+    #[must_use]
+    pub fn into_parts(self) -> (String, Data, Data) {
+        (self.text, self.request_override, self.response_override)
+    }
+
     /// `$context.requestOverride` as the template left it; [`Data::Null`] if the template does not name `$context`.
     #[must_use]
     pub fn request_override(&self) -> &Data {

@@ -261,6 +261,46 @@ impl Pattern {
     }
 }
 
+/// A pattern that a whole text must match, compiled so.
+#[derive(Clone, Debug)]
+pub(crate) enum Whole {
+    Plain(regex::Regex),
+    Fancy(Box<fancy_regex::Regex>),
+}
+
+impl Whole {
+    pub(crate) fn compile(source: &str) -> Result<Self, Failure> {
+        // What is no pattern by itself must not become one by what is put around it.
+        Pattern::compile(source)?;
+        let translated = translate(source);
+        // A dot stops at `\r`, too.
+        match regex::RegexBuilder::new(&format!("^(?R:{translated})\\z"))
+            .size_limit(SIZE)
+            .dfa_size_limit(SIZE)
+            .nest_limit(100)
+            .build()
+        {
+            Ok(pattern) => Ok(Self::Plain(pattern)),
+            Err(plain) => fancy_regex::RegexBuilder::new(&format!("^(?:{translated})\\z"))
+                .backtrack_limit(BACKTRACK)
+                .delegate_size_limit(SIZE)
+                .delegate_dfa_size_limit(SIZE)
+                .build()
+                .map(|pattern| Self::Fancy(Box::new(pattern)))
+                .map_err(|_| Failure::invocation(plain.to_string())),
+        }
+    }
+
+    pub(crate) fn matches(&self, text: &str) -> Result<bool, Failure> {
+        match self {
+            Self::Plain(pattern) => Ok(pattern.is_match(text)),
+            Self::Fancy(pattern) => pattern
+                .is_match(text)
+                .map_err(|error| Failure::limit(error.to_string())),
+        }
+    }
+}
+
 fn shown(source: &str) -> Cow<'_, str> {
     if source.len() <= 80 {
         Cow::Borrowed(source)
