@@ -169,6 +169,20 @@ pub(crate) async fn read_answer(body: Body, limit: Option<u64>) -> Result<Bytes,
         })
 }
 
+/// Reads an HTTP endpoint's answer whole.
+pub(crate) async fn read_reply(body: Body, limit: Option<u64>) -> Result<Bytes, Failure> {
+    let body = cap(body, limit).map_err(|TooLarge { limit }| Failure::AnswerTooLarge { limit })?;
+    read(body).await.map_err(|error| {
+        if error.is::<Late>() {
+            return Failure::Timeout;
+        }
+        match limit_passed(&*error) {
+            Some(limit) => Failure::AnswerTooLarge { limit },
+            None => Failure::BrokenAnswer(error.to_string()),
+        }
+    })
+}
+
 async fn read(mut body: Body) -> Result<Bytes, BoxError> {
     let mut first = Bytes::new();
     let mut more = BytesMut::new();

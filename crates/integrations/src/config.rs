@@ -12,10 +12,11 @@ use crate::function::{FunctionProxy, FunctionUri, Functions, LambdaAction, Paylo
 use crate::http_backend::HttpBackend;
 use crate::http_proxy::HttpProxy;
 use crate::integration::Integration;
+use crate::mapping::{
+    BinaryTypes, Mapping, Passthrough, RequestMapping, RequestParameters, ResponseMapping,
+    Templates,
+};
 use crate::mock::Mock;
-use crate::parameters::RequestMapping;
-use crate::response::Responses;
-use crate::template::{Passthrough, Templates};
 use crate::unserved::Unserved;
 use crate::uri::UriTemplate;
 
@@ -242,65 +243,79 @@ impl IntegrationConfig {
             ..Settings::new(self.api, Arc::clone(&backends.clock))
         };
         self.report_common(findings);
-        let is_proxy = matches!(
-            self.kind,
-            IntegrationKind::HttpProxy | IntegrationKind::AwsProxy
-        );
         let to_aws = matches!(self.kind, IntegrationKind::Aws | IntegrationKind::AwsProxy);
-        let mapping = if self.api == ApiKind::Rest {
-            RequestMapping::compile(&self.request_parameters, to_aws, findings)?
+        let parameters = if self.api == ApiKind::Rest {
+            RequestParameters::compile(&self.request_parameters, to_aws)?
         } else {
-            RequestMapping::default()
-        };
-        let (templates, responses) = if is_proxy {
-            (Templates::default(), Responses::default())
-        } else {
-            let declared = self.declared_statuses.as_deref();
-            (
-                Templates::compile(&self.request_templates, "/requestTemplates", findings),
-                Responses::compile(&self.responses, declared, findings)?,
-            )
+            RequestParameters::default()
         };
         Ok(match self.kind {
             IntegrationKind::Mock => {
-                Mock::compiled(settings, templates, self.passthrough, responses).into()
+                // A mock sends nothing: its parameters are only looked at.
+                let mapping = self.mapping(RequestParameters::default(), findings)?;
+                Mock::compiled(settings, mapping).into()
             }
-            IntegrationKind::HttpProxy | IntegrationKind::Http => {
+            IntegrationKind::Http => {
+                let target = (self.target(backends)?, self.method()?);
+                let mapping = self.mapping(parameters, findings)?;
+                HttpBackend::compiled(settings, target, mapping).into()
+            }
+            IntegrationKind::HttpProxy => {
                 let target = self.target(backends)?;
-                if self.kind == IntegrationKind::Http {
-                    let target = (target, self.method()?);
-                    let body = (templates, self.passthrough);
-                    HttpBackend::compiled(settings, target, mapping, body, responses).into()
-                } else {
-                    let streams = self.streams_response;
-                    HttpProxy::compiled(settings, target, self.method()?, mapping, streams).into()
-                }
+                let streams = self.streams_response;
+                HttpProxy::compiled(settings, target, self.method()?, parameters, streams).into()
             }
-            IntegrationKind::Aws | IntegrationKind::AwsProxy => {
+            IntegrationKind::Aws => {
                 let Some(function) = self.function(findings)? else {
                     return Ok(Unserved::new(self.api).into());
                 };
-                let functions = backends.functions.clone();
-                if self.kind == IntegrationKind::Aws {
-                    let body = (templates, self.passthrough);
-                    let target = (functions, function);
-                    LambdaAction::compiled(settings, target, mapping, body, responses).into()
-                } else {
-                    self.check_function_verb(findings)?;
-                    let format = match self.api {
-                        ApiKind::Rest => PayloadFormat::V1,
-                        ApiKind::Http => self.payload_format.unwrap_or(PayloadFormat::V1),
-                    };
-                    FunctionProxy::compiled(
-                        settings,
-                        functions,
-                        function,
-                        (format, self.binary_media_types.clone()),
-                        mapping.forbidden().is_some(),
-                    )
-                    .into()
-                }
+                let target = (backends.functions.clone(), function);
+                let mapping = self.mapping(parameters, findings)?;
+                LambdaAction::compiled(settings, target, mapping).into()
             }
+            IntegrationKind::AwsProxy => {
+                let Some(function) = self.function(findings)? else {
+                    return Ok(Unserved::new(self.api).into());
+                };
+                self.check_function_verb(findings)?;
+                let format = match self.api {
+                    ApiKind::Rest => PayloadFormat::V1,
+                    ApiKind::Http => self.payload_format.unwrap_or(PayloadFormat::V1),
+                };
+                FunctionProxy::compiled(
+                    settings,
+                    backends.functions.clone(),
+                    function,
+                    (format, self.binary_media_types.clone()),
+                    parameters.forbidden().is_some(),
+                )
+                .into()
+            }
+        })
+    }
+
+    /// Both directions of an integration that is no proxy.
+    fn mapping(
+        &self,
+        parameters: RequestParameters,
+        findings: &mut Findings,
+    ) -> Result<Mapping, ConfigError> {
+        let binary = BinaryTypes::new(self.binary_media_types.clone());
+        let declared = self.declared_statuses.as_deref();
+        Ok(Mapping {
+            request: RequestMapping {
+                parameters,
+                templates: Templates::compile(
+                    &self.request_templates,
+                    "/requestTemplates",
+                    findings,
+                ),
+                passthrough: self.passthrough,
+                handling: self.content_handling,
+                binary: binary.clone(),
+                to_aws: self.kind == IntegrationKind::Aws,
+            },
+            responses: ResponseMapping::compile(&self.responses, declared, binary, findings)?,
         })
     }
 
@@ -315,15 +330,6 @@ impl IntegrationConfig {
         if self.server_name_to_verify.is_some() {
             let what = "verification by another name than the host's";
             findings.add("/tlsConfig/serverNameToVerify", what, Conduct::RefuseAll);
-        }
-        if let Some(handling) = self.content_handling
-            && !matches!(
-                self.kind,
-                IntegrationKind::HttpProxy | IntegrationKind::AwsProxy
-            )
-        {
-            let what = format!("conversion of request bodies ({handling:?})");
-            findings.add("/contentHandling", what, Conduct::Ignore);
         }
         if self.api == ApiKind::Http && self.subtype.is_none() {
             for (name, _) in &self.request_parameters {

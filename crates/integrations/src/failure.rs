@@ -10,7 +10,7 @@ use portcullis_core::{
 };
 
 use crate::body::TooLarge;
-use crate::parameters::MappingFault;
+use crate::mapping::MappingFault;
 use crate::uri::UriFault;
 
 /// The name of this crate in decisions.
@@ -25,12 +25,18 @@ pub(crate) enum Failure {
     Configuration(String),
     /// The client's request cannot be sent on as it is.
     BadRequest(String),
+    /// A mapping needs JSON of the client, and its body is none.
+    Unprocessable(String),
+    /// The same, for a value of a parameter.
+    NoJson(String),
     /// The client's body is larger than allowed.
     TooLarge { limit: u64 },
     /// No template fits the body's media type, and it must not pass.
     MediaType,
     /// The endpoint's answer is larger than allowed.
     AnswerTooLarge { limit: u64 },
+    /// The endpoint broke off in the middle of its answer.
+    BrokenAnswer(String),
     /// An endpoint did not answer.
     Client(ClientError),
     /// A function could not be called.
@@ -40,6 +46,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// A request needs a template that cannot be read.
+    pub(crate) fn broken_template(fault: &str) -> Self {
+        Self::Configuration(format!("the mapping template cannot be read: {fault}"))
+    }
+
     /// The refusal that a client of an API of this kind gets. The cause is noted in the context.
     pub(crate) fn into_rejection(self, api: ApiKind, context: &RequestContext) -> Rejection {
         use RejectionKind::{
@@ -58,6 +69,17 @@ impl Failure {
                 cause,
             ),
             Self::BadRequest(cause) => (Rejection::new(MalformedRequest), "request", cause),
+            Self::Unprocessable(cause) => (
+                Rejection::new(MalformedRequest)
+                    .with_message(format!("Could not process payload: {cause}")),
+                "request body",
+                cause,
+            ),
+            Self::NoJson(cause) => (
+                Rejection::new(MalformedRequest).with_message("Invalid JSON in request body"),
+                "request body",
+                cause,
+            ),
             Self::TooLarge { limit } => {
                 let rejection = Rejection::new(RequestTooLarge)
                     .with_message(format!("HTTP content length exceeded {limit} bytes."));
@@ -76,6 +98,11 @@ impl Failure {
                 internal(StatusCode::INTERNAL_SERVER_ERROR, api),
                 "maxBodyBytes",
                 format!("the answer has more than {limit} bytes"),
+            ),
+            Self::BrokenAnswer(cause) => (
+                Rejection::new(RejectionKind::IntegrationFailure),
+                "closed",
+                cause,
             ),
             Self::Client(error) => return client(&error, api, context),
             Self::Function(error) => {
@@ -197,6 +224,7 @@ impl From<MappingFault> for Failure {
             MappingFault::BadValue(name) => {
                 Self::BadRequest(format!("the value for `{name}` cannot stand in a header"))
             }
+            MappingFault::NoJson(cause) => Self::NoJson(cause),
         }
     }
 }

@@ -11,14 +11,14 @@ use portcullis_client::{Client, ClientErrorKind, SendFuture};
 use portcullis_core::{ApiKind, Body, Measure, RequestContext, SystemClock, TRACE_ID, Trace};
 use tokio::time::Instant;
 
-use crate::body::{TooLarge, answer, cap, peek};
+use crate::body::{TooLarge, answer, cap, peek, read_in_time};
 use crate::config::{Settings, Target, check_timeout};
 use crate::error::ConfigError;
 use crate::failure::{Failure, limit_passed};
 use crate::forwarded::{add_forwarded, add_x_forwarded};
 use crate::headers::{self, API_ID};
 use crate::integration::{IntegrationFuture, integration_service};
-use crate::parameters::{Mapped, Message, RequestMapping};
+use crate::mapping::{Mapped, Message, RequestParameters};
 use crate::uri::{UriFault, UriTemplate, with_path, with_query};
 
 /// Sends requests on to an HTTP endpoint, and its answers back. Bodies stream, both ways.
@@ -34,7 +34,7 @@ struct Shared {
     settings: Settings,
     target: Target,
     method: Option<Method>,
-    mapping: RequestMapping,
+    mapping: RequestParameters,
     streams: bool,
 }
 
@@ -51,7 +51,7 @@ impl HttpProxy {
             UriTemplate::parse(uri).map_err(|fault| ConfigError::new("/uri", fault.to_string()))?;
         let settings = Settings::new(ApiKind::Rest, Arc::new(SystemClock::new()));
         let target = Target { client, uri };
-        let mapping = RequestMapping::default();
+        let mapping = RequestParameters::default();
         Ok(Self::compiled(settings, target, None, mapping, false))
     }
 
@@ -83,7 +83,7 @@ impl HttpProxy {
         settings: Settings,
         target: Target,
         method: Option<Method>,
-        mapping: RequestMapping,
+        mapping: RequestParameters,
         streams: bool,
     ) -> Self {
         Self {
@@ -100,6 +100,9 @@ impl HttpProxy {
     /// Sends a request on. A refusal is an `Err`.
     pub fn call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
         let api = self.shared.settings.api;
+        if self.shared.mapping.read_body() {
+            return self.read_and_call(request, context);
+        }
         match self.shared.prepare(request, context) {
             Ok(request) => {
                 let shared = Arc::clone(&self.shared);
@@ -112,6 +115,24 @@ impl HttpProxy {
             Err(failure) => IntegrationFuture::ready(Err(failure.into_rejection(api, context))),
         }
     }
+
+    /// The same, where a value is mapped from the body: it is read first.
+    fn read_and_call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
+        let shared = Arc::clone(&self.shared);
+        let context = context.clone();
+        IntegrationFuture::boxed(async move {
+            let (parts, body) = request.into_parts();
+            let sent = async {
+                let body = read_in_time(body, &shared.settings).await?;
+                let request = Request::from_parts(parts, Body::from(body));
+                let request = shared.prepare(request, &context)?;
+                shared.send(request, &context).await
+            };
+            let api = shared.settings.api;
+            let sent = sent.await;
+            sent.map_err(|failure| failure.into_rejection(api, &context))
+        })
+    }
 }
 
 impl Shared {
@@ -121,9 +142,14 @@ impl Shared {
         mut request: Request<Body>,
         context: &RequestContext,
     ) -> Result<Request<Body>, Failure> {
-        let mapped = self
-            .mapping
-            .evaluate(&Message::request(&request), context)?;
+        let body = request
+            .body()
+            .as_bytes()
+            .filter(|_| self.mapping.read_body());
+        let text = body.map(|body| String::from_utf8_lossy(body).into_owned());
+        let mut message = Message::request(&request);
+        message.body = text.as_deref();
+        let mapped = self.mapping.evaluate(&message, context)?;
         *request.uri_mut() = self.uri(request.uri(), &mapped, context)?;
         let http2 = request.version() == Version::HTTP_2;
         let has_body = !http_body::Body::is_end_stream(request.body())
@@ -154,9 +180,7 @@ impl Shared {
         }
         let trace = trace(headers, context);
         headers.insert(TRACE_ID, trace);
-        for (name, value) in mapped.headers {
-            headers.insert(name, value);
-        }
+        mapped.put_headers(headers);
         if let Some(method) = &self.method {
             request.method_mut().clone_from(method);
         }
@@ -175,9 +199,8 @@ impl Shared {
         let by_itself = self.settings.api == ApiKind::Http || route.is_none();
         let variables = context.stage().map(|stage| &stage.variables);
         let uri = template.expand(variables, |name| {
-            let mapped = mapped.path.iter().rev().find(|(own, _)| *own == name);
-            if let Some((_, value)) = mapped {
-                return Some(Cow::Borrowed(&**value));
+            if let Some(value) = mapped.path_value(name) {
+                return Some(value);
             }
             if !by_itself {
                 return None;

@@ -57,8 +57,7 @@
 //!
 //! # Caveats
 //!
-//! Mapping templates with references or directives, values from bodies, parameter mapping of HTTP APIs, VPC links and AWS services other than functions are
-//! not served yet: [`IntegrationConfig::compile`] lists them as [`Unsupported`].
+//! Parameter mapping of HTTP APIs, VPC links and AWS services other than functions are not served yet: [`IntegrationConfig::compile`] lists them as [`Unsupported`].
 
 mod body;
 mod config;
@@ -70,11 +69,9 @@ mod headers;
 mod http_backend;
 mod http_proxy;
 mod integration;
+mod mapping;
 mod mock;
 mod mock_status;
-mod parameters;
-mod response;
-mod template;
 mod unserved;
 mod uri;
 
@@ -90,7 +87,7 @@ pub use {
     http_backend::HttpBackend,
     http_proxy::HttpProxy,
     integration::{Integration, IntegrationFuture, ServiceFuture},
+    mapping::Passthrough,
     mock::Mock,
-    template::{Passthrough, needs_engine},
     unserved::Unserved,
 };

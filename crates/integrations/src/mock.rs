@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, Request, Response};
+use http::request::Parts;
+use http::{HeaderMap, Request, Response};
 use portcullis_core::{ApiKind, Body, RequestContext, SystemClock};
 
 use crate::body::read_in_time;
@@ -12,9 +12,11 @@ use crate::config::{ResponseConfig, Settings};
 use crate::error::{ConfigError, Findings};
 use crate::failure::Failure;
 use crate::integration::{IntegrationFuture, integration_service};
+use crate::mapping::{
+    BinaryTypes, Carried, ClientBody, Mapping, RequestMapping, ResponseMapping, Rule, Template,
+    Templates, complete_head,
+};
 use crate::mock_status::mock_status;
-use crate::response::{Responses, Rule};
-use crate::template::{Passthrough, RequestBody, Template, Templates};
 
 /// Answers without a backend: the request template says a status, and the integration response of that status answers.
 #[derive(Clone, Debug)]
@@ -25,9 +27,7 @@ pub struct Mock {
 #[derive(Debug)]
 struct Shared {
     settings: Settings,
-    templates: Templates,
-    passthrough: Passthrough,
-    responses: Responses,
+    mapping: Mapping,
     /// The response that every request template leads to, if that is known beforehand.
     fixed: Option<Rule>,
 }
@@ -58,33 +58,32 @@ impl Mock {
         let mut response = ResponseConfig::new(status.to_string());
         response.templates = vec![(json(), body.into())];
         let request = [(json(), format!("{{\"statusCode\":{status}}}"))];
-        Ok(Self::compiled(
-            Settings::new(ApiKind::Rest, Arc::new(SystemClock::new())),
-            Templates::compile(&request, "/requestTemplates", &mut findings),
-            Passthrough::WhenNoMatch,
-            Responses::compile(&[response], None, &mut findings)?,
-        ))
+        let binary = BinaryTypes::default();
+        let mapping = Mapping {
+            request: RequestMapping {
+                templates: Templates::compile(&request, "/requestTemplates", &mut findings),
+                ..RequestMapping::default()
+            },
+            responses: ResponseMapping::compile(&[response], None, binary, &mut findings)?,
+        };
+        let settings = Settings::new(ApiKind::Rest, Arc::new(SystemClock::new()));
+        Ok(Self::compiled(settings, mapping))
     }
 
-    pub(crate) fn compiled(
-        settings: Settings,
-        templates: Templates,
-        passthrough: Passthrough,
-        responses: Responses,
-    ) -> Self {
-        let fixed = templates.same(mock_status).and_then(|status| {
-            responses
-                .select(decimal(status, &mut [0; 20]))
-                .ok()
-                .cloned()
-        });
+    pub(crate) fn compiled(settings: Settings, mapping: Mapping) -> Self {
+        let fixed = mapping
+            .request
+            .templates
+            .same(mock_status)
+            .and_then(|status| {
+                let selected = mapping.responses.select(decimal(status, &mut [0; 20]));
+                selected.ok().cloned()
+            });
         Self {
             shared: Arc::new(Shared {
                 fixed,
                 settings,
-                templates,
-                passthrough,
-                responses,
+                mapping,
             }),
         }
     }
@@ -92,41 +91,40 @@ impl Mock {
     /// Answers a request. A refusal is an `Err`.
     pub fn call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
         let shared = &self.shared;
-        let api = shared.settings.api;
-        let content_type = request.headers().get(CONTENT_TYPE);
-        let text = match shared.templates.request(content_type, shared.passthrough) {
-            RequestBody::Replace(Template::Static(text)) => match &shared.fixed {
-                Some(rule) => {
-                    let head = request.method() == Method::HEAD;
-                    let answer = Shared::render(rule, request.headers(), head, context);
-                    let answer = answer.map_err(|failure| failure.into_rejection(api, context));
-                    return IntegrationFuture::ready(answer);
+        let (mut asked, body) = request.into_parts();
+        let answer = match shared.mapping.request.choose(&asked) {
+            Err(failure) => Err(failure),
+            Ok(chosen) => {
+                if let (Some(rule), Some(Template::Fixed(_))) = (&shared.fixed, chosen) {
+                    shared.render(rule, &mut asked, Carried::default(), context)
+                } else {
+                    // As a rule the body is in memory, or there is none.
+                    let body = match body.as_bytes() {
+                        Some(bytes) => ClientBody::Whole(Bytes::copy_from_slice(bytes)),
+                        None if shared.mapping.request.needs_body(chosen, &asked) => {
+                            return self.read(asked, body, context);
+                        }
+                        None => ClientBody::Unread(body),
+                    };
+                    shared.answer(&mut asked, chosen, body, context)
                 }
-                None => Ok(text.clone()),
-            },
-            RequestBody::Replace(Template::Engine) => Err(needs_engine()),
-            RequestBody::Refuse => Err(Failure::MediaType),
-            // The client's own body says the status. As a rule it is in memory or there is none.
-            RequestBody::Pass => match request.body().as_bytes() {
-                Some(text) => Ok(Bytes::copy_from_slice(text)),
-                None => return self.read(request, context),
-            },
+            }
         };
-        let head = request.method() == Method::HEAD;
-        let answer = text.and_then(|text| shared.answer(&text, request.headers(), head, context));
+        let api = shared.settings.api;
         IntegrationFuture::ready(answer.map_err(|failure| failure.into_rejection(api, context)))
     }
 
-    fn read(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
+    fn read(&self, mut asked: Parts, body: Body, context: &RequestContext) -> IntegrationFuture {
         let shared = Arc::clone(&self.shared);
         let context = context.clone();
         IntegrationFuture::boxed(async move {
             let api = shared.settings.api;
-            let (parts, body) = request.into_parts();
-            let head = parts.method == Method::HEAD;
             let read = read_in_time(body, &shared.settings).await;
-            read.and_then(|text| shared.answer(&text, &parts.headers, head, &context))
-                .map_err(|failure| failure.into_rejection(api, &context))
+            let answer = read.and_then(|bytes| {
+                let chosen = shared.mapping.request.choose(&asked)?;
+                shared.answer(&mut asked, chosen, ClientBody::Whole(bytes), &context)
+            });
+            answer.map_err(|failure| failure.into_rejection(api, &context))
         })
     }
 }
@@ -134,34 +132,43 @@ impl Mock {
 impl Shared {
     fn answer(
         &self,
-        request: &[u8],
-        headers: &HeaderMap,
-        head: bool,
+        asked: &mut Parts,
+        chosen: Option<&Template>,
+        body: ClientBody,
         context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
-        let status = mock_status(request).ok_or_else(|| {
+        if matches!(chosen, Some(Template::Rendered(_))) {
+            complete_head(asked, context);
+        }
+        let request = &self.mapping.request;
+        let mapped = request.map_read(chosen, asked, body, context)?;
+        let status = mapped.body.as_bytes().and_then(mock_status);
+        let status = status.ok_or_else(|| {
             Failure::Configuration("the mock's request has no integer `statusCode`".to_owned())
         })?;
+        let carried = mapped.carried;
         let mut digits = [0; 20];
-        let rule = self.responses.select(decimal(status, &mut digits))?;
-        Self::render(rule, headers, head, context)
+        let rule = self
+            .mapping
+            .responses
+            .select(decimal(status, &mut digits))?;
+        self.render(rule, asked, carried, context)
     }
 
     fn render(
+        &self,
         rule: &Rule,
-        headers: &HeaderMap,
-        head: bool,
+        asked: &mut Parts,
+        carried: Carried,
         context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
-        let body = match rule.template_for(headers) {
-            None => Bytes::new(),
-            Some(Template::Static(text)) => text.clone(),
-            Some(Template::Engine) => return Err(needs_engine()),
-        };
-        let mut response = Response::new(if head { Body::empty() } else { body.into() });
-        *response.status_mut() = rule.status();
-        *response.headers_mut() = rule.headers(&HeaderMap::new(), context)?;
-        Ok(response)
+        if rule.renders(&asked.headers) {
+            complete_head(asked, context);
+        }
+        let nothing = (&HeaderMap::new(), Bytes::new());
+        self.mapping
+            .responses
+            .render(rule, asked, nothing, carried, context)
     }
 }
 
@@ -173,10 +180,6 @@ fn decimal(number: i64, buffer: &mut [u8; 20]) -> &str {
     let _ = write!(left, "{number}");
     let written = 20 - left.len();
     std::str::from_utf8(&buffer[..written]).unwrap_or_default()
-}
-
-pub(crate) fn needs_engine() -> Failure {
-    Failure::Configuration("the mapping template needs an engine".to_owned())
 }
 
 integration_service!(Mock);

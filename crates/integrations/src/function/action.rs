@@ -1,10 +1,11 @@
 //! `AWS` with a function behind it: what it is given and what the client gets are mapped.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request, Response};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Request, Response};
 use portcullis_core::{Body, FunctionReply, RequestContext, TRACE_ID};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -17,10 +18,7 @@ use crate::function::{FunctionUri, Functions};
 use crate::headers::INVOCATION_TYPE;
 use crate::http_proxy::trace;
 use crate::integration::{IntegrationFuture, integration_service};
-use crate::mock::needs_engine;
-use crate::parameters::{Message, RequestMapping};
-use crate::response::Responses;
-use crate::template::{Passthrough, RequestBody, Template, Templates};
+use crate::mapping::{Mapping, Reply, complete_head};
 
 /// Calls a function with a body of its own, and answers by the integration response that its error message selects.
 ///
@@ -35,19 +33,14 @@ struct Shared {
     settings: Settings,
     functions: Functions,
     uri: FunctionUri,
-    mapping: RequestMapping,
-    templates: Templates,
-    passthrough: Passthrough,
-    responses: Responses,
+    mapping: Mapping,
 }
 
 impl LambdaAction {
     pub(crate) fn compiled(
         settings: Settings,
         (functions, uri): (Functions, FunctionUri),
-        mapping: RequestMapping,
-        (templates, passthrough): (Templates, Passthrough),
-        responses: Responses,
+        mapping: Mapping,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -55,9 +48,6 @@ impl LambdaAction {
                 functions,
                 uri,
                 mapping,
-                templates,
-                passthrough,
-                responses,
             }),
         }
     }
@@ -80,49 +70,38 @@ impl Shared {
         request: Request<Body>,
         context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
-        let content_type = request.headers().get(CONTENT_TYPE);
-        let template = match self.templates.request(content_type, self.passthrough) {
-            RequestBody::Replace(Template::Static(text)) => Some(text.clone()),
-            RequestBody::Replace(Template::Engine) => return Err(needs_engine()),
-            RequestBody::Refuse => return Err(Failure::MediaType),
-            RequestBody::Pass => None,
-        };
-        let mapped = self
-            .mapping
-            .evaluate(&Message::request(&request), context)?;
+        let (mut asked, body) = request.into_parts();
+        complete_head(&mut asked, context);
+        let trace = trace(&asked.headers, context);
+        let request = &self.mapping.request;
+        let mapped = request.map(&asked, body, &self.settings, context).await?;
         let variables = context.stage().map(|stage| &stage.variables);
         let target = self.uri.expand(variables)?;
         let asynchronous = mapped
+            .parameters
             .headers
             .iter()
             .any(|(name, value)| *name == INVOCATION_TYPE && value == "Event");
-        let (parts, body) = request.into_parts();
-        let trace = trace(&parts.headers, context);
-        let payload = match template {
-            Some(text) => text,
-            None => read_in_time(body, &self.settings).await?,
-        };
-        let payload = event(payload)?;
+        let payload = event(read_in_time(mapped.body, &self.settings).await?)?;
         let call = FunctionCall {
             settings: &self.settings,
             functions: &self.functions,
         };
-        let reply = call.send(target, payload, asynchronous, context).await?;
-        let rule = self.responses.select(&error_message(&reply))?;
-        let body = match rule.template(parts.headers.get(ACCEPT)) {
-            Some(Template::Engine) => return Err(needs_engine()),
-            Some(Template::Static(text)) => text.clone(),
-            None => reply.payload,
+        let given = call.send(target, payload, asynchronous, context).await?;
+        let reply = Reply {
+            outcome: &error_message(&given),
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, JSON)]),
+            body: given.payload.clone().into(),
         };
-        let mut headers = rule.headers(&HeaderMap::new(), context)?;
-        headers.insert(TRACE_ID, trace);
-        let head = parts.method == Method::HEAD;
-        let mut response = Response::new(if head { Body::empty() } else { body.into() });
-        *response.status_mut() = rule.status();
-        *response.headers_mut() = headers;
+        let responses = &self.mapping.responses;
+        let response = responses.answer(&asked, reply, mapped.carried, &self.settings, context);
+        let mut response = response.await?;
+        response.headers_mut().insert(TRACE_ID, trace);
         Ok(response)
     }
 }
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The event. Where there is nothing a function gets an empty object, and what is not JSON cannot be sent to it.
 fn event(payload: Bytes) -> Result<Bytes, Failure> {
@@ -138,18 +117,18 @@ fn event(payload: Bytes) -> Result<Bytes, Failure> {
 }
 
 /// What patterns are matched against: the message of a function's error, and nothing when it did not fail.
-fn error_message(reply: &FunctionReply) -> String {
+fn error_message(reply: &FunctionReply) -> Cow<'_, str> {
     #[derive(Deserialize)]
     struct Described {
         #[serde(rename = "errorMessage")]
         message: String,
     }
     if reply.function_error.is_none() {
-        return String::new();
+        return Cow::Borrowed("");
     }
     match serde_json::from_slice::<Described>(&reply.payload) {
-        Ok(described) => described.message,
-        Err(_) => String::from_utf8_lossy(&reply.payload).into_owned(),
+        Ok(described) => Cow::Owned(described.message),
+        Err(_) => String::from_utf8_lossy(&reply.payload),
     }
 }
 

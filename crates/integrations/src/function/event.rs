@@ -14,39 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::forwarded;
 use crate::headers::is_invisible;
-use crate::template::media_type;
-
-/// The media types whose bodies are bytes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct BinaryTypes(Vec<String>);
-
-impl BinaryTypes {
-    pub(crate) fn new(types: Vec<String>) -> Self {
-        Self(types)
-    }
-
-    pub(crate) fn matches(&self, media_type: Option<&str>) -> bool {
-        let media_type = media_type.unwrap_or("application/json");
-        self.0.iter().any(|own| {
-            if own == "*/*" {
-                return true;
-            }
-            match own.strip_suffix("/*") {
-                Some(family) => media_type
-                    .split_once('/')
-                    .is_some_and(|(own, _)| own.eq_ignore_ascii_case(family)),
-                None => own.eq_ignore_ascii_case(media_type),
-            }
-        })
-    }
-
-    /// Whether the first type that a client accepts is one of these.
-    pub(crate) fn accepted(&self, accept: Option<&HeaderValue>) -> bool {
-        let first = accept.and_then(|accept| accept.to_str().ok());
-        let first = first.and_then(|accept| accept.split([',', ';']).next());
-        first.is_some_and(|first| self.matches(Some(first.trim())))
-    }
-}
+use crate::mapping::media_type;
 
 /// Whether an HTTP API gives a body of this type to a function as text.
 pub(crate) fn is_text(content_type: Option<&HeaderValue>) -> bool {
@@ -180,19 +148,6 @@ pub(crate) fn add_host(parts: &mut Parts, context: &RequestContext) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn binary_types_match_whole_types_families_and_all() {
-        let types = |own: &str| BinaryTypes::new(vec![own.to_owned()]);
-        assert!(types("image/png").matches(Some("Image/PNG")));
-        assert!(types("image/*").matches(Some("image/png")));
-        assert!(types("*/*").matches(None));
-        assert!(!types("image/*").matches(Some("imagex/png")));
-        assert!(!types("*/png").matches(Some("image/png")));
-        let accept = HeaderValue::from_static("image/png;q=1, text/html");
-        assert!(types("image/png").accepted(Some(&accept)));
-        assert!(!types("text/html").accepted(Some(&accept)));
-    }
 
     #[test]
     fn an_http_api_sends_forms_and_images_as_bytes() {

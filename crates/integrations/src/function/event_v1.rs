@@ -12,9 +12,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::function::event::{
-    self, BinaryTypes, body_text, is_text, path_parameters, spelled, stage_variables, visible,
+    self, body_text, is_text, path_parameters, spelled, stage_variables, visible,
 };
-use crate::template::media_type;
+use crate::mapping::{BinaryTypes, media_type};
 use crate::uri::query_pairs;
 
 #[derive(Serialize)]

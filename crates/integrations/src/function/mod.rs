@@ -10,6 +10,8 @@ mod remote;
 mod reply;
 mod target;
 
+pub(crate) use event::{authorizer, client_cert, spelled};
+
 pub use {
     action::LambdaAction,
     proxy::{FunctionProxy, PayloadFormat},

@@ -17,13 +17,14 @@ use crate::config::{Settings, check_timeout};
 use crate::error::ConfigError;
 use crate::failure::Failure;
 use crate::forwarded::add_x_forwarded;
-use crate::function::event::{self, BinaryTypes, add_host};
+use crate::function::event::{self, add_host};
 use crate::function::registry::HttpFunction;
 use crate::function::reply::{response_v1, response_v2};
 use crate::function::{FunctionTarget, FunctionUri, Functions, event_v1, event_v2};
 use crate::headers::strip_hop_by_hop;
 use crate::http_proxy::trace;
 use crate::integration::{IntegrationFuture, integration_service};
+use crate::mapping::BinaryTypes;
 
 /// The shape of a function's event and reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -165,9 +165,7 @@ impl Survey<'_> {
                 Some("HEADER") => ENFORCED,
                 _ => not_served("API keys are not served yet"),
             },
-            ["x-amazon-apigateway-binary-media-types"] => {
-                not_served("binary payloads are not converted yet")
-            }
+            ["x-amazon-apigateway-binary-media-types"] => ENFORCED,
             ["x-amazon-apigateway-minimum-compression-size"] => {
                 not_served("responses are not compressed yet")
             }

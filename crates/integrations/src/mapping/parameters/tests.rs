@@ -27,13 +27,14 @@ fn evaluate(target: &str, source: &str) -> Result<Mapped<'static>, MappingFault>
         headers.append(name, HeaderValue::from_static(value));
     }
     let entries = [(target.to_owned(), source.to_owned())];
-    let mapping =
-        RequestMapping::compile(&entries, false, &mut Findings::default()).expect("compiles");
+    let mapping = RequestParameters::compile(&entries, false).expect("compiles");
     let message = Message {
         headers: &headers,
         query: Some("q=1&q=b+%26&line=%0d%0aX:1"),
         authority: None,
         is_request: true,
+        body: Some(r#"{"id": 7, "tags": ["a", {"b": "c"}], "none": null}"#),
+        json: None,
     };
     // What comes of it borrows from both.
     let (mapping, context) = (Box::leak(Box::new(mapping)), Box::leak(Box::new(context())));
@@ -101,7 +102,7 @@ fn a_path_value_stays_encoded() {
     let mapped = evaluate("integration.request.path.out", "method.request.path.id");
     assert_eq!(
         mapped.expect("maps").path,
-        [("out", Cow::Borrowed("a%20b"))]
+        [(Cow::Borrowed("out"), Cow::Borrowed("a%20b"))]
     );
 }
 
@@ -121,21 +122,44 @@ fn what_is_no_mapping_is_an_error_that_names_the_field() {
         ("integration.request.header.x", "1"),
         ("integration.request.header.x", "context.nothing"),
         ("integration.request.header.x", "method.request.cookie.x"),
+        ("integration.request.header.x", "method.request.body.[?("),
     ] {
         let entries = [(target.to_owned(), source.to_owned())];
-        let error = RequestMapping::compile(&entries, false, &mut Findings::default());
-        let error = error.expect_err(source);
+        let error = RequestParameters::compile(&entries, false).expect_err(source);
         assert!(error.field().starts_with("/requestParameters/"), "{error}");
     }
 }
 
 #[test]
-fn a_value_from_the_body_is_reported() {
+fn a_value_comes_from_the_body() {
+    let whole = r#"{"id": 7, "tags": ["a", {"b": "c"}], "none": null}"#;
+    check_header("method.request.body", Some(whole));
+    check_header("method.request.body.id", Some("7"));
+    check_header("method.request.body.tags[1].b", Some("c"));
+    check_header("method.request.body.tags[1]", Some(r#"{"b":"c"}"#));
+    check_header("method.request.body.none", None);
+    check_header("method.request.body.not.there", None);
+}
+
+#[test]
+fn a_body_that_must_be_json_and_is_none_is_a_fault() {
     let entries = [(
         "integration.request.header.x".to_owned(),
         "method.request.body.id".to_owned(),
     )];
-    let mut findings = Findings::default();
-    RequestMapping::compile(&entries, false, &mut findings).expect("compiles");
-    assert!(findings.refuse_all());
+    let mapping = RequestParameters::compile(&entries, false).expect("compiles");
+    let (headers, uri, context) = (HeaderMap::new(), Uri::default(), context());
+    for (body, fits) in [
+        ("not json", false),
+        ("{\"id\": 1", false),
+        ("", true),
+        ("{}", true),
+    ] {
+        let message = Message::of_request(&headers, &uri).with_body(body);
+        let mapped = mapping.evaluate(&message, &context);
+        match mapped {
+            Ok(_) => assert!(fits, "{body}"),
+            Err(fault) => assert!(matches!(fault, MappingFault::NoJson(_)) && !fits, "{body}"),
+        }
+    }
 }

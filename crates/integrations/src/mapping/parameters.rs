@@ -1,12 +1,15 @@
 //! Parameter mapping: where a header, a query parameter or a path parameter of the other side comes from.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use http::Uri;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 use portcullis_core::{RequestContext, Variable};
+use portcullis_templates::{Document, JsonPath};
 
-use crate::error::{Conduct, ConfigError, Findings, escape};
+use crate::error::{ConfigError, escape};
 use crate::headers;
 use crate::uri::query_pairs;
 
@@ -23,6 +26,10 @@ pub(crate) enum Source {
     Path(String),
     StageVariable(String),
     Context(Box<Variable>),
+    /// The whole body.
+    Body,
+    /// What a path into a JSON body leads to.
+    BodyPath(Arc<JsonPath>),
 }
 
 /// What a value is set on.
@@ -35,7 +42,7 @@ pub(crate) enum Target {
 
 /// The request parameters of an integration.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RequestMapping {
+pub(crate) struct RequestParameters {
     entries: Vec<(Target, Source)>,
     /// A header that no mapping may set: each call fails.
     forbidden: Option<HeaderName>,
@@ -47,7 +54,25 @@ pub(crate) struct Mapped<'a> {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) query: Vec<(String, Vec<u8>)>,
     /// Percent-encoded, as path parameters are.
-    pub(crate) path: Vec<(&'a str, Cow<'a, str>)>,
+    pub(crate) path: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl Mapped<'_> {
+    /// The value for a place in a path, percent-encoded.
+    pub(crate) fn path_value(&self, name: &str) -> Option<Cow<'_, str>> {
+        let value = self.path.iter().rev().find(|(own, _)| own == name);
+        value.map(|(_, value)| Cow::Borrowed(&**value))
+    }
+
+    /// Puts the headers in the place of those of the same names. Of several values each is sent.
+    pub(crate) fn put_headers(&self, headers: &mut HeaderMap) {
+        for (name, _) in &self.headers {
+            headers.remove(name);
+        }
+        for (name, value) in &self.headers {
+            headers.append(name.clone(), value.clone());
+        }
+    }
 }
 
 /// Why a mapping failed.
@@ -56,13 +81,14 @@ pub(crate) enum MappingFault {
     Forbidden(HeaderName),
     /// The value cannot stand in a header.
     BadValue(HeaderName),
+    /// A value comes from a JSON body, and the body is none.
+    NoJson(String),
 }
 
-impl RequestMapping {
+impl RequestParameters {
     pub(crate) fn compile<'a>(
         entries: impl IntoIterator<Item = &'a (String, String)>,
         to_aws: bool,
-        findings: &mut Findings,
     ) -> Result<Self, ConfigError> {
         let mut mapping = Self::default();
         for (target, source) in entries {
@@ -98,19 +124,19 @@ impl RequestMapping {
                     continue;
                 }
             }
-            match Source::request(source) {
-                Ok(source) => mapping.entries.push((target, source)),
-                Err(Unreadable::Body) => {
-                    findings.add(field, "a value from the body", Conduct::RefuseAll);
-                }
-                Err(Unreadable::Fault(text)) => return Err(fault(text)),
-            }
+            let source = Source::request(source).map_err(fault)?;
+            mapping.entries.push((target, source));
         }
         Ok(mapping)
     }
 
     pub(crate) fn forbidden(&self) -> Option<&HeaderName> {
         self.forbidden.as_ref()
+    }
+
+    /// Whether a value comes from the body.
+    pub(crate) fn read_body(&self) -> bool {
+        self.entries.iter().any(|(_, source)| source.reads_body())
     }
 
     /// Reads all values before anything of the request is changed. What has no value is left out.
@@ -123,12 +149,21 @@ impl RequestMapping {
             return Err(MappingFault::Forbidden(name.clone()));
         }
         let mut mapped = Mapped::default();
+        let sources = self.entries.iter().map(|(_, source)| source);
+        let document = document(sources, request.body)?;
+        let json = |path: &JsonPath| document.as_ref()?.text(path);
+        let request = &Message {
+            json: Some(&json),
+            ..*request
+        };
         for (target, source) in &self.entries {
             match target {
                 Target::Header(name) => {
                     if let Some(value) = source.value(request, context) {
                         let value = HeaderValue::from_bytes(&value)
                             .map_err(|_| MappingFault::BadValue(name.clone()))?;
+                        // Two spellings of a name are one header.
+                        mapped.headers.retain(|(own, _)| own != name);
                         mapped.headers.push((name.clone(), value));
                     }
                 }
@@ -139,12 +174,26 @@ impl RequestMapping {
                 }
                 Target::Path(name) => {
                     if let Some(value) = source.path_value(request, context) {
-                        mapped.path.push((name.as_str(), value));
+                        mapped.path.push((Cow::Borrowed(name.as_str()), value));
                     }
                 }
             }
         }
         Ok(mapped)
+    }
+}
+
+/// The body as JSON, if one of the sources needs it so.
+pub(super) fn document<'a>(
+    mut sources: impl Iterator<Item = &'a Source>,
+    body: Option<&'a str>,
+) -> Result<Option<Document<'a>>, MappingFault> {
+    if !sources.any(|source| matches!(source, Source::BodyPath(_))) {
+        return Ok(None);
+    }
+    match Document::read(body.unwrap_or_default()) {
+        Ok(document) => Ok(Some(document)),
+        Err(error) => Err(MappingFault::NoJson(error.to_string())),
     }
 }
 
@@ -156,15 +205,25 @@ pub(crate) struct Message<'a> {
     pub(crate) authority: Option<&'a str>,
     /// Whether it is the client's request, of which a mapping does not see all headers.
     pub(crate) is_request: bool,
+    /// The body, if any source reads it.
+    pub(crate) body: Option<&'a str>,
+    /// The same as JSON, asked by a path.
+    pub(crate) json: Option<&'a dyn Fn(&JsonPath) -> Option<String>>,
 }
 
 impl<'a> Message<'a> {
     pub(crate) fn request<B>(request: &'a http::Request<B>) -> Self {
+        Self::of_request(request.headers(), request.uri())
+    }
+
+    pub(crate) fn of_request(headers: &'a HeaderMap, uri: &'a Uri) -> Self {
         Self {
-            headers: request.headers(),
-            query: request.uri().query(),
-            authority: request.uri().authority().map(http::uri::Authority::as_str),
+            headers,
+            query: uri.query(),
+            authority: uri.authority().map(http::uri::Authority::as_str),
             is_request: true,
+            body: None,
+            json: None,
         }
     }
 
@@ -174,61 +233,74 @@ impl<'a> Message<'a> {
             query: None,
             authority: None,
             is_request: false,
+            body: None,
+            json: None,
         }
     }
-}
 
-pub(crate) enum Unreadable {
-    Body,
-    Fault(String),
+    pub(crate) const fn with_body(mut self, body: &'a str) -> Self {
+        self.body = Some(body);
+        self
+    }
 }
 
 impl Source {
     /// A source of a request mapping: `method.request.header.X` and so on.
-    pub(crate) fn request(text: &str) -> Result<Self, Unreadable> {
+    pub(crate) fn request(text: &str) -> Result<Self, String> {
         let Some(rest) = text.strip_prefix("method.request.") else {
             return Self::common(text);
         };
-        if rest == "body" || rest.starts_with("body.") {
-            return Err(Unreadable::Body);
+        if let Some(body) = Self::body(rest) {
+            return body;
         }
-        let unknown = || Unreadable::Fault(format!("`{text}` is not a source of a value"));
-        let (place, name) = rest.split_once('.').ok_or_else(unknown)?;
-        let header = || {
-            name.parse()
-                .map_err(|_| Unreadable::Fault(format!("`{name}` is not the name of a header")))
-        };
+        let (place, name) = rest.split_once('.').ok_or_else(|| unknown(text))?;
         match place {
-            "header" => Ok(Self::Header(header()?)),
-            "multivalueheader" => Ok(Self::MultiHeader(header()?)),
+            "header" => Ok(Self::Header(header(name)?)),
+            "multivalueheader" => Ok(Self::MultiHeader(header(name)?)),
             "querystring" => Ok(Self::Query(name.to_owned())),
             "multivaluequerystring" => Ok(Self::MultiQuery(name.to_owned())),
             "path" => Ok(Self::Path(name.to_owned())),
-            _ => Err(unknown()),
+            _ => Err(unknown(text)),
         }
     }
 
     /// A source of a response mapping: `integration.response.header.X` and so on.
-    pub(crate) fn response(text: &str) -> Result<Self, Unreadable> {
+    pub(crate) fn response(text: &str) -> Result<Self, String> {
         let Some(rest) = text.strip_prefix("integration.response.") else {
             return Self::common(text);
         };
-        if rest == "body" || rest.starts_with("body.") {
-            return Err(Unreadable::Body);
+        if let Some(body) = Self::body(rest) {
+            return body;
         }
-        let unknown = || Unreadable::Fault(format!("`{text}` is not a source of a value"));
-        let (place, name) = rest.split_once('.').ok_or_else(unknown)?;
-        let name: HeaderName = name
-            .parse()
-            .map_err(|_| Unreadable::Fault(format!("`{name}` is not the name of a header")))?;
+        let (place, name) = rest.split_once('.').ok_or_else(|| unknown(text))?;
         match place {
-            "header" => Ok(Self::Header(name)),
-            "multivalueheader" => Ok(Self::MultiHeader(name)),
-            _ => Err(unknown()),
+            "header" => Ok(Self::Header(header(name)?)),
+            "multivalueheader" => Ok(Self::MultiHeader(header(name)?)),
+            _ => Err(unknown(text)),
         }
     }
 
-    fn common(text: &str) -> Result<Self, Unreadable> {
+    /// `body`, or a JSONPath without its `$.` behind `body.`
+    fn body(text: &str) -> Option<Result<Self, String>> {
+        let rest = text.strip_prefix("body")?;
+        if rest.is_empty() {
+            return Some(Ok(Self::Body));
+        }
+        // A list's item stands directly behind: `body[0].id`.
+        if !rest.starts_with(['.', '[']) {
+            return None;
+        }
+        Some(match JsonPath::parse(&format!("${rest}")) {
+            Ok(path) => Ok(Self::BodyPath(Arc::new(path))),
+            Err(error) => Err(format!("`{text}` is not a path into a body: {error}")),
+        })
+    }
+
+    pub(super) const fn reads_body(&self) -> bool {
+        matches!(self, Self::Body | Self::BodyPath(_))
+    }
+
+    fn common(text: &str) -> Result<Self, String> {
         if let Some(literal) = text
             .strip_prefix('\'')
             .and_then(|text| text.strip_suffix('\''))
@@ -238,9 +310,8 @@ impl Source {
         if let Some(name) = text.strip_prefix("stageVariables.") {
             return Ok(Self::StageVariable(name.to_owned()));
         }
-        let unknown = || Unreadable::Fault(format!("`{text}` is not a source of a value"));
-        let name = text.strip_prefix("context.").ok_or_else(unknown)?;
-        let variable = Variable::parse(name).ok_or_else(unknown)?;
+        let name = text.strip_prefix("context.").ok_or_else(|| unknown(text))?;
+        let variable = Variable::parse(name).ok_or_else(|| unknown(text))?;
         Ok(Self::Context(Box::new(variable)))
     }
 
@@ -287,6 +358,8 @@ impl Source {
                 let value = context.stage()?.variables.get(name)?;
                 Some(Cow::Owned(value.clone().into_bytes()))
             }
+            Self::Body => Some(Cow::Borrowed(message.body?.as_bytes())),
+            Self::BodyPath(path) => Some(Cow::Owned(message.json?(path)?.into_bytes())),
             Self::Context(variable) => {
                 let mut text = String::new();
                 let known = context.write(variable, &mut text).unwrap_or(false);
@@ -326,6 +399,15 @@ impl Source {
             }
         }
     }
+}
+
+fn unknown(text: &str) -> String {
+    format!("`{text}` is not a source of a value")
+}
+
+fn header(name: &str) -> Result<HeaderName, String> {
+    name.parse()
+        .map_err(|_| format!("`{name}` is not the name of a header"))
 }
 
 #[cfg(test)]
