@@ -41,7 +41,7 @@ struct Target {
 
 /// An entry of [`Upstreams`] that is not a pair of origins.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("upstreams: `{entry}` {fault}")]
+#[error("`{entry}` {fault}")]
 pub struct UpstreamsError {
     entry: String,
     fault: &'static str,

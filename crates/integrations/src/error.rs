@@ -22,6 +22,12 @@ impl ConfigError {
     pub fn field(&self) -> &str {
         &self.field
     }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.fault
+    }
 }
 
 impl fmt::Debug for ConfigError {

@@ -117,8 +117,9 @@ fn parse_yaml(text: &str, options: &ParseOptions) -> Result<Node, String> {
         seed.deserialize(deserializer)
     })
     .map_err(|error| {
+        // The other formatter tells programmers which setting would let it pass.
         error
-            .to_string()
+            .render_with_formatter(&serde_saphyr::UserMessageFormatter)
             .lines()
             .next()
             .unwrap_or_default()

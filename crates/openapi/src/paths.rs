@@ -29,6 +29,8 @@ pub(crate) struct Operation<'a> {
 pub(crate) struct PathItem<'a> {
     /// The path as the API has it: with the base path, without a slash at its end.
     pub(crate) path: String,
+    /// Whether the path can be served. If not, its operations are looked at for their own faults.
+    pub(crate) is_sound: bool,
     pub(crate) at: At<'a>,
     /// Parameters of all operations of the path.
     pub(crate) parameters: Vec<At<'a>>,
@@ -36,7 +38,7 @@ pub(crate) struct PathItem<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// All paths with a name that can be served.
+    /// All paths.
     pub(crate) fn path_items(&mut self) -> Vec<PathItem<'a>> {
         let root = self.root.clone();
         let prefix = self.path_prefix();
@@ -52,9 +54,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             let own = at.pointer.clone();
-            let Some(path) = self.full_path(&prefix, name, &at) else {
-                continue;
-            };
+            let full = self.full_path(&prefix, name, &at);
             let Some(at) = self.resolve(at) else { continue };
             if at.node.as_object().is_none() {
                 self.fault(
@@ -69,7 +69,8 @@ impl<'a> Run<'a> {
             let parameters = self.list(&at, "parameters");
             let operations = self.operations(&at);
             items.push(PathItem {
-                path,
+                is_sound: full.is_some(),
+                path: full.unwrap_or_else(|| name.to_owned()),
                 at,
                 parameters,
                 operations,

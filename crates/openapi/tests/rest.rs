@@ -466,7 +466,7 @@ fn a_wrong_document_gets_all_its_faults_at_once() {
         "a": {},
         "/{a}/x": {"get": {"x-amazon-apigateway-integration": {"type": "teapot"}}},
         "/{b}": {"get": {"x-amazon-apigateway-integration": mock()}},
-        "/c d": {}, "/{p+}/d": {},
+        "/c d": {"get": {"x-amazon-apigateway-integration": {"type": "kettle"}}}, "/{p+}/d": {},
         "/e": {"get": {"x-amazon-apigateway-integration": {"type": "http", "timeoutInMillis": 49,
             "requestParameters": {"wrong": "method.request.header.x"}}}},
         "/f": {"get": {"x-amazon-apigateway-integration": {"type": "mock",
@@ -504,6 +504,10 @@ fn a_wrong_document_gets_all_its_faults_at_once() {
             "A sibling ({a}) of this resource already has a variable path part",
         ),
         ("/paths/~1c d", "path part only allow"),
+        (
+            "/paths/~1c d/get/x-amazon-apigateway-integration/type",
+            "`kettle` is none of",
+        ),
         ("/paths/~1{p+}~1d", "greedy path variable: {p+}"),
         (
             "/paths/~1e/get/x-amazon-apigateway-integration",

@@ -52,6 +52,9 @@ impl<'a> Run<'a> {
                 }
                 let integration = self.http_integration(&operation.at, &mut integrations, &mut ids);
                 route.target = integration.map(|id| format!("integrations/{id}"));
+                if !item.is_sound {
+                    continue;
+                }
                 if !keys.insert(route.route_key.clone()) {
                     self.fault(
                         &operation.at.pointer,

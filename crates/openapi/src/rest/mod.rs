@@ -68,9 +68,7 @@ impl<'a> Run<'a> {
         let mut models = Models::collect(self);
         let mut tree = Tree::new(&mut ids);
         for item in self.path_items() {
-            let Some(resource_id) = self.resource(&item, &mut tree, &mut ids) else {
-                continue;
-            };
+            let resource_id = self.resource(&item, &mut tree, &mut ids);
             for operation in &item.operations {
                 let mut method = self.method(&item, operation, &mut models);
                 let access = self.access(&operation.at, &schemes, &inherited);
@@ -86,9 +84,12 @@ impl<'a> Run<'a> {
                 let place = Place {
                     path: &item.path,
                     verb: operation.verb,
-                    resource_id: &resource_id,
+                    resource_id: resource_id.as_deref().unwrap_or_default(),
                 };
                 method.method_integration = self.integration(&operation.at, place);
+                if resource_id.is_none() {
+                    continue;
+                }
                 let Ok(resource) = tree.at(&item.path, &item.at.pointer, &mut ids) else {
                     continue;
                 };
@@ -114,7 +115,11 @@ impl<'a> Run<'a> {
         api
     }
 
+    /// The id of the resource at the path, if there can be one.
     fn resource(&mut self, item: &PathItem<'a>, tree: &mut Tree, ids: &mut Ids) -> Option<String> {
+        if !item.is_sound {
+            return None;
+        }
         match tree.at(&item.path, &item.at.pointer, ids) {
             Ok(resource) => Some(resource.id.clone()),
             Err(sibling) => {

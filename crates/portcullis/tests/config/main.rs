@@ -102,13 +102,76 @@ fn all_faults_are_told_at_once() {
         &[
             "/listen: \"nowhere\" is no address; write one like `127.0.0.1:8080`",
             "/region: must be a text (in quotes, if it looks like a number), not a number",
-            "/trustedProxies: invalid IP address syntax",
+            "/trustedProxies/0: \"10.0.0.0/99\" must be an address or a network, like `10.0.0.0/8`",
             "/apis/0/id: is missing",
             "/apis/0/definition: is missing",
-            "/apis/0/kind: unknown variant `soap`, expected `rest` or `http`",
-            "/apis/0/import/basepath: `cut` must be `ignore`, `prepend` or `split`",
+            "/apis/0/kind: must be one of `rest`, `http`",
+            "/apis/0/import/basepath: must be one of `ignore`, `prepend`, `split`",
             "/functions/f: must have either `url` or `mock`",
         ],
+    );
+}
+
+#[test]
+fn a_wrong_word_is_told_the_right_ones() {
+    faults(
+        "listen: ':8080'\napis: [{id: a, definition: x, unknownRoute: 404, parity: strikt, cors: {alowOrigins: [], maxAge: x}}]",
+        &[
+            "/listen: \":8080\" is no address; write one like `127.0.0.1:8080`",
+            "/apis/0/cors/alowOrigins: no such field; did you mean `allowOrigins`?",
+            "/apis/0/cors/maxAge: must be a whole number, not a text",
+            "/apis/0/parity: must be one of `safe`, `strict`; did you mean `strict`?",
+            "/apis/0/unknownRoute: must be one of `as-service`, `not-found`",
+        ],
+    );
+}
+
+#[test]
+fn syntax_faults_name_the_line_and_none_of_our_parsers_settings() {
+    faults(
+        "region: a\nregion: b\napis: []",
+        &["/: as YAML: duplicate mapping key `region` is not allowed here at line 2, column 1"],
+    );
+}
+
+#[test]
+fn what_comes_from_a_variable_is_a_text_and_counts_as_a_number_all_the_same() {
+    let yaml = "apis: [{id: a, definition: x, maxBodyBytes: \"${N}\", strict: \"${YES}\", cors: {maxAge: \"${N}\"}}]\naccount: {throttle: {rateLimit: \"${N}\", burstLimit: \"${N}\"}}\ntrustedProxies: [10.0.0.7]";
+    let config = GatewayConfig::parse_with(yaml, ConfigFormat::Yaml, |name| {
+        Some(if name == "N" { "5" } else { "true" }.to_owned())
+    })
+    .expect("a good text");
+    let api = &config.apis[0];
+    assert_eq!((api.max_body_bytes, api.strict), (Some(5), true));
+    assert_eq!(api.cors.as_ref().and_then(|cors| cors.max_age), Some(5));
+    let account = config.account.expect("an account");
+    assert_eq!(
+        (account.rate_limit, account.burst_limit),
+        (Some(5.0), Some(5))
+    );
+    assert_eq!(config.trusted_proxies[0].to_string(), "10.0.0.7/32");
+}
+
+#[test]
+fn faults_that_other_crates_find_have_their_places_in_the_file() {
+    let yaml = "apis: []\nupstreams: {'http://a/x': 'http://b', 'http://c': 'ftp://d'}";
+    let config = GatewayConfig::parse_with(yaml, ConfigFormat::Yaml, none).expect("a good text");
+    let error = config.gateway().expect_err("two faults");
+    assert_eq!(
+        error.to_string(),
+        "/upstreams/http:~1~1a~1x: `http://a/x` is not an origin such as `https://api.example.com`\n\
+         /upstreams/http:~1~1c: `ftp://d` is not an origin such as `https://api.example.com`"
+    );
+    let yaml = "apis: []\nfunctions: {f: {url: 'ftp://x'}}";
+    let config = GatewayConfig::parse_with(yaml, ConfigFormat::Yaml, none).expect("a good text");
+    let error = config
+        .gateway()
+        .expect("no file is read")
+        .build()
+        .expect_err("no address");
+    assert_eq!(
+        error.to_string(),
+        "/functions/f/url: `ftp://x` is not an address of an HTTP endpoint"
     );
 }
 

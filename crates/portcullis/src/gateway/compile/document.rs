@@ -73,7 +73,7 @@ fn import_faults(id: &str, errors: &openapi::ImportErrors) -> Vec<GatewayFault> 
             GatewayFault::new(
                 id,
                 &fault.pointer,
-                format_args!("{}; {}", fault.message, fault.fix),
+                format_args!("{} [{}]: {}", fault.message, fault.rule, fault.fix),
             )
         })
         .collect()

@@ -165,7 +165,7 @@ fn finish(
             let pointer = format!("{place}{}", error.field());
             notes
                 .faults
-                .push(GatewayFault::new(notes.api, pointer, error));
+                .push(GatewayFault::new(notes.api, pointer, error.problem()));
             None
         }
     }

@@ -68,7 +68,10 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
     source.made_client = Some(client.clone());
     let functions = match source.functions.clone().client(client.clone()).build() {
         Ok(functions) => functions,
-        Err(error) => return Err(GatewayFault::new("", "functions", error).into()),
+        Err(error) => {
+            let fault = GatewayFault::new("", error.field(), error.problem());
+            return Err(fault.into());
+        }
     };
     let shared = Shared {
         client,

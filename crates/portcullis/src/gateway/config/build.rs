@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::error::{ConfigError, ConfigFault};
+use super::reader::join;
 use super::{ApiConfig, FunctionConfig, GatewayConfig};
+use crate::client::Upstreams;
 use crate::core::{ApiKind, TrustedProxies};
 use crate::cors::CorsRules;
 use crate::gateway::{ApiSpec, Gateway, GatewayBuilder};
@@ -42,6 +44,12 @@ impl GatewayConfig {
             };
         }
         for (from, to) in &self.upstreams {
+            if let Err(error) = Upstreams::new([(from, to)]) {
+                faults.push(ConfigFault {
+                    place: join("/upstreams", from),
+                    message: error.to_string(),
+                });
+            }
             builder = builder.upstream(from, to);
         }
         builder = builder.remarks(self.not_served());
@@ -143,7 +151,7 @@ impl GatewayConfig {
             match CorsRules::try_from(cors.clone()) {
                 Ok(rules) => spec = spec.cors(rules),
                 Err(error) => faults.push(ConfigFault {
-                    place: format!("/apis/{index}/cors/{}", error.field()),
+                    place: format!("/apis/{index}/cors"),
                     message: error.to_string(),
                 }),
             }

@@ -281,8 +281,12 @@ fn tree(text: &str, format: ConfigFormat) -> Result<Value, ConfigError> {
             serde_json::to_value(table).map_err(|error| ConfigError::one("", error))
         }
         _ => {
-            let document = openapi::parse_with(text, &ParseOptions::default())
-                .map_err(|errors| ConfigError::one("", errors))?;
+            let document =
+                openapi::parse_with(text, &ParseOptions::default()).map_err(|errors| {
+                    // Those are the service's words on definitions; the reason stands in the fix.
+                    let reasons: Vec<_> = errors.faults().iter().map(|fault| &*fault.fix).collect();
+                    ConfigError::one("", reasons.join("; "))
+                })?;
             serde_json::to_value(document.root()).map_err(|error| ConfigError::one("", error))
         }
     }

@@ -1,14 +1,40 @@
 //! From a tree to a configuration.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use super::reader::{Object, Reader};
 use super::{AccountConfig, ApiConfig, CredentialsConfig, FunctionConfig, GatewayConfig, TlsFiles};
-use crate::core::ApiKind;
-use crate::definition::SecretValue;
+use crate::core::{ApiKind, ForwardingHeader};
+use crate::cors::CorsConfig;
+use crate::definition::{EndpointType, SecretValue};
+use crate::gateway::api::{Parity, UnknownRoute};
+use crate::openapi::BasePath;
+
+const KINDS: &[(&str, ApiKind)] = &[("rest", ApiKind::Rest), ("http", ApiKind::Http)];
+const ENDPOINT_TYPES: &[(&str, EndpointType)] = &[
+    ("EDGE", EndpointType::Edge),
+    ("REGIONAL", EndpointType::Regional),
+    ("PRIVATE", EndpointType::Private),
+];
+const BASE_PATHS: &[(&str, BasePath)] = &[
+    ("ignore", BasePath::Ignore),
+    ("prepend", BasePath::Prepend),
+    ("split", BasePath::Split),
+];
+const PARITIES: &[(&str, Parity)] = &[("safe", Parity::Safe), ("strict", Parity::Strict)];
+const UNKNOWN_ROUTES: &[(&str, UnknownRoute)] = &[
+    ("as-service", UnknownRoute::AsService),
+    ("not-found", UnknownRoute::NotFound),
+];
+const FORWARDING_HEADERS: &[(&str, ForwardingHeader)] = &[
+    ("x-forwarded-for", ForwardingHeader::XForwardedFor),
+    ("forwarded", ForwardingHeader::Forwarded),
+];
 
 pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig> {
     const FIELDS: &[&str] = &[
@@ -34,8 +60,15 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         listen: listen(object, reader),
         region: reader.text(object, "region").map(str::to_owned),
         account_id: reader.text(object, "accountId").map(str::to_owned),
-        trusted_proxies: reader.value(object, "trustedProxies").unwrap_or_default(),
-        forwarding_header: reader.value(object, "forwardingHeader").unwrap_or_default(),
+        trusted_proxies: reader.parsed(
+            object,
+            "trustedProxies",
+            "an address or a network, like `10.0.0.0/8`",
+            network,
+        ),
+        forwarding_header: reader
+            .word(object, "forwardingHeader", FORWARDING_HEADERS)
+            .unwrap_or_default(),
         strict: reader.flag(object, "strict").unwrap_or_default(),
         dangerously_skip_auth: reader
             .flag(object, "dangerouslySkipAuth")
@@ -98,9 +131,8 @@ fn listen(object: Object<'_>, reader: &mut Reader) -> Vec<String> {
     };
     let mut addresses = Vec::new();
     for item in items {
-        let port = |address: &str| address.rsplit_once(':')?.1.parse::<u16>().ok();
         match item.as_str() {
-            Some(address) if port(address).is_some() => addresses.push(address.to_owned()),
+            Some(address) if is_address(address) => addresses.push(address.to_owned()),
             _ => {
                 let message = format!("{item} is no address; write one like `127.0.0.1:8080`");
                 reader.fault("/listen", message);
@@ -108,6 +140,19 @@ fn listen(object: Object<'_>, reader: &mut Reader) -> Vec<String> {
         }
     }
     addresses
+}
+
+fn is_address(text: &str) -> bool {
+    match text.rsplit_once(':') {
+        Some((host, port)) => !host.is_empty() && port.parse::<u16>().is_ok(),
+        None => false,
+    }
+}
+
+/// A single address stands for a network of one.
+fn network(text: &str) -> Option<IpNet> {
+    let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    text.parse().ok().or_else(address)
 }
 
 fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
@@ -131,12 +176,14 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
     let id = reader.needed(object, "id").map(str::to_owned);
     let definition = reader.needed(object, "definition").map(PathBuf::from);
     let mut config = ApiConfig {
-        kind: reader.value::<ApiKind>(object, "kind").unwrap_or_default(),
-        endpoint_type: reader.value(object, "endpointType"),
-        cors: reader.value(object, "cors"),
-        parity: reader.value(object, "parity").unwrap_or_default(),
+        kind: reader.word(object, "kind", KINDS).unwrap_or_default(),
+        endpoint_type: reader.word(object, "endpointType", ENDPOINT_TYPES),
+        cors: cors(object, reader),
+        parity: reader.word(object, "parity", PARITIES).unwrap_or_default(),
         strict: reader.flag(object, "strict").unwrap_or_default(),
-        unknown_route: reader.value(object, "unknownRoute").unwrap_or_default(),
+        unknown_route: reader
+            .word(object, "unknownRoute", UNKNOWN_ROUTES)
+            .unwrap_or_default(),
         max_body_bytes: reader.number(object, "maxBodyBytes"),
         max_document_bytes: reader
             .number(object, "maxDocumentBytes")
@@ -146,16 +193,10 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
     };
     if let Some(import) = object.get("import") {
         let path = object.at("import");
-        if let Some(import) = reader.object(import, &path, &["basepath"])
-            && let Some(text) = reader.text(import, "basepath")
-        {
-            match text.parse() {
-                Ok(base_path) => config.base_path = base_path,
-                Err(_) => {
-                    let message = format!("`{text}` must be `ignore`, `prepend` or `split`");
-                    reader.fault(import.at("basepath"), message);
-                }
-            }
+        if let Some(import) = reader.object(import, &path, &["basepath"]) {
+            config.base_path = reader
+                .word(import, "basepath", BASE_PATHS)
+                .unwrap_or_default();
         }
     }
     let mut deployments = BTreeMap::new();
@@ -172,6 +213,29 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
     }
     config.id = id?;
     config.definition = definition?;
+    Some(config)
+}
+
+fn cors(object: Object<'_>, reader: &mut Reader) -> Option<CorsConfig> {
+    const FIELDS: &[&str] = &[
+        "allowOrigins",
+        "allowMethods",
+        "allowHeaders",
+        "exposeHeaders",
+        "maxAge",
+        "allowCredentials",
+        "allowPrivateNetwork",
+    ];
+    let path = object.at("cors");
+    let cors = reader.object(object.get("cors")?, &path, FIELDS)?;
+    let mut config = CorsConfig::default();
+    config.allow_origins = reader.texts(cors, "allowOrigins");
+    config.allow_methods = reader.texts(cors, "allowMethods");
+    config.allow_headers = reader.texts(cors, "allowHeaders");
+    config.expose_headers = reader.texts(cors, "exposeHeaders");
+    config.max_age = reader.integer(cors, "maxAge");
+    config.allow_credentials = reader.flag(cors, "allowCredentials").unwrap_or_default();
+    config.allow_private_network = reader.flag(cors, "allowPrivateNetwork").unwrap_or_default();
     Some(config)
 }
 
@@ -223,7 +287,7 @@ fn account(object: Object<'_>, reader: &mut Reader) -> Option<AccountConfig> {
     let throttle = account.get("throttle")?;
     let throttle = reader.object(throttle, &throttle_path, &["rateLimit", "burstLimit"])?;
     Some(AccountConfig {
-        rate_limit: reader.value(throttle, "rateLimit"),
+        rate_limit: reader.decimal(throttle, "rateLimit"),
         burst_limit: reader.number(throttle, "burstLimit"),
     })
 }

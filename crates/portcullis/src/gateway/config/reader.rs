@@ -98,6 +98,46 @@ impl Reader {
         }
     }
 
+    /// A number that may have a fraction.
+    pub(super) fn decimal(&mut self, object: Object<'_>, name: &str) -> Option<f64> {
+        let value = object.get(name)?;
+        let written = || value.as_str().and_then(|text| text.parse().ok());
+        let number = value.as_f64().or_else(written);
+        match number.filter(|number: &f64| number.is_finite()) {
+            Some(number) => Some(number),
+            None => self.wrong(object, name, "a number"),
+        }
+    }
+
+    /// A number that may be below zero.
+    pub(super) fn integer(&mut self, object: Object<'_>, name: &str) -> Option<i64> {
+        let value = object.get(name)?;
+        let written = || value.as_str().and_then(|text| text.parse().ok());
+        match value.as_i64().or_else(written) {
+            Some(number) => Some(number),
+            None => self.wrong(object, name, "a whole number"),
+        }
+    }
+
+    /// One of a few words, and what it stands for.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        object: Object<'_>,
+        name: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let text = object.get(name)?.as_str().unwrap_or_default();
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(*value);
+        }
+        let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let near = nearest(text, &words);
+        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        let message = format!("must be one of `{}`{near}", words.join("`, `"));
+        self.fault(object.at(name), message);
+        None
+    }
+
     /// The items of a list, each with its path.
     pub(super) fn list<'v>(&mut self, object: Object<'v>, name: &str) -> Vec<(String, &'v Value)> {
         match object.get(name) {
@@ -132,20 +172,27 @@ impl Reader {
         }
     }
 
-    /// A value that reads itself.
-    pub(super) fn value<T: DeserializeOwned>(
+    /// A list of texts.
+    pub(super) fn texts(&mut self, object: Object<'_>, name: &str) -> Vec<String> {
+        self.parsed(object, name, "a text", |text| Some(text.to_owned()))
+    }
+
+    /// A list of texts that each stand for a value.
+    pub(super) fn parsed<T>(
         &mut self,
         object: Object<'_>,
         name: &str,
-    ) -> Option<T> {
-        let value = object.get(name)?;
-        match T::deserialize(value) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.fault(object.at(name), error.to_string());
-                None
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Vec<T> {
+        let mut values = Vec::new();
+        for (path, item) in self.list(object, name) {
+            match item.as_str().and_then(&parse) {
+                Some(value) => values.push(value),
+                None => self.fault(path, format!("{item} must be {expected}")),
             }
         }
+        values
     }
 
     /// An object under the service's names; fields of it that are not known are noted.
