@@ -170,6 +170,13 @@ fn prepare(headers: &mut HeaderMap) {
     }
 }
 
+impl Default for Client {
+    /// A client with the default settings.
+    fn default() -> Self {
+        Self::builder().finish()
+    }
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
@@ -225,10 +232,14 @@ impl ClientBuilder {
                 .add(root.clone())
                 .map_err(|error| ClientConfigError(format!("root_certificate {index}: {error}")))?;
         }
+        Ok(self.finish())
+    }
+
+    fn finish(self) -> Client {
         let tls = Arc::new(TlsSettings {
             roots: self.roots.clone(),
         });
-        Ok(Client {
+        Client {
             shared: Arc::new(Shared {
                 options: self,
                 tls,
@@ -236,7 +247,7 @@ impl ClientBuilder {
             }),
             verify: true,
             prior_knowledge: false,
-        })
+        }
     }
 }
 

@@ -1,0 +1,3 @@
+//! Tokens, through the layer.
+
+mod cases;
