@@ -52,7 +52,9 @@ mod tests {
 
     #[track_caller]
     fn check(expression: &str, text: &str, expected: bool) {
-        let found = Expression::parse(expression).expect("an expression").matches(text);
+        let found = Expression::parse(expression)
+            .expect("an expression")
+            .matches(text);
         assert_eq!(found, expected, "{expression} on {text:?}");
     }
 

@@ -3,6 +3,7 @@
 //! - [`request`]: short ways to a request, and to what an answer holds;
 //! - [`Recorder`]: a service that remembers what it got;
 //! - [`HyperServer`]: any tower service on a free port of loopback, over HTTP/1.1 and HTTP/2;
+//! - [`Signer`] and [`MockIssuer`]: who signs tokens, and who publishes the keys, well or badly;
 //! - [`wire`]: bytes as they are on a socket, for what a well-behaved client would never send;
 //! - [`cases`]: recorded cases, and lists of those that are expected to fail.
 //!
@@ -27,10 +28,14 @@
 //! Whatever waits for a peer gives up after [`wire::PATIENCE`].
 
 pub mod cases;
+mod issuer;
 mod recorder;
 pub mod request;
 mod server;
+mod signer;
 pub mod wire;
 
+pub use issuer::{Conduct, Fetches, MockIssuer};
 pub use recorder::{Recorded, Recorder};
 pub use server::HyperServer;
+pub use signer::Signer;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aws_lc_rs::signature::{self, RsaParameters, VerificationAlgorithm};
 use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{self, RsaParameters, VerificationAlgorithm};
 
 /// How a token is signed. The key decides which of them it serves, never the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,7 +11,11 @@ pub(crate) struct Seconds(pub(crate) f64);
 
 impl Seconds {
     pub(crate) fn of(time: SystemTime) -> Self {
-        Self(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64())
+        Self(
+            time.duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs_f64(),
+        )
     }
 }
 
@@ -44,7 +48,11 @@ pub(crate) fn audience(claims: &Registered<'_>, accepted: &[Box<str>]) -> Result
         Audience::Many(names) => names.iter().any(|name| is_accepted(name)),
         Audience::Absent => claims.client_id.text().is_some_and(is_accepted),
     };
-    if fits { Ok(()) } else { Err(TokenFault::Audience) }
+    if fits {
+        Ok(())
+    } else {
+        Err(TokenFault::Audience)
+    }
 }
 
 /// Compares types of tokens as media types: without case, and `application/` may be left out (RFC 7515, 4.1.9).
@@ -88,14 +96,26 @@ mod tests {
         check_times(r#"{"exp":941}"#, 60, Ok(1001.0));
         check_times(r#"{"exp":940}"#, 60, Err(TokenFault::Expired));
         check_times(r#"{"exp":2000,"nbf":1060,"iat":1060}"#, 60, Ok(2060.0));
-        check_times(r#"{"exp":2000,"nbf":1061}"#, 60, Err(TokenFault::NotYetValid));
+        check_times(
+            r#"{"exp":2000,"nbf":1061}"#,
+            60,
+            Err(TokenFault::NotYetValid),
+        );
     }
 
     #[test]
     fn a_token_of_the_future_is_refused_and_one_of_now_is_not() {
         check_times(r#"{"exp":2000,"nbf":1000,"iat":1000}"#, 0, Ok(2000.0));
-        check_times(r#"{"exp":2000,"nbf":1000.5}"#, 0, Err(TokenFault::NotYetValid));
-        check_times(r#"{"exp":2000,"iat":1001}"#, 0, Err(TokenFault::IssuedLater));
+        check_times(
+            r#"{"exp":2000,"nbf":1000.5}"#,
+            0,
+            Err(TokenFault::NotYetValid),
+        );
+        check_times(
+            r#"{"exp":2000,"iat":1001}"#,
+            0,
+            Err(TokenFault::IssuedLater),
+        );
     }
 
     #[test]

@@ -12,7 +12,12 @@ pub(crate) fn issuer_of(arn: &str) -> Result<String, ConfigError> {
         )
     };
     let mut parts = arn.splitn(6, ':');
-    let mut next = || parts.next().filter(|part| !part.is_empty()).ok_or_else(fault);
+    let mut next = || {
+        parts
+            .next()
+            .filter(|part| !part.is_empty())
+            .ok_or_else(fault)
+    };
     if next()? != "arn" {
         return Err(fault());
     }
@@ -45,7 +50,8 @@ mod tests {
 
     #[test]
     fn a_pool_is_an_issuer_of_its_region_without_a_slash_at_the_end() {
-        let issuer = issuer_of("arn:aws:cognito-idp:eu-west-1:111111111111:userpool/eu-west-1_AbCdEf123");
+        let issuer =
+            issuer_of("arn:aws:cognito-idp:eu-west-1:111111111111:userpool/eu-west-1_AbCdEf123");
         assert_eq!(
             issuer.as_deref(),
             Ok("https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123")

@@ -98,9 +98,7 @@ fn rest_api(fault: &TokenFault) -> Rejection {
     match fault {
         TokenFault::Expired => Rejection::new(RejectionKind::Unauthorized)
             .with_message("The incoming token has expired"),
-        _ if fault.is_unavailable() => {
-            Rejection::new(RejectionKind::AuthorizerConfigurationError)
-        }
+        _ if fault.is_unavailable() => Rejection::new(RejectionKind::AuthorizerConfigurationError),
         _ => Rejection::new(RejectionKind::Unauthorized),
     }
 }
@@ -132,7 +130,9 @@ mod tests {
         assert_eq!(rejection.status(), status);
         assert_eq!(&*rejection.body().1, body.as_bytes());
         let headers = rejection.headers().cloned().unwrap_or_default();
-        let found = headers.get("www-authenticate").map(|value| value.to_str().unwrap());
+        let found = headers
+            .get("www-authenticate")
+            .map(|value| value.to_str().unwrap());
         assert_eq!(found.unwrap_or_default(), challenge);
     }
 
@@ -141,7 +141,12 @@ mod tests {
         let check = |fault, status, body, challenge| {
             check(Conduct::Standard, &fault, status, body, challenge);
         };
-        check(TokenFault::Missing, 401, r#"{"message":"Unauthorized"}"#, "Bearer");
+        check(
+            TokenFault::Missing,
+            401,
+            r#"{"message":"Unauthorized"}"#,
+            "Bearer",
+        );
         check(
             TokenFault::Expired,
             401,
@@ -154,7 +159,12 @@ mod tests {
             r#"{"message":"Forbidden"}"#,
             r#"Bearer error="insufficient_scope", error_description="the token has none of the scopes that are needed", scope="a b/c""#,
         );
-        check(TokenFault::KeysUnavailable, 503, r#"{"message":"Service Unavailable"}"#, "");
+        check(
+            TokenFault::KeysUnavailable,
+            503,
+            r#"{"message":"Service Unavailable"}"#,
+            "",
+        );
     }
 
     #[test]
@@ -162,7 +172,12 @@ mod tests {
         let check = |fault, status, body, challenge| {
             check(Conduct::HttpApi, &fault, status, body, challenge);
         };
-        check(TokenFault::Missing, 401, r#"{"message":"Unauthorized"}"#, "Bearer");
+        check(
+            TokenFault::Missing,
+            401,
+            r#"{"message":"Unauthorized"}"#,
+            "Bearer",
+        );
         check(
             TokenFault::Audience,
             401,
@@ -186,12 +201,30 @@ mod tests {
     #[test]
     fn rest_apis_have_gateway_responses() {
         let unauthorized = r#"{"message":"Unauthorized"}"#;
-        check(Conduct::RestApi, &TokenFault::Audience, 401, unauthorized, "");
+        check(
+            Conduct::RestApi,
+            &TokenFault::Audience,
+            401,
+            unauthorized,
+            "",
+        );
         let denied = r#"{"Message":"User is not authorized to access this resource"}"#;
         check(Conduct::RestApi, &TokenFault::Scope, 403, denied, "");
-        check(Conduct::RestApi, &TokenFault::KeysUnavailable, 500, r#"{"message":null}"#, "");
+        check(
+            Conduct::RestApi,
+            &TokenFault::KeysUnavailable,
+            500,
+            r#"{"message":null}"#,
+            "",
+        );
         check(Conduct::UserPool, &TokenFault::Scope, 401, unauthorized, "");
-        check(Conduct::UserPool, &TokenFault::KeysUnavailable, 500, r#"{"message":null}"#, "");
+        check(
+            Conduct::UserPool,
+            &TokenFault::KeysUnavailable,
+            500,
+            r#"{"message":null}"#,
+            "",
+        );
         let expired = r#"{"message":"The incoming token has expired"}"#;
         check(Conduct::UserPool, &TokenFault::Expired, 401, expired, "");
     }

@@ -107,7 +107,9 @@ impl TokenFault {
     pub fn description(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Missing => "there is no token",
-            Self::Ambiguous => "there is more than one token, or none that can be told from the rest",
+            Self::Ambiguous => {
+                "there is more than one token, or none that can be told from the rest"
+            }
             Self::Scheme => "tokenstring should not contain 'bearer '",
             Self::TooLarge => "the token is too large",
             Self::Segments => "token contains an invalid number of segments",
@@ -162,6 +164,9 @@ mod tests {
     fn a_description_can_stand_in_a_header_whatever_the_token_said() {
         let fault = TokenFault::Algorithm("a\"b\\c\r\nd\u{e9}".repeat(100).into());
         let text = fault.description();
-        assert!(text.len() < 100 && text.starts_with("signing method abcdabcd"), "{text}");
+        assert!(
+            text.len() < 100 && text.starts_with("signing method abcdabcd"),
+            "{text}"
+        );
     }
 }

@@ -87,15 +87,22 @@ impl Fetch {
                 Some(found) => found,
                 None => {
                     let found = self.discover(uri).await?;
-                    *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
+                    *self.found.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(found.clone());
                     found
                 }
             },
         };
-        let fail = |why| FetchError { step: Step::Keys, why };
+        let fail = |why| FetchError {
+            step: Step::Keys,
+            why,
+        };
         let (headers, json) = self.get(&place).await.map_err(fail)?;
-        let keys = KeySet::read(&json)
-            .ok_or_else(|| fail(format!("{place}: no key set with a key that verifies signatures")))?;
+        let keys = KeySet::read(&json).ok_or_else(|| {
+            fail(format!(
+                "{place}: no key set with a key that verifies signatures"
+            ))
+        })?;
         Ok(Fetched {
             keys,
             json,
@@ -104,7 +111,10 @@ impl Fetch {
     }
 
     fn found(&self) -> Option<Uri> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.found
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     async fn discover(&self, place: &Uri) -> Result<Uri, FetchError> {
@@ -113,14 +123,19 @@ impl Fetch {
             issuer: String,
             jwks_uri: String,
         }
-        let fail = |why| FetchError { step: Step::Discovery, why };
+        let fail = |why| FetchError {
+            step: Step::Discovery,
+            why,
+        };
         let (_, json) = self.get(place).await.map_err(fail)?;
         let description: Description = serde_json::from_slice(&json)
             .map_err(|error| fail(format!("{place}: no description of an issuer: {error}")))?;
         // Whoever answers here could otherwise speak for another issuer (OpenID Connect Discovery 1.0, 4.3).
         if description.issuer != *self.issuer {
             let other = description.issuer;
-            return Err(fail(format!("{place}: it describes another issuer, `{other}`")));
+            return Err(fail(format!(
+                "{place}: it describes another issuer, `{other}`"
+            )));
         }
         // Nobody in between may choose the keys: in the clear only if the issuer itself is.
         let clear = place.scheme_str() == Some("http");
@@ -136,13 +151,20 @@ impl Fetch {
                 .header(ACCEPT, HeaderValue::from_static("application/json"))
                 .body(Body::empty())
                 .map_err(|error| error.to_string())?;
-            let response = self.client.send(request).await.map_err(|error| error.to_string())?;
+            let response = self
+                .client
+                .send(request)
+                .await
+                .map_err(|error| error.to_string())?;
             let (parts, body) = response.into_parts();
             // A redirect is not followed: it could lead anywhere.
             if parts.status != StatusCode::OK {
                 return Err(format!("answered {}", parts.status.as_u16()));
             }
-            let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+            let length = parts
+                .headers
+                .get(CONTENT_LENGTH)
+                .and_then(|length| length.to_str().ok()?.parse().ok());
             if length.is_some_and(|length: u64| length > MAX_BYTES as u64) {
                 return Err(format!("more than {MAX_BYTES} bytes"));
             }
@@ -154,7 +176,10 @@ impl Fetch {
         match tokio::time::timeout(TIMEOUT, get).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(why)) => Err(format!("{place}: {why}")),
-            Err(_) => Err(format!("{place}: no answer within {} ms", TIMEOUT.as_millis())),
+            Err(_) => Err(format!(
+                "{place}: no answer within {} ms",
+                TIMEOUT.as_millis()
+            )),
         }
     }
 }
@@ -207,13 +232,18 @@ pub(crate) fn endpoint(text: &str) -> Result<Uri, ConfigError> {
     };
     let uri: Uri = text.parse().map_err(|_| fault("is not an address"))?;
     let host = uri.host().ok_or_else(|| fault("names no host"))?;
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+    if uri
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'))
+    {
         return Err(fault("names a user"));
     }
     match uri.scheme_str() {
         Some("https") => Ok(uri),
         Some("http") if is_loopback(host) => Ok(uri),
-        Some("http") => Err(fault("is not encrypted, and whoever is in between could choose the keys")),
+        Some("http") => Err(fault(
+            "is not encrypted, and whoever is in between could choose the keys",
+        )),
         _ => Err(fault("is not an https address")),
     }
 }
@@ -221,7 +251,9 @@ pub(crate) fn endpoint(text: &str) -> Result<Uri, ConfigError> {
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
-        || address.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -238,25 +270,53 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        assert_eq!(max_age(&headers), expected.map(Duration::from_secs), "{lines:?}");
+        assert_eq!(
+            max_age(&headers),
+            expected.map(Duration::from_secs),
+            "{lines:?}"
+        );
     }
 
     #[test]
     fn an_answer_is_kept_for_as_long_as_its_headers_say() {
         check(&[], None);
-        check(&[("cache-control", "public, Max-Age=600, must-revalidate")], Some(600));
-        check(&[("cache-control", "max-age=600"), ("age", "100")], Some(500));
-        check(&[("cache-control", "max-age=600"), ("cache-control", "no-store")], Some(0));
+        check(
+            &[("cache-control", "public, Max-Age=600, must-revalidate")],
+            Some(600),
+        );
+        check(
+            &[("cache-control", "max-age=600"), ("age", "100")],
+            Some(500),
+        );
+        check(
+            &[
+                ("cache-control", "max-age=600"),
+                ("cache-control", "no-store"),
+            ],
+            Some(0),
+        );
         check(&[("cache-control", "max-age=much")], None);
         check(&[("cache-control", "max-age=60"), ("age", "61")], Some(0));
     }
 
     #[test]
     fn keys_come_encrypted_or_from_this_machine() {
-        for good in ["https://id.example.com", "http://localhost:8080/x", "http://127.0.0.2", "http://[::1]:1/"] {
+        for good in [
+            "https://id.example.com",
+            "http://localhost:8080/x",
+            "http://127.0.0.2",
+            "http://[::1]:1/",
+        ] {
             assert!(endpoint(good).is_ok(), "{good}");
         }
-        for wrong in ["http://id.example.com", "ftp://x", "id.example.com", "", "https://me:pw@x", "http://127.0.0.1.example"] {
+        for wrong in [
+            "http://id.example.com",
+            "ftp://x",
+            "id.example.com",
+            "",
+            "https://me:pw@x",
+            "http://127.0.0.1.example",
+        ] {
             assert!(endpoint(wrong).is_err(), "{wrong}");
         }
     }

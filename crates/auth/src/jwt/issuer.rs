@@ -123,7 +123,11 @@ impl Issuer {
     pub fn given(issuer: &str, keys: impl Into<KeySet>) -> Result<IssuerBuilder, ConfigError> {
         let keys = keys.into();
         if keys.is_empty() {
-            return Err(ConfigError::new("keys", "there is none", "give at least one key"));
+            return Err(ConfigError::new(
+                "keys",
+                "there is none",
+                "give at least one key",
+            ));
         }
         Ok(IssuerBuilder::new(issuer, Origin::Given(keys)))
     }
@@ -280,7 +284,12 @@ impl IssuerBuilder {
             Origin::Place(place) => {
                 let client = self.client.unwrap_or_default();
                 let fetch = Fetch::new(client, &self.name, place);
-                Keys::Fetched(KeySource::new(&self.name, fetch, self.clock, self.max_stale))
+                Keys::Fetched(KeySource::new(
+                    &self.name,
+                    fetch,
+                    self.clock,
+                    self.max_stale,
+                ))
             }
         };
         Issuer {
@@ -340,7 +349,13 @@ mod tests {
     #[test]
     fn an_issuer_is_an_address_without_query_and_fragment() {
         assert!(Issuer::discover("https://id.example.com/tenant/").is_ok());
-        for wrong in ["id.example.com", "https://x?a=1", "https://x#a", "http://x", "https://me@x"] {
+        for wrong in [
+            "id.example.com",
+            "https://x?a=1",
+            "https://x#a",
+            "http://x",
+            "https://me@x",
+        ] {
             let error = Issuer::discover(wrong).map(|_| ()).unwrap_err();
             assert_eq!(error.field(), "issuer", "{wrong}");
         }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::rsa::PublicEncryptingKey;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
-use aws_lc_rs::hmac;
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -25,17 +25,18 @@ use crate::ConfigError;
 #[derive(Clone)]
 pub struct Key {
     id: Option<Box<str>>,
-    pub(super) verifiers: Vec<(Algorithm, Verifier)>,
+    pub(super) checks: Vec<(Algorithm, SignatureCheck)>,
 }
 
 /// What checks a signature. It belongs to one algorithm.
 #[derive(Clone)]
-pub(super) enum Verifier {
+pub(super) enum SignatureCheck {
     Public(ParsedPublicKey),
-    Secret(hmac::Key),
+    /// Boxed, because it is twenty times as large.
+    Secret(Box<hmac::Key>),
 }
 
-impl Verifier {
+impl SignatureCheck {
     pub(super) fn accepts(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Public(key) => key.verify_sig(message, signature).is_ok(),
@@ -54,13 +55,22 @@ impl Key {
     pub fn secret(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let secret = secret.as_ref();
         match algorithm.family() {
-            Family::Hmac { algorithm: hash, least } if secret.len() >= least => Ok(Self {
+            Family::Hmac {
+                algorithm: hash,
+                least,
+            } if secret.len() >= least => Ok(Self {
                 id: None,
-                verifiers: vec![(algorithm, Verifier::Secret(hmac::Key::new(hash, secret)))],
+                checks: vec![(
+                    algorithm,
+                    SignatureCheck::Secret(Box::new(hmac::Key::new(hash, secret))),
+                )],
             }),
             Family::Hmac { least, .. } => Err(ConfigError::new(
                 "key",
-                format!("a secret for {algorithm} has {} bytes of at least {least}", secret.len()),
+                format!(
+                    "a secret for {algorithm} has {} bytes of at least {least}",
+                    secret.len()
+                ),
                 "make a longer one at random",
             )),
             _ => Err(ConfigError::new(
@@ -78,11 +88,15 @@ impl Key {
     /// If it is none, or one that the algorithm does not use (RSA keys have 2,048 to 8,192 bits).
     pub fn pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let fault = |problem: String| {
-            ConfigError::new("key", problem, "give the PEM block `PUBLIC KEY` of a key for the algorithm")
+            ConfigError::new(
+                "key",
+                problem,
+                "give the PEM block `PUBLIC KEY` of a key for the algorithm",
+            )
         };
         let der = SubjectPublicKeyInfoDer::from_pem_slice(pem.as_ref())
             .map_err(|_| fault("there is no public key in the PEM text".to_owned()))?;
-        let verifier = match algorithm.family() {
+        let check = match algorithm.family() {
             Family::Rsa(parameters) => PublicEncryptingKey::from_der(&der)
                 .ok()
                 .filter(|key| (2048..=8192).contains(&key.key_size_bits()))
@@ -92,10 +106,10 @@ impl Key {
             }
             Family::Hmac { .. } => None,
         };
-        match verifier {
+        match check {
             Some(key) => Ok(Self {
                 id: None,
-                verifiers: vec![(algorithm, Verifier::Public(key))],
+                checks: vec![(algorithm, SignatureCheck::Public(key))],
             }),
             None => Err(fault(format!("the PEM text is not a key for {algorithm}"))),
         }
@@ -122,21 +136,26 @@ impl Key {
         if !(2048..=8192).contains(&bits) || !plausible {
             return None;
         }
-        let components = RsaPublicKeyComponents { n: modulus, e: exponent };
-        let mut verifiers = Vec::new();
+        let components = RsaPublicKeyComponents {
+            n: modulus,
+            e: exponent,
+        };
+        let mut checks = Vec::new();
         for algorithm in algorithms {
             if let Family::Rsa(parameters) = algorithm.family() {
                 let key = components.to_parsed_public_key(parameters).ok()?;
-                verifiers.push((*algorithm, Verifier::Public(key)));
+                checks.push((*algorithm, SignatureCheck::Public(key)));
             }
         }
-        (!verifiers.is_empty()).then_some(Self { id: None, verifiers })
+        (!checks.is_empty()).then_some(Self { id: None, checks })
     }
 
     /// A key on a curve from its coordinates, which must be on it; no `y` for Ed25519.
     pub(super) fn curve(algorithm: Algorithm, x: &[u8], y: &[u8]) -> Option<Self> {
         let key = match algorithm.family() {
-            Family::Curve { algorithm, width, .. } => {
+            Family::Curve {
+                algorithm, width, ..
+            } => {
                 if x.len() != width || y.len() != width {
                     return None;
                 }
@@ -144,25 +163,30 @@ impl Key {
                 let point = [&[4], x, y].concat();
                 ParsedPublicKey::new(algorithm, point).ok()?
             }
-            Family::Ed25519(algorithm) if x.len() == 32 => ParsedPublicKey::new(algorithm, x).ok()?,
+            Family::Ed25519(algorithm) if x.len() == 32 => {
+                ParsedPublicKey::new(algorithm, x).ok()?
+            }
             _ => return None,
         };
         Some(Self {
             id: None,
-            verifiers: vec![(algorithm, Verifier::Public(key))],
+            checks: vec![(algorithm, SignatureCheck::Public(key))],
         })
     }
 }
 
 fn without_leading_zeros(number: &[u8]) -> &[u8] {
-    let start = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
+    let start = number
+        .iter()
+        .position(|byte| *byte != 0)
+        .unwrap_or(number.len());
     &number[start..]
 }
 
 impl fmt::Debug for Key {
     /// Leaves out the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let algorithms: Vec<_> = self.verifiers.iter().map(|(algorithm, _)| algorithm).collect();
+        let algorithms: Vec<_> = self.checks.iter().map(|(algorithm, _)| algorithm).collect();
         f.debug_struct("Key")
             .field("id", &self.id)
             .field("algorithms", &algorithms)
@@ -178,7 +202,9 @@ mod tests {
     fn a_secret_has_at_least_the_length_of_its_hash() {
         assert!(Key::secret(Algorithm::HS256, [7; 31]).is_err());
         assert!(Key::secret(Algorithm::HS256, [7; 32]).is_ok());
-        let error = Key::secret(Algorithm::HS512, "not so secret").unwrap_err().to_string();
+        let error = Key::secret(Algorithm::HS512, "not so secret")
+            .unwrap_err()
+            .to_string();
         assert!(!error.contains("not so secret"), "{error}");
     }
 
@@ -201,16 +227,30 @@ mod tests {
         };
         let algorithms = [Algorithm::RS256];
         assert!(Key::rsa(&modulus(256), &[1, 0, 1], &algorithms).is_some());
-        assert!(Key::rsa(&modulus(128), &[1, 0, 1], &algorithms).is_none(), "1,024 bits");
-        assert!(Key::rsa(&modulus(2048), &[1, 0, 1], &algorithms).is_none(), "16,384 bits");
-        assert!(Key::rsa(&modulus(256), &[1], &algorithms).is_none(), "exponent 1");
-        assert!(Key::rsa(&modulus(256), &[2], &algorithms).is_none(), "even exponent");
+        assert!(
+            Key::rsa(&modulus(128), &[1, 0, 1], &algorithms).is_none(),
+            "1,024 bits"
+        );
+        assert!(
+            Key::rsa(&modulus(2048), &[1, 0, 1], &algorithms).is_none(),
+            "16,384 bits"
+        );
+        assert!(
+            Key::rsa(&modulus(256), &[1], &algorithms).is_none(),
+            "exponent 1"
+        );
+        assert!(
+            Key::rsa(&modulus(256), &[2], &algorithms).is_none(),
+            "even exponent"
+        );
         assert!(Key::rsa(&[], &[1, 0, 1], &algorithms).is_none());
     }
 
     #[test]
     fn a_secret_is_not_in_debug_output() {
-        let key = Key::secret(Algorithm::HS256, [b'x'; 32]).expect("a key").with_id("k1");
+        let key = Key::secret(Algorithm::HS256, [b'x'; 32])
+            .expect("a key")
+            .with_id("k1");
         let text = format!("{key:?}");
         assert!(text.contains("k1") && !text.contains("xx"), "{text}");
     }

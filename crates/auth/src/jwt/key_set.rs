@@ -2,14 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::{
-    AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse,
-};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::algorithm::{Algorithm, Family};
-use super::key::{Key, Verifier};
+use super::key::{Key, SignatureCheck};
 use crate::ConfigError;
 
 /// Keys of one issuer: a JSON Web Key Set (RFC 7517), or keys that were given one by one.
@@ -45,8 +43,16 @@ impl KeySet {
             keys: Vec<Value>,
         }
         let set: Set = serde_json::from_slice(json).ok()?;
-        let keys: Vec<Key> = set.keys.iter().take(MAX_KEYS).filter_map(read_key).collect();
-        (!keys.is_empty()).then_some(Self { keys, by_id_only: true })
+        let keys: Vec<Key> = set
+            .keys
+            .iter()
+            .take(MAX_KEYS)
+            .filter_map(read_key)
+            .collect();
+        (!keys.is_empty()).then_some(Self {
+            keys,
+            by_id_only: true,
+        })
     }
 
     /// How many keys there are.
@@ -73,7 +79,7 @@ impl KeySet {
         id: Option<&'a str>,
         algorithm: Algorithm,
         any: bool,
-    ) -> impl Iterator<Item = &'a Verifier> {
+    ) -> impl Iterator<Item = &'a SignatureCheck> {
         self.keys
             .iter()
             .filter(move |key| match (key.id(), id) {
@@ -81,9 +87,9 @@ impl KeySet {
                 (None, Some(_)) => !self.by_id_only,
                 (own, None) => any || (own.is_none() && !self.by_id_only),
             })
-            .flat_map(|key| &key.verifiers)
+            .flat_map(|key| &key.checks)
             .filter(move |(own, _)| *own == algorithm)
-            .map(|(_, verifier)| verifier)
+            .map(|(_, check)| check)
             // No token may cost more than a few signatures.
             .take(MAX_TRIES)
     }
@@ -150,7 +156,11 @@ fn read_key(value: &Value) -> Option<Key> {
                 let missing = width.saturating_sub(number.len());
                 [vec![0; missing], number].concat()
             };
-            Key::curve(fits(algorithm)?, &pad(decode(&curve.x)?), &pad(decode(&curve.y)?))?
+            Key::curve(
+                fits(algorithm)?,
+                &pad(decode(&curve.x)?),
+                &pad(decode(&curve.y)?),
+            )?
         }
         AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
             Key::curve(fits(Algorithm::EdDSA)?, &decode(&pair.x)?, &[])?

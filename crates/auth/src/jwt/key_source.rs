@@ -1,7 +1,6 @@
 //! The keys of an issuer, kept and renewed: when to fetch, when to wait, when to do with what there is.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -189,7 +188,9 @@ impl KeySource {
 
     pub(crate) fn stats(&self) -> KeyStats {
         KeyStats {
-            keys: (**self.held.load()).as_ref().map_or(0, |held| held.keys.len()),
+            keys: (**self.held.load())
+                .as_ref()
+                .map_or(0, |held| held.keys.len()),
             fetches: self.fetches.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
             away: self.away.load(Ordering::Relaxed),
@@ -200,7 +201,11 @@ impl KeySource {
     fn usable(&self, now: Instant, stale: bool) -> Option<Keys> {
         let held = self.held.load();
         let held = (**held).as_ref()?;
-        let until = if stale { held.usable_until } else { held.fresh_until };
+        let until = if stale {
+            held.usable_until
+        } else {
+            held.fresh_until
+        };
         (now < until).then(|| Keys {
             keys: Arc::clone(&held.keys),
             generation: held.generation,
@@ -254,7 +259,10 @@ impl KeySource {
         flight.running = None;
         match outcome {
             Ok(fetched) => {
-                let lifetime = fetched.max_age.unwrap_or(LIFETIME).clamp(LEAST_LIFETIME, LIFETIME);
+                let lifetime = fetched
+                    .max_age
+                    .unwrap_or(LIFETIME)
+                    .clamp(LEAST_LIFETIME, LIFETIME);
                 self.hold(fetched, now + lifetime);
                 flight.failed = 0;
                 self.away.store(false, Ordering::Relaxed);
@@ -263,8 +271,14 @@ impl KeySource {
             }
             Err(error) => {
                 let has_keys = self.usable(now, true).is_some();
-                let longest = if has_keys { LAST_RETRY } else { LAST_RETRY_WITHOUT_KEYS };
-                let wait = FIRST_RETRY.saturating_mul(1 << flight.failed.min(16)).min(longest);
+                let longest = if has_keys {
+                    LAST_RETRY
+                } else {
+                    LAST_RETRY_WITHOUT_KEYS
+                };
+                let wait = FIRST_RETRY
+                    .saturating_mul(1 << flight.failed.min(16))
+                    .min(longest);
                 flight.failed += 1;
                 flight.retry_at = now + wait;
                 flight.last_failure = error.step;
@@ -284,7 +298,10 @@ impl KeySource {
 
     fn hold(&self, fetched: Fetched, fresh_until: Instant) {
         let before = self.held.load_full();
-        let same = before.as_ref().as_ref().filter(|held| held.json == fetched.json);
+        let same = before
+            .as_ref()
+            .as_ref()
+            .filter(|held| held.json == fetched.json);
         let (keys, generation) = match (same, before.as_ref()) {
             (Some(same), _) => (Arc::clone(&same.keys), same.generation),
             (None, before) => {
@@ -342,11 +359,9 @@ impl Flight {
     }
 }
 
-fn ended(mut done: watch::Receiver<bool>) -> impl Future<Output = ()> + Send {
-    async move {
-        // An error means that the task is gone, which ends the wait as well.
-        let _ = done.wait_for(|done| *done).await;
-    }
+async fn ended(mut done: watch::Receiver<bool>) {
+    // An error means that the task is gone, which ends the wait as well.
+    let _ = done.wait_for(|done| *done).await;
 }
 
 impl fmt::Debug for KeySource {

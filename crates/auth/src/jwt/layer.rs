@@ -50,7 +50,10 @@ impl JwtLayer {
 
     /// Asks for one of these scopes; whoever has a good token without any gets 403.
     pub fn require_scopes<T: Into<String>>(self, scopes: impl IntoIterator<Item = T>) -> Self {
-        let scopes = scopes.into_iter().map(|scope| scope.into().into()).collect();
+        let scopes = scopes
+            .into_iter()
+            .map(|scope| scope.into().into())
+            .collect();
         self.with(|rules| rules.scopes = scopes)
     }
 
@@ -134,7 +137,10 @@ impl JwtLayer {
     fn refuse(&self, context: Option<&RequestContext>, fault: &TokenFault) -> Rejection {
         let rejection = self.rules.conduct.refusal(fault, &self.rules.scopes);
         if let Some(context) = context {
-            context.measure(Measure::AuthorizerStatus, rejection.status().as_u16().into());
+            context.measure(
+                Measure::AuthorizerStatus,
+                rejection.status().as_u16().into(),
+            );
             context.note(Detail::AuthorizerError, &*fault.description());
         }
         rejection

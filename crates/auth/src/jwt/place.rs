@@ -97,36 +97,52 @@ mod tests {
     use super::{Place, TokenFault};
 
     #[track_caller]
-    fn check(values: &[&str], literal: bool, expected: Result<&str, TokenFault>) {
+    fn check(values: &[&str], literal: bool, expected: &Result<&str, TokenFault>) {
         let mut request = Request::get("/");
         for value in values {
             request = request.header("authorization", *value);
         }
         let request = request.body(()).expect("a request");
         let found = Place::default().find(&Head::of(&request), literal);
-        assert_eq!(found.as_deref(), expected.as_deref(), "{values:?}");
+        assert_eq!(
+            &found.as_deref().map_err(Clone::clone),
+            expected,
+            "{values:?}"
+        );
     }
 
     #[test]
     fn a_token_stands_alone_or_after_its_scheme() {
-        check(&["Bearer a.b.c"], false, Ok("a.b.c"));
-        check(&["bearer  a.b.c"], false, Ok("a.b.c"));
-        check(&["a.b.c"], false, Ok("a.b.c"));
-        check(&["Bearer a.b.c"], true, Ok("a.b.c"));
-        check(&["bearer a.b.c"], true, Err(TokenFault::Scheme));
+        check(&["Bearer a.b.c"], false, &Ok("a.b.c"));
+        check(&["bearer  a.b.c"], false, &Ok("a.b.c"));
+        check(&["a.b.c"], false, &Ok("a.b.c"));
+        check(&["Bearer a.b.c"], true, &Ok("a.b.c"));
+        check(&["bearer a.b.c"], true, &Err(TokenFault::Scheme));
     }
 
     #[test]
     fn what_is_no_token_is_missing_or_ambiguous() {
-        check(&[], false, Err(TokenFault::Missing));
-        check(&[""], false, Err(TokenFault::Missing));
-        check(&["Bearer"], false, Err(TokenFault::Missing));
-        check(&["Bearer "], false, Err(TokenFault::Missing));
-        check(&["Basic dXNlcjpwYXNz"], false, Err(TokenFault::Missing));
-        check(&["AWS4-HMAC-SHA256 Credential=a/b, Signature=c"], false, Err(TokenFault::Missing));
-        check(&["Bearer a.b.c, Bearer d.e.f"], false, Err(TokenFault::Ambiguous));
-        check(&["Bearer a.b.c", "Bearer a.b.c"], false, Err(TokenFault::Ambiguous));
-        check(&["Bearer \u{e9}"], false, Err(TokenFault::Malformed));
+        check(&[], false, &Err(TokenFault::Missing));
+        check(&[""], false, &Err(TokenFault::Missing));
+        check(&["Bearer"], false, &Err(TokenFault::Missing));
+        check(&["Bearer "], false, &Err(TokenFault::Missing));
+        check(&["Basic dXNlcjpwYXNz"], false, &Err(TokenFault::Missing));
+        check(
+            &["AWS4-HMAC-SHA256 Credential=a/b, Signature=c"],
+            false,
+            &Err(TokenFault::Missing),
+        );
+        check(
+            &["Bearer a.b.c, Bearer d.e.f"],
+            false,
+            &Err(TokenFault::Ambiguous),
+        );
+        check(
+            &["Bearer a.b.c", "Bearer a.b.c"],
+            false,
+            &Err(TokenFault::Ambiguous),
+        );
+        check(&["Bearer \u{e9}"], false, &Err(TokenFault::Malformed));
     }
 
     #[test]

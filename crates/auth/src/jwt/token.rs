@@ -5,7 +5,9 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
 use super::algorithm::Algorithm;
 use super::fault::TokenFault;
@@ -192,7 +194,9 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
 }
 
 fn words(text: &str) -> impl Iterator<Item = Box<str>> {
-    text.split(' ').filter(|word| !word.is_empty()).map(Into::into)
+    text.split(' ')
+        .filter(|word| !word.is_empty())
+        .map(Into::into)
 }
 
 /// Text, borrowed where it stands in JSON as it is.
@@ -315,9 +319,11 @@ impl<'de> Deserialize<'de> for Scopes {
         let value = serde_json::Value::deserialize(deserializer)?;
         Ok(Self(match &value {
             serde_json::Value::String(text) => words(text).collect(),
-            serde_json::Value::Array(list) => {
-                list.iter().filter_map(|scope| scope.as_str()).map(Into::into).collect()
-            }
+            serde_json::Value::Array(list) => list
+                .iter()
+                .filter_map(|scope| scope.as_str())
+                .map(Into::into)
+                .collect(),
             _ => Vec::new(),
         }))
     }
@@ -398,13 +404,18 @@ mod tests {
 
     fn token(header: &str, claims: &str) -> String {
         let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        format!("{}.{}.{}", encode(header), encode(claims), encode("signature"))
+        format!(
+            "{}.{}.{}",
+            encode(header),
+            encode(claims),
+            encode("signature")
+        )
     }
 
     #[track_caller]
-    fn check_header(header: &str, expected: Result<(), TokenFault>) {
+    fn check_header(header: &str, expected: &Result<(), TokenFault>) {
         let found = Token::parse(&token(header, "{}"), 4096).map(|_| ());
-        assert_eq!(found, expected, "{header}");
+        assert_eq!(&found, expected, "{header}");
     }
 
     #[track_caller]
@@ -424,16 +435,28 @@ mod tests {
 
     #[test]
     fn headers_are_read_strictly() {
-        check_header(r#"{"alg":"RS256","x":{"y":[1]},"jwk":5}"#, Ok(()));
-        check_header(r#"{"kid":"k"}"#, Err(TokenFault::Malformed));
-        check_header(r#"{"alg":"RS256","alg":"none"}"#, Err(TokenFault::Malformed));
-        check_header(r#"{"alg":"RS256","kid":["k"]}"#, Err(TokenFault::Malformed));
-        check_header(r#"{"alg":"RS256","crit":"exp"}"#, Err(TokenFault::Critical));
-        check_header(r#"{"alg":"RS256","crit":null}"#, Err(TokenFault::Critical));
-        check_header(r#"{"alg":"none"}"#, Err(TokenFault::Algorithm("none".into())));
-        check_header("", Err(TokenFault::Malformed));
-        check_header("[]", Err(TokenFault::Malformed));
-        check_header(r#"{"alg":"RS256"} x"#, Err(TokenFault::Malformed));
+        check_header(r#"{"alg":"RS256","x":{"y":[1]},"jwk":5}"#, &Ok(()));
+        check_header(r#"{"kid":"k"}"#, &Err(TokenFault::Malformed));
+        check_header(
+            r#"{"alg":"RS256","alg":"none"}"#,
+            &Err(TokenFault::Malformed),
+        );
+        check_header(
+            r#"{"alg":"RS256","kid":["k"]}"#,
+            &Err(TokenFault::Malformed),
+        );
+        check_header(
+            r#"{"alg":"RS256","crit":"exp"}"#,
+            &Err(TokenFault::Critical),
+        );
+        check_header(r#"{"alg":"RS256","crit":null}"#, &Err(TokenFault::Critical));
+        check_header(
+            r#"{"alg":"none"}"#,
+            &Err(TokenFault::Algorithm("none".into())),
+        );
+        check_header("", &Err(TokenFault::Malformed));
+        check_header("[]", &Err(TokenFault::Malformed));
+        check_header(r#"{"alg":"RS256"} x"#, &Err(TokenFault::Malformed));
     }
 
     #[test]
@@ -445,7 +468,11 @@ mod tests {
             );
         }
         let good = token(r#"{"alg":"RS256"}"#, "{}");
-        for text in [format!("{good}="), format!("{good}\u{e9}"), good.replacen('e', "+", 1)] {
+        for text in [
+            format!("{good}="),
+            format!("{good}\u{e9}"),
+            good.replacen('e', "+", 1),
+        ] {
             assert!(Token::parse(&text, 4096).is_err(), "{text}");
         }
         assert!(matches!(Token::parse(&good, 10), Err(TokenFault::TooLarge)));
@@ -476,7 +503,8 @@ mod tests {
 
     #[test]
     fn nesting_has_an_end() {
-        let nested = |depth: usize| format!(r#"{{"x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        let nested =
+            |depth: usize| format!(r#"{{"x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
         check_claims(&nested(16), true);
         check_claims(&nested(17), false);
         check_claims(&nested(5000), false);

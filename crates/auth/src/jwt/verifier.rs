@@ -234,9 +234,8 @@ impl Verifier {
             };
         }
         let checked = check::times(&registered, now, settings.leeway).and_then(|expires| {
-            match &issuer.audiences {
-                Some(accepted) => check::audience(&registered, accepted)?,
-                None => {}
+            if let Some(accepted) = &issuer.audiences {
+                check::audience(&registered, accepted)?;
             }
             Ok(expires)
         });
@@ -327,7 +326,11 @@ fn check_signature(issuer: &Issuer, token: &Token<'_>, keys: &KeySet) -> Result<
 /// Whether a key that is not held yet could have made a token: one that it names, or any, if it names none. (A
 /// signature that is not that of the key with this id is no reason to fetch.)
 fn may_be_newer(token: &Token<'_>, keys: &KeySet) -> bool {
-    token.header.key_id.as_deref().is_none_or(|id| !keys.has(id))
+    token
+        .header
+        .key_id
+        .as_deref()
+        .is_none_or(|id| !keys.has(id))
 }
 
 impl From<Issuer> for Verifier {

@@ -87,30 +87,45 @@ mod tests {
     use super::{http_api, rest_api, user_pool};
 
     #[track_caller]
-    fn check(wording: ClaimWording, name: &str, value: Value, expected: &str) {
-        assert_eq!(wording(name, &value), json!(expected));
+    fn check(wording: ClaimWording, name: &str, value: &Value, expected: &str) {
+        assert_eq!(wording(name, value), json!(expected));
     }
 
     #[test]
     fn an_http_api_prints_lists_in_brackets_without_commas() {
-        check(http_api, "exp", json!(1_787_992_402), "1787992402");
-        check(http_api, "email_verified", json!(true), "true");
-        check(http_api, "groups", json!(["a", "b c", 1]), "[a b c 1]");
-        check(http_api, "address", json!({"b": [1], "a": null}), "map[a:<nil> b:[1]]");
+        check(http_api, "exp", &json!(1_787_992_402), "1787992402");
+        check(http_api, "email_verified", &json!(true), "true");
+        check(http_api, "groups", &json!(["a", "b c", 1]), "[a b c 1]");
+        check(
+            http_api,
+            "address",
+            &json!({"b": [1], "a": null}),
+            "map[a:<nil> b:[1]]",
+        );
     }
 
     #[test]
     fn a_rest_api_joins_lists_with_commas() {
-        check(rest_api, "cognito:groups", json!(["a", "b"]), "a,b");
-        check(rest_api, "exp", json!(1_469_818_373), "1469818373");
-        check(rest_api, "address", json!({"a": [1]}), r#"{"a":[1]}"#);
+        check(rest_api, "cognito:groups", &json!(["a", "b"]), "a,b");
+        check(rest_api, "exp", &json!(1_469_818_373), "1469818373");
+        check(rest_api, "address", &json!({"a": [1]}), r#"{"a":[1]}"#);
     }
 
     #[test]
     fn a_user_pools_times_are_dates_but_for_the_time_of_the_login() {
-        check(user_pool, "exp", json!(1_469_818_373), "Fri Jul 29 18:52:53 UTC 2016");
-        check(user_pool, "iat", json!(1_469_814_773), "Fri Jul 29 17:52:53 UTC 2016");
-        check(user_pool, "auth_time", json!(1_469_814_773), "1469814773");
-        check(user_pool, "email_verified", json!(true), "true");
+        check(
+            user_pool,
+            "exp",
+            &json!(1_469_818_373),
+            "Fri Jul 29 18:52:53 UTC 2016",
+        );
+        check(
+            user_pool,
+            "iat",
+            &json!(1_469_814_773),
+            "Fri Jul 29 17:52:53 UTC 2016",
+        );
+        check(user_pool, "auth_time", &json!(1_469_814_773), "1469814773");
+        check(user_pool, "email_verified", &json!(true), "true");
     }
 }

@@ -63,13 +63,22 @@ fn recorded_tokens_are_judged_as_recorded() {
             false => Err(format!("{status} instead of {}", case.expect.status)),
         }
     };
-    cases::run("jwt", all, &ExpectedFailures::none(), |case| &case.id, judge);
+    cases::run(
+        "jwt",
+        all,
+        &ExpectedFailures::none(),
+        |case| &case.id,
+        judge,
+    );
 }
 
 fn layer(case: &Case, jwks: &str) -> Result<JwtLayer, ConfigError> {
     let authorizer = &case.authorizer;
-    let algorithms: Result<Vec<Algorithm>, _> =
-        authorizer.algorithms.iter().map(|name| name.parse()).collect();
+    let algorithms: Result<Vec<Algorithm>, _> = authorizer
+        .algorithms
+        .iter()
+        .map(|name| name.parse())
+        .collect();
     let issuer = Issuer::given(&authorizer.issuer, KeySet::from_jwks(jwks)?)?
         .algorithms(algorithms?)
         .audiences(&authorizer.audience);
@@ -94,7 +103,12 @@ async fn answer(layer: JwtLayer, case: &Case) -> u16 {
     let request = request.body(()).expect("a request");
     // The verdict of a token that comes again is the same.
     let service = layer.layer(hello);
-    let first = service.clone().oneshot(request.clone()).await.expect("an answer").status();
+    let first = service
+        .clone()
+        .oneshot(request.clone())
+        .await
+        .expect("an answer")
+        .status();
     let again = service.oneshot(request).await.expect("an answer").status();
     assert_eq!(first, again);
     first.as_u16()

@@ -1,3 +1,8 @@
 //! Tokens, through the layer.
 
 mod cases;
+mod hostile;
+mod keys;
+mod layer;
+mod logs;
+mod support;
