@@ -1,7 +1,7 @@
 //! From security schemes to who may call an operation.
 
 use indexmap::IndexMap;
-use portcullis_definition::{AuthorizationType, AuthorizerType};
+use portcullis_definition::{ApiKind, AuthorizationType, AuthorizerType};
 
 use crate::Node;
 use crate::run::{At, Run, Version};
@@ -182,6 +182,10 @@ impl<'a> Run<'a> {
         for item in self.list(at, "security") {
             for (name, scopes) in item.members() {
                 match schemes.get(name) {
+                    Some(Scheme::ApiKey) if self.options.kind == ApiKind::Http => self.warn(
+                        &scopes.pointer,
+                        "HTTP APIs know no API keys: none is asked for",
+                    ),
                     Some(Scheme::ApiKey) => access.api_key = true,
                     Some(Scheme::Iam) => {
                         authorizers += 1;

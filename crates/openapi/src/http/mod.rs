@@ -44,12 +44,6 @@ impl<'a> Run<'a> {
                 route.authorization_type = access.kind;
                 route.authorizer_id = access.authorizer_id;
                 route.authorization_scopes = access.scopes;
-                if access.api_key {
-                    self.warn(
-                        &operation.at.pointer,
-                        "HTTP APIs know no API keys: none is asked for",
-                    );
-                }
                 let integration = self.http_integration(&operation.at, &mut integrations, &mut ids);
                 route.target = integration.map(|id| format!("integrations/{id}"));
                 if !item.is_sound {
@@ -75,7 +69,7 @@ impl<'a> Run<'a> {
 
     fn http_root(&mut self, root: &At<'a>, api: &mut HttpApi) {
         self.known_extensions(root, &rest::ROOT);
-        for name in rest::ROOT.iter().take(6) {
+        for name in rest::ROOT.iter().take(rest::REST_ONLY) {
             if let Some(at) = root.get(name) {
                 self.warn(
                     &at.pointer,

@@ -24,12 +24,13 @@ pub(crate) use uri::check_http;
 
 const API_KEY_SOURCE: &str = "x-amazon-apigateway-api-key-source";
 const BINARY_MEDIA_TYPES: &str = "x-amazon-apigateway-binary-media-types";
+const GATEWAY_RESPONSES: &str = "x-amazon-apigateway-gateway-responses";
 const MINIMUM_COMPRESSION_SIZE: &str = "x-amazon-apigateway-minimum-compression-size";
 const POLICY: &str = "x-amazon-apigateway-policy";
 const VALIDATORS: &str = "x-amazon-apigateway-request-validators";
 
 /// The extensions that the root of a document may have, of either kind of API: one document can
-/// be imported as both.
+/// be imported as both. The first [`REST_ONLY`] mean nothing to an HTTP API.
 pub(crate) const ROOT: [&str; 12] = [
     API_KEY_SOURCE,
     BINARY_MEDIA_TYPES,
@@ -37,13 +38,16 @@ pub(crate) const ROOT: [&str; 12] = [
     POLICY,
     VALIDATOR,
     VALIDATORS,
+    GATEWAY_RESPONSES,
     "x-amazon-apigateway-cors",
     "x-amazon-apigateway-documentation",
     "x-amazon-apigateway-endpoint-configuration",
-    "x-amazon-apigateway-gateway-responses",
     "x-amazon-apigateway-importexport-version",
     "x-amazon-apigateway-tag-value",
 ];
+
+/// How many of [`ROOT`] are for REST APIs alone.
+pub(crate) const REST_ONLY: usize = 7;
 
 /// The largest threshold of compression, in bytes.
 const MAX_COMPRESSION_SIZE: i64 = 10_485_760;

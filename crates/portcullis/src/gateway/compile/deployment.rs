@@ -48,10 +48,16 @@ pub(super) fn compile(
             (routes, Some(GatewayResponses::default()), cors, false)
         }
     };
+    let warnings = read
+        .warnings
+        .iter()
+        .map(|warning| (warning.pointer.to_string(), warning.message.clone()))
+        .collect();
     let survey = Survey {
         api: &spec.id,
         kind: spec.kind,
         unsupported: &unsupported,
+        warnings: &warnings,
         validates,
     };
     coverage.extend(survey.walk(read.document.root()));

@@ -4,7 +4,7 @@ use super::{Shared, kind_of};
 use crate::definition::{self, Api, Pointer};
 use crate::gateway::api::ApiSpec;
 use crate::gateway::error::GatewayFault;
-use crate::openapi::{self, Document, ImportOptions, Node, ParseOptions};
+use crate::openapi::{self, Document, ImportOptions, Node, ParseOptions, Warning};
 
 /// A document, and the API that it describes.
 pub(super) struct Read {
@@ -12,6 +12,8 @@ pub(super) struct Read {
     pub(super) api: Api,
     /// Fields of the service's own objects that it does not have.
     pub(super) unknown: Vec<Pointer>,
+    /// What the import had to say of fields that it took.
+    pub(super) warnings: Vec<Warning>,
 }
 
 pub(super) fn parse(
@@ -56,6 +58,7 @@ pub(super) fn import(
                 document,
                 api: imported.api,
                 unknown: imported.unknown,
+                warnings: imported.warnings,
             })
         }
         Err(errors) => {

@@ -8,6 +8,7 @@ use crate::gateway::coverage::{Coverage, Served};
 use crate::openapi::Node;
 
 /// What the walk does at a node.
+#[derive(Clone, Copy)]
 enum Rule {
     /// Report the whole subtree so.
     Report(Served, &'static str),
@@ -29,6 +30,8 @@ pub(super) struct Survey<'a> {
     pub(super) kind: ApiKind,
     /// Fields that compiling found that it cannot serve, by pointer.
     pub(super) unsupported: &'a BTreeMap<String, Cow<'static, str>>,
+    /// What the import had to say of fields that it took, by pointer.
+    pub(super) warnings: &'a BTreeMap<String, String>,
     /// Whether a request validator looks at parameters and models.
     pub(super) validates: bool,
 }
@@ -38,13 +41,15 @@ impl Survey<'_> {
     pub(super) fn walk(&self, root: &Node) -> Coverage {
         let mut coverage = Coverage::default();
         let mut pointer = String::new();
-        self.visit(root, &mut Vec::new(), &mut pointer, &mut coverage);
+        self.visit(root, None, &mut Vec::new(), &mut pointer, &mut coverage);
         coverage
     }
 
+    /// `inherited` is what holds for the subtree that the node is part of, if that is known already.
     fn visit<'n>(
         &self,
         node: &'n Node,
+        inherited: Option<Rule>,
         path: &mut Vec<&'n str>,
         pointer: &mut String,
         coverage: &mut Coverage,
@@ -53,28 +58,45 @@ impl Survey<'_> {
             coverage.push(self.api, pointer.clone(), Served::NotServed, note.clone());
             return;
         }
-        match self.rule(path, node) {
-            Rule::Report(served, note) => {
-                // A fault found deeper down must not be hidden by what holds for the subtree.
-                let below = format!("{pointer}/");
-                let deeper = self
-                    .unsupported
-                    .range(below.clone()..)
-                    .next()
-                    .is_some_and(|(key, _)| key.starts_with(&below));
-                if deeper && served != Served::NotServed && node.as_object().is_some() {
-                    self.members(node, path, pointer, coverage);
-                } else {
-                    coverage.push(self.api, pointer.clone(), served, note);
+        let warning = self.warnings.get(pointer.as_str());
+        let rule = inherited.unwrap_or_else(|| self.rule(path, pointer, node));
+        let is_object = node.as_object().is_some() || node.as_array().is_some();
+        match (rule, warning) {
+            (Rule::Descend, warning) => {
+                if let Some(warning) = warning {
+                    let served = Served::DocumentationOnly;
+                    coverage.push(self.api, pointer.clone(), served, warning.clone());
                 }
+                self.members(node, None, path, pointer, coverage);
             }
-            Rule::Descend => self.members(node, path, pointer, coverage),
+            (Rule::Report(served, _), Some(warning)) => {
+                coverage.push(self.api, pointer.clone(), served, warning.clone());
+            }
+            // What is said of a part must not be hidden by what holds for the whole.
+            (Rule::Report(served, _), None)
+                if served != Served::NotServed && is_object && self.says_more_below(pointer) =>
+            {
+                self.members(node, Some(rule), path, pointer, coverage);
+            }
+            (Rule::Report(served, note), None) => {
+                coverage.push(self.api, pointer.clone(), served, note);
+            }
         }
+    }
+
+    fn says_more_below(&self, pointer: &str) -> bool {
+        let below = format!("{pointer}/");
+        let is_below = |key: &String| key.starts_with(&below);
+        let unsupported = self.unsupported.range(below.clone()..).next();
+        let warning = self.warnings.range(below.clone()..).next();
+        unsupported.is_some_and(|(key, _)| is_below(key))
+            || warning.is_some_and(|(key, _)| is_below(key))
     }
 
     fn members<'n>(
         &self,
         node: &'n Node,
+        inherited: Option<Rule>,
         path: &mut Vec<&'n str>,
         pointer: &mut String,
         coverage: &mut Coverage,
@@ -84,7 +106,7 @@ impl Survey<'_> {
             pointer.push('/');
             pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
             path.push(name);
-            self.visit(member, path, pointer, coverage);
+            self.visit(member, inherited, path, pointer, coverage);
             path.pop();
             pointer.truncate(length);
         }
@@ -92,7 +114,7 @@ impl Survey<'_> {
             pointer.push('/');
             pointer.push_str(&index.to_string());
             path.push("*");
-            self.visit(member, path, pointer, coverage);
+            self.visit(member, inherited, path, pointer, coverage);
             path.pop();
             pointer.truncate(length);
         }
@@ -111,7 +133,7 @@ impl Survey<'_> {
         clippy::match_same_arms,
         reason = "the table follows the document, not the fates"
     )]
-    fn rule(&self, path: &[&str], node: &Node) -> Rule {
+    fn rule(&self, path: &[&str], pointer: &str, node: &Node) -> Rule {
         let rest = matches!(self.kind, ApiKind::Rest);
         match path {
             [] | ["info" | "paths" | "components" | "servers"] | ["servers", "*"] => Rule::Descend,
@@ -139,15 +161,34 @@ impl Survey<'_> {
             ] => DOCUMENTATION,
             ["definitions"] | ["components", "schemas"] => self.validated(),
             ["components", "x-amazon-apigateway-integrations"] => ENFORCED,
-            ["securityDefinitions"] | ["components", "securitySchemes"] => not_served(
-                "authorizers are not served yet: methods that need one refuse every request",
-            ),
+            ["securityDefinitions"] | ["components", "securitySchemes"] => Rule::Descend,
+            ["securityDefinitions", _] | ["components", "securitySchemes", _] => {
+                if is_enforced_scheme(node, rest) {
+                    not_served(
+                        "authorizers and API keys are not served yet: methods that need one refuse every request",
+                    )
+                } else {
+                    Rule::Report(Served::DocumentationOnly, "no authorizer stands behind it")
+                }
+            }
             ["security"] | ["paths", _, _, "security"] => match node.as_array() {
                 Some([]) => ENFORCED,
-                _ => not_served(
-                    "authorizers and API keys are not served yet: the method refuses every request",
-                ),
+                _ => Rule::Descend,
             },
+            ["security", "*"] | ["paths", _, _, "security", "*"] => match node.as_object() {
+                Some(schemes) if schemes.is_empty() => ENFORCED,
+                _ => Rule::Descend,
+            },
+            // The import warns of schemes that nothing enforces.
+            ["security", "*", _] | ["paths", _, _, "security", "*", _] => {
+                if self.warnings.contains_key(pointer) {
+                    DOCUMENTATION
+                } else {
+                    not_served(
+                        "authorizers and API keys are not served yet: the method refuses every request",
+                    )
+                }
+            }
             ["paths", _, _, "x-amazon-apigateway-auth"] => match node
                 .get("type")
                 .and_then(Node::as_str)
@@ -156,6 +197,12 @@ impl Survey<'_> {
                 _ => not_served("signatures are not checked yet: the method refuses every request"),
             },
             ["x-amazon-apigateway-cors"] if !rest => ENFORCED,
+            ["x-amazon-apigateway-cors"] => Rule::Report(
+                Served::DocumentationOnly,
+                "REST APIs have no CORS of their own; the setting `cors` of the API puts the standard layer outside",
+            ),
+            [name] if !rest && REST_ONLY.contains(name) => DOCUMENTATION,
+            ["paths", _, _, "x-amazon-apigateway-request-validator"] if !rest => DOCUMENTATION,
             ["x-amazon-apigateway-gateway-responses"] if rest => ENFORCED,
             ["x-amazon-apigateway-documentation"] => DOCUMENTATION,
             ["x-amazon-apigateway-policy"] => not_served(
@@ -183,6 +230,7 @@ impl Survey<'_> {
             ["paths", _, "$ref"] => ENFORCED,
             ["paths", _, "parameters"] => self.validated(),
             ["paths", _, method] if is_method(method) => Rule::Descend,
+            ["paths", _, "trace"] => DOCUMENTATION,
             ["paths", _, _, "isDefaultRoute"] if !rest => ENFORCED,
             ["paths", _, _, "x-amazon-apigateway-integration"] => Rule::Descend,
             ["paths", _, _, "x-amazon-apigateway-integration", field, ..] => match *field {
@@ -208,6 +256,25 @@ impl Survey<'_> {
             _ => UNKNOWN,
         }
     }
+}
+
+/// What means nothing to an HTTP API.
+const REST_ONLY: &[&str] = &[
+    "x-amazon-apigateway-api-key-source",
+    "x-amazon-apigateway-binary-media-types",
+    "x-amazon-apigateway-gateway-responses",
+    "x-amazon-apigateway-minimum-compression-size",
+    "x-amazon-apigateway-policy",
+    "x-amazon-apigateway-request-validator",
+    "x-amazon-apigateway-request-validators",
+];
+
+/// Whether the service asks anything of a caller under this security scheme.
+fn is_enforced_scheme(node: &Node, rest: bool) -> bool {
+    let text = |name: &str| node.get(name).and_then(Node::as_str).unwrap_or_default();
+    node.get("x-amazon-apigateway-authorizer").is_some()
+        || text("x-amazon-apigateway-authtype").eq_ignore_ascii_case("awsSigv4")
+        || rest && text("name").eq_ignore_ascii_case("x-api-key")
 }
 
 fn is_method(name: &str) -> bool {

@@ -1,0 +1,235 @@
+//! The coverage report: what becomes of each field of a definition.
+
+use portcullis::{ApiSpec, Coverage, Gateway, Served};
+use serde_json::{Value, json};
+
+fn mock() -> Value {
+    json!({
+        "type": "mock",
+        "requestTemplates": { "application/json": "{\"statusCode\": 200}" },
+        "responses": { "default": { "statusCode": "200" } }
+    })
+}
+
+/// A document with something of everything that is served or documentation.
+fn document() -> Value {
+    json!({
+        "openapi": "3.0.1",
+        "info": { "title": "t", "version": "1", "description": "text", "contact": { "name": "me" } },
+        "servers": [{
+            "url": "https://a.execute-api.us-east-1.amazonaws.com/{basePath}",
+            "variables": { "basePath": { "default": "prod" } },
+            "x-amazon-apigateway-endpoint-configuration": { "disableExecuteApiEndpoint": false }
+        }],
+        "tags": [{ "name": "x" }],
+        "paths": { "/pets/{id}": {
+            "summary": "text",
+            "parameters": [{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }],
+            "get": {
+                "operationId": "getPet",
+                "responses": { "200": { "description": "200 response" } },
+                "security": [],
+                "x-amazon-apigateway-integration": mock(),
+                "x-of-others": { "a": [1, 2] }
+            }
+        } },
+        "components": { "schemas": { "Pet": { "type": "object", "properties": { "a/b~c": { "type": "string" } } } } },
+        "x-amazon-apigateway-gateway-responses": { "DEFAULT_4XX": { "statusCode": "499" } },
+        "x-of-others": true
+    })
+}
+
+#[track_caller]
+fn rest(document: &Value) -> Gateway {
+    let api = ApiSpec::rest(document.to_string())
+        .id("a")
+        .stage_named("prod");
+    Gateway::builder()
+        .api(api)
+        .build()
+        .expect("a good definition")
+}
+
+fn http(document: &Value) -> Gateway {
+    let api = ApiSpec::http(document.to_string()).id("a");
+    Gateway::builder()
+        .api(api)
+        .build()
+        .expect("a good definition")
+}
+
+/// The fate and the note of the one line at this pointer.
+#[track_caller]
+fn fate<'c>(coverage: &'c Coverage, pointer: &str) -> (Served, &'c str) {
+    let mut lines = coverage.iter().filter(|field| field.pointer == pointer);
+    let line = lines
+        .next()
+        .unwrap_or_else(|| panic!("{pointer} is not named"));
+    assert!(lines.next().is_none(), "{pointer} is named twice");
+    (line.served, &line.note)
+}
+
+fn leaves(node: &Value, pointer: &str, found: &mut Vec<String>) {
+    match node {
+        Value::Object(members) if !members.is_empty() => {
+            for (name, member) in members {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                leaves(member, &format!("{pointer}/{name}"), found);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                leaves(item, &format!("{pointer}/{index}"), found);
+            }
+        }
+        _ => found.push(pointer.to_owned()),
+    }
+}
+
+#[test]
+fn every_field_is_under_exactly_one_line() {
+    let document = document();
+    let gateway = rest(&document);
+    let coverage = gateway.coverage();
+    let mut found = Vec::new();
+    leaves(&document, "", &mut found);
+    for leaf in found {
+        let lines = coverage.iter().filter(|field| {
+            leaf == field.pointer || leaf.starts_with(&format!("{}/", field.pointer))
+        });
+        assert_eq!(lines.count(), 1, "{leaf}");
+    }
+    assert_eq!(coverage.not_served().count(), 0, "{coverage}");
+}
+
+#[test]
+fn a_field_that_is_not_known_is_not_served_and_under_the_strict_switch_an_error() {
+    let mut document = document();
+    document["x-amazon-apigateway-wonder"] = json!(true);
+    document["paths"]["/pets/{id}"]["get"]["x-amazon-apigateway-integration"]["tpye"] = json!("x");
+    let gateway = rest(&document);
+    let coverage = gateway.coverage();
+    let wonder = "/x-amazon-apigateway-wonder";
+    let misspelt = "/paths/~1pets~1{id}/get/x-amazon-apigateway-integration/tpye";
+    for pointer in [wonder, misspelt] {
+        let expected = (Served::NotServed, "no such field is known");
+        assert_eq!(fate(&coverage, pointer), expected);
+    }
+    let error = Gateway::builder()
+        .api(ApiSpec::rest(document.to_string()).id("a"))
+        .strict(true)
+        .build()
+        .expect_err("strict");
+    let places: Vec<_> = error
+        .faults()
+        .iter()
+        .map(|fault| fault.place.as_str())
+        .collect();
+    assert_eq!(places, [misspelt, wonder]);
+}
+
+#[test]
+fn what_the_import_leaves_out_is_said_where_it_stands() {
+    let mut document = document();
+    let get = &mut document["paths"]["/pets/{id}"]["get"];
+    get["responses"]["default"] = json!({ "description": "else" });
+    get["x-amazon-apigateway-integration"]["timeoutInMillis"] = json!(60_000);
+    document["paths"]["/pets/{id}"]["trace"] = json!({ "responses": {} });
+    let gateway = rest(&document);
+    let coverage = gateway.coverage();
+    let pet = "/paths/~1pets~1{id}";
+    for (pointer, served, note) in [
+        (
+            format!("{pet}/get/responses/default"),
+            Served::Enforced,
+            "is left out",
+        ),
+        (format!("{pet}/get/responses/200"), Served::Enforced, ""),
+        (
+            format!("{pet}/get/x-amazon-apigateway-integration/timeoutInMillis"),
+            Served::Enforced,
+            "between 50 ms and 29000 ms",
+        ),
+        (
+            format!("{pet}/trace"),
+            Served::DocumentationOnly,
+            "no method TRACE",
+        ),
+    ] {
+        let (found, text) = fate(&coverage, &pointer);
+        assert_eq!(found, served, "{pointer}");
+        assert!(text.contains(note), "{pointer}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_scheme_that_nothing_enforces_is_not_said_to_refuse_anybody() {
+    use tower::ServiceExt;
+
+    let mut document = document();
+    document["components"]["securitySchemes"] = json!({
+        "web": { "type": "oauth2", "flows": {} },
+        "key": { "type": "apiKey", "name": "x-api-key", "in": "header" }
+    });
+    document["security"] = json!([{ "web": [] }]);
+    let paths = &mut document["paths"];
+    paths["/open"] =
+        json!({ "get": { "responses": { "200": {} }, "x-amazon-apigateway-integration": mock() } });
+    paths["/shut"] = json!({ "get": {
+        "security": [{ "web": [], "key": [] }], "responses": {}, "x-amazon-apigateway-integration": mock()
+    } });
+    let gateway = rest(&document);
+    let coverage = gateway.coverage();
+    for (pointer, served) in [
+        ("/security/0/web", Served::DocumentationOnly),
+        ("/components/securitySchemes/web", Served::DocumentationOnly),
+        (
+            "/paths/~1shut/get/security/0/web",
+            Served::DocumentationOnly,
+        ),
+    ] {
+        let (found, note) = fate(&coverage, pointer);
+        assert_eq!(found, served, "{pointer}");
+        assert!(note.contains("no authorizer"), "{pointer}: {note}");
+    }
+    let refused = gateway.clone();
+    for (path, status) in [("/prod/open", 200), ("/prod/shut", 499)] {
+        let request = http::Request::get(path).body(portcullis::core::Body::empty());
+        let answer = refused.clone().oneshot(request.expect("a request")).await;
+        assert_eq!(answer.expect("never fails").status(), status, "{path}");
+    }
+}
+
+#[test]
+fn an_http_api_has_no_use_for_what_only_rest_apis_have() {
+    let document = json!({
+        "openapi": "3.0.1",
+        "info": { "title": "t", "version": "1" },
+        "paths": { "/pets": { "get": {
+            "security": [{ "key": [] }],
+            "x-amazon-apigateway-request-validator": "all",
+            "x-amazon-apigateway-integration": {
+                "type": "http_proxy", "httpMethod": "GET", "uri": "http://localhost/", "payloadFormatVersion": "1.0"
+            }
+        } } },
+        "components": { "securitySchemes": { "key": { "type": "apiKey", "name": "x-api-key", "in": "header" } } },
+        "x-amazon-apigateway-policy": { "Version": "2012-10-17", "Statement": [] },
+        "x-amazon-apigateway-gateway-responses": { "DEFAULT_4XX": {} },
+        "x-amazon-apigateway-minimum-compression-size": 0
+    });
+    let gateway = http(&document);
+    let coverage = gateway.coverage();
+    assert_eq!(coverage.not_served().count(), 0, "{coverage}");
+    for pointer in [
+        "/x-amazon-apigateway-policy",
+        "/x-amazon-apigateway-gateway-responses",
+        "/x-amazon-apigateway-minimum-compression-size",
+        "/components/securitySchemes/key",
+        "/paths/~1pets/get/security/0/key",
+        "/paths/~1pets/get/x-amazon-apigateway-request-validator",
+    ] {
+        let (served, note) = fate(&coverage, pointer);
+        assert_eq!(served, Served::DocumentationOnly, "{pointer}");
+        assert!(!note.is_empty(), "{pointer}");
+    }
+}
