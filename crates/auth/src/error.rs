@@ -26,6 +26,12 @@ impl ConfigError {
         }
     }
 
+    /// The same, of a field below `parent`.
+    pub(crate) fn within(mut self, parent: &str) -> Self {
+        self.field = format!("{parent}.{}", self.field);
+        self
+    }
+
     /// The field that is wrong.
     #[must_use]
     pub fn field(&self) -> &str {

@@ -3,7 +3,9 @@
 mod error;
 mod expression;
 
+pub mod credentials;
 pub mod iam;
 pub mod jwt;
+pub mod sigv4;
 
 pub use error::ConfigError;

@@ -30,7 +30,7 @@ fn deny() -> IdentityPolicy {
     identity("Deny", "execute-api:*")
 }
 
-fn resource(principal: Value) -> ResourcePolicy {
+fn resource(principal: &Value) -> ResourcePolicy {
     let statement = json!({
         "Effect": "Allow",
         "Principal": principal,
@@ -86,7 +86,7 @@ fn a_resource_policy_that_names_the_caller_needs_no_other() {
         (USER, json!("*")),
         (SESSION, json!({"AWS": SESSION})),
     ] {
-        let policy = resource(named);
+        let policy = resource(&named);
         check(who, &bounded, Some(&policy), Allowed, PolicyLevel::Resource);
     }
 }
@@ -94,7 +94,7 @@ fn a_resource_policy_that_names_the_caller_needs_no_other() {
 #[test]
 fn a_role_that_a_resource_policy_names_stays_within_boundary_and_session() {
     use EvalDecision::{Allowed, ImplicitDeny};
-    let policy = resource(json!({"AWS": ROLE}));
+    let policy = resource(&json!({"AWS": ROLE}));
     let none = CallerPolicies::new();
     check(
         SESSION,
@@ -124,7 +124,7 @@ fn a_role_that_a_resource_policy_names_stays_within_boundary_and_session() {
 #[test]
 fn an_account_that_a_resource_policy_names_hands_on_by_its_own_policies() {
     use EvalDecision::{Allowed, ImplicitDeny};
-    let policy = resource(json!({"AWS": "123456789012"}));
+    let policy = resource(&json!({"AWS": "123456789012"}));
     let none = CallerPolicies::new();
     check(
         USER,
@@ -140,7 +140,7 @@ fn an_account_that_a_resource_policy_names_hands_on_by_its_own_policies() {
 #[test]
 fn between_accounts_both_sides_must_allow() {
     use EvalDecision::{Allowed, ImplicitDeny};
-    let named = resource(json!({"AWS": FOREIGNER}));
+    let named = resource(&json!({"AWS": FOREIGNER}));
     let own = CallerPolicies::new().with_identity(allow());
     let none = CallerPolicies::new();
     check(
@@ -177,7 +177,7 @@ fn every_level_of_the_organisation_must_allow() {
 
 #[test]
 fn a_deny_at_any_level_wins() {
-    let everyone = resource(json!("*"));
+    let everyone = resource(&json!("*"));
     let allowed = || CallerPolicies::new().with_identity(allow());
     for (caller, level) in [
         (allowed().with_identity(deny()), PolicyLevel::Identity),
@@ -439,7 +439,7 @@ proptest! {
             2 => CallerPolicies::new().with_identity(allow()).with_session(mixed),
             _ => CallerPolicies::new().with_identity(allow()).with_service_control([allow(), mixed]),
         };
-        let everyone = resource(json!("*"));
+        let everyone = resource(&json!("*"));
         let outcome = evaluate(&request, &caller, Some(&everyone));
         if applies {
             prop_assert_eq!(outcome.decision(), EvalDecision::ExplicitDeny);

@@ -49,6 +49,8 @@ pub enum RejectionKind {
     WafFiltered,
     /// An `Authorization` header that is no complete signature.
     IncompleteSignature,
+    /// The access key or the session token of a signature is not known.
+    UnrecognizedClient,
     /// No API, stage or base path belongs to the host and path, or the way in is closed.
     UnknownStage,
     /// The path is known, the method is not. Only where the `unknownRoute` option asks for it.
@@ -114,6 +116,7 @@ impl RejectionKind {
         Self::UnsupportedMediaType,
         Self::WafFiltered,
         Self::IncompleteSignature,
+        Self::UnrecognizedClient,
         Self::UnknownStage,
         Self::MethodNotAllowed,
         Self::UriTooLong,
@@ -289,6 +292,16 @@ impl RejectionKind {
                 error_type: "IncompleteSignatureException",
                 message: Some(wording!(
                     "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+                )),
+                http_status: StatusCode::FORBIDDEN,
+                http_message: wording!("Forbidden"),
+            },
+            Self::UnrecognizedClient => Row {
+                response_type: None,
+                status: StatusCode::FORBIDDEN,
+                error_type: "UnrecognizedClientException",
+                message: Some(wording!(
+                    "The security token included in the request is invalid."
                 )),
                 http_status: StatusCode::FORBIDDEN,
                 http_message: wording!("Forbidden"),

@@ -1,0 +1,135 @@
+//! Rules, cached keys and remembered signatures together.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use portcullis_core::Rejection;
+
+use super::key::{KeyCache, SigningKey};
+use super::refusal;
+use super::replay::ReplayGuard;
+use super::rules::SigV4Rules;
+use super::verify::{Signature, SignedRequest, from_hex};
+use crate::credentials::Credential;
+
+/// How many signing keys are remembered.
+const KEYS: usize = 10_000;
+/// How long a signature can be used at most.
+const WEEK: Duration = Duration::from_secs(604_800);
+
+/// Verifies signatures by a set of rules, and remembers the keys that it derived. See the [module's front page](super) for an example.
+pub struct SigV4Verifier {
+    rules: SigV4Rules,
+    keys: KeyCache,
+    replay: Option<ReplayGuard>,
+}
+
+impl SigV4Verifier {
+    /// A verifier by these rules.
+    #[must_use]
+    pub fn new(rules: SigV4Rules) -> Self {
+        Self {
+            rules,
+            keys: KeyCache::new(KEYS),
+            replay: None,
+        }
+    }
+
+    /// Remembers this many signing keys: one a day for each access key. Default: 10,000.
+    #[must_use]
+    pub fn with_key_capacity(mut self, capacity: usize) -> Self {
+        self.keys = KeyCache::new(capacity);
+        self
+    }
+
+    /// Lets each signature pass once.
+    #[must_use]
+    pub fn with_replay_guard(mut self, guard: ReplayGuard) -> Self {
+        self.replay = Some(guard);
+        self
+    }
+
+    /// The rules.
+    #[must_use]
+    pub const fn rules(&self) -> &SigV4Rules {
+        &self.rules
+    }
+
+    /// Reads the signature of `request`: [`Signature::read`] by these rules.
+    ///
+    /// # Errors
+    ///
+    /// The refusal that the service gives, in its words.
+    pub fn read<'a>(
+        &self,
+        request: &SignedRequest<'a>,
+        now: SystemTime,
+    ) -> Result<Signature<'a>, Rejection> {
+        Signature::read(request, &self.rules, now)
+    }
+
+    /// Verifies a signature that was read, with the key that it names (`None`: there is none) and the hash of the body.
+    ///
+    /// # Errors
+    ///
+    /// The refusal that the service gives, in its words: an unknown key, a wrong signature, a session token that is wrong or has expired.
+    pub fn verify(
+        &self,
+        request: &SignedRequest<'_>,
+        signature: &Signature<'_>,
+        payload_hash: &str,
+        credential: Option<&Credential>,
+        now: SystemTime,
+    ) -> Result<(), Rejection> {
+        let id = signature.access_key_id();
+        let Some(credential) = credential.filter(|own| **own.access_key_id() == *id) else {
+            return Err(refusal::unknown_key(id));
+        };
+        let key = self.signing_key(signature, credential);
+        signature.check(request, &self.rules, payload_hash, &key)?;
+        match (credential.session_token(), signature.session_token()) {
+            (None, None) => {}
+            (Some(own), Some(given)) if own.is(given) => {}
+            _ => return Err(refusal::bad_token(id)),
+        }
+        if credential.has_expired(now) {
+            return Err(refusal::expired_token(id));
+        }
+        if let Some(replay) = &self.replay
+            && let Some(bytes) = from_hex(signature.as_hex())
+        {
+            let life = if signature.is_presigned() {
+                WEEK
+            } else {
+                self.rules.max_skew.saturating_mul(2)
+            };
+            if !replay.first_use(bytes, now, life) {
+                return Err(refusal::replayed(id));
+            }
+        }
+        Ok(())
+    }
+
+    /// The key that `credential` signs with in the scope of `signature`: derived once a day, then remembered.
+    #[must_use]
+    pub fn signing_key(
+        &self,
+        signature: &Signature<'_>,
+        credential: &Credential,
+    ) -> Arc<SigningKey> {
+        let (secret, day) = (credential.secret(), signature.day());
+        self.keys.key(credential.access_key_id(), secret, day, || {
+            SigningKey::derive(secret, day, &self.rules.region, &self.rules.service)
+        })
+    }
+}
+
+impl fmt::Debug for SigV4Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigV4Verifier")
+            .field("rules", &self.rules)
+            .field("replay", &self.replay)
+            .finish_non_exhaustive()
+    }
+}
