@@ -9,11 +9,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::body::BoxError;
+use crate::body::{Body, BoxError};
+use crate::trace::Trace;
 
 /// The future of a [`Function`].
 pub type FunctionFuture =
     Pin<Box<dyn Future<Output = Result<FunctionReply, FunctionError>> + Send>>;
+
+/// The future of a [`Function`] that streams what it gives back.
+pub type FunctionStreamFuture =
+    Pin<Box<dyn Future<Output = Result<FunctionStream, FunctionError>> + Send>>;
 
 /// Calls functions by name: integrations and custom authorizers ask it, and do not know
 /// whether the function is a closure in this process or a service elsewhere.
@@ -30,6 +35,12 @@ pub type FunctionFuture =
 pub trait Function: Send + Sync + 'static {
     /// Sends `invocation` and waits for what comes back.
     fn invoke(&self, invocation: Invocation) -> FunctionFuture;
+
+    /// Sends `invocation` and hands on what comes back while it comes. A function that does not stream gives all of it at once.
+    fn invoke_with_response_stream(&self, invocation: Invocation) -> FunctionStreamFuture {
+        let reply = self.invoke(invocation);
+        Box::pin(async move { Ok(reply.await?.into()) })
+    }
 }
 
 impl<F, Fut> Function for F
@@ -50,12 +61,16 @@ pub struct Invocation {
     pub name: Arc<str>,
     /// Version or alias, where the caller names one.
     pub qualifier: Option<Arc<str>>,
+    /// The function's whole ARN without the qualifier, where the caller knows it: region and account are in it.
+    pub arn: Option<Arc<str>>,
     /// The event, as JSON.
     pub payload: Bytes,
     /// The caller asked for `Event`: do not wait for the result.
     pub asynchronous: bool,
     /// How long the caller will wait; `None` leaves it to the sender.
     pub timeout: Option<Duration>,
+    /// The trace that the call is part of.
+    pub trace: Option<Trace>,
 }
 
 impl Invocation {
@@ -65,9 +80,11 @@ impl Invocation {
         Self {
             name: name.into(),
             qualifier: None,
+            arn: None,
             payload: payload.into(),
             asynchronous: false,
             timeout: None,
+            trace: None,
         }
     }
 }
@@ -78,6 +95,7 @@ impl fmt::Debug for Invocation {
         f.debug_struct("Invocation")
             .field("name", &self.name)
             .field("qualifier", &self.qualifier)
+            .field("arn", &self.arn)
             .field("payload_bytes", &self.payload.len())
             .field("asynchronous", &self.asynchronous)
             .field("timeout", &self.timeout)
@@ -130,6 +148,44 @@ impl fmt::Debug for FunctionReply {
             .field("function_error", &self.function_error)
             .field("request_id", &self.request_id)
             .finish()
+    }
+}
+
+/// What a function gives back while it still runs.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FunctionStream {
+    /// What the function writes. If it fails on the way, the body ends with an error.
+    pub body: Body,
+    /// The status of the service that runs it, as in [`FunctionReply::status`].
+    pub status: u16,
+    /// Set when it is known already that the function failed.
+    pub function_error: Option<Arc<str>>,
+    /// The id that the service gave to the call.
+    pub request_id: Option<Arc<str>>,
+}
+
+impl FunctionStream {
+    /// The function writes `body`.
+    #[must_use]
+    pub fn new(body: impl Into<Body>) -> Self {
+        Self {
+            body: body.into(),
+            status: 200,
+            function_error: None,
+            request_id: None,
+        }
+    }
+}
+
+impl From<FunctionReply> for FunctionStream {
+    fn from(reply: FunctionReply) -> Self {
+        Self {
+            body: reply.payload.into(),
+            status: reply.status,
+            function_error: reply.function_error,
+            request_id: reply.request_id,
+        }
     }
 }
 

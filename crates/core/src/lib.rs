@@ -88,7 +88,8 @@ pub use {
     context::{ApiStage, Overrides, RequestContext},
     decision::{Decision, Fact},
     function::{
-        Function, FunctionError, FunctionErrorKind, FunctionFuture, FunctionReply, Invocation,
+        Function, FunctionError, FunctionErrorKind, FunctionFuture, FunctionReply, FunctionStream,
+        FunctionStreamFuture, Invocation,
     },
     future::ResponseFuture,
     guard::{BoxAsk, Guard, Head, Mode, Never, Verdict},

@@ -266,7 +266,7 @@ impl IntegrationConfig {
                 HttpProxy::compiled(settings, target, self.method()?, parameters, streams).into()
             }
             IntegrationKind::Aws => {
-                let Some(function) = self.function(findings)? else {
+                let Some(function) = self.function(&backends.functions, findings)? else {
                     return Ok(Unserved::new(self.api).into());
                 };
                 let target = (backends.functions.clone(), function);
@@ -274,7 +274,7 @@ impl IntegrationConfig {
                 LambdaAction::compiled(settings, target, mapping).into()
             }
             IntegrationKind::AwsProxy => {
-                let Some(function) = self.function(findings)? else {
+                let Some(function) = self.function(&backends.functions, findings)? else {
                     return Ok(Unserved::new(self.api).into());
                 };
                 self.check_function_verb(findings)?;
@@ -282,14 +282,18 @@ impl IntegrationConfig {
                     ApiKind::Rest => PayloadFormat::V1,
                     ApiKind::Http => self.payload_format.unwrap_or(PayloadFormat::V1),
                 };
-                FunctionProxy::compiled(
+                let proxy = FunctionProxy::compiled(
                     settings,
                     backends.functions.clone(),
                     function,
                     (format, self.binary_media_types.clone()),
                     parameters.forbidden().is_some(),
-                )
-                .into()
+                );
+                if self.streams_response {
+                    proxy.with_response_stream().into()
+                } else {
+                    proxy.into()
+                }
             }
         })
     }
@@ -386,12 +390,32 @@ impl IntegrationConfig {
         Ok(())
     }
 
-    fn function(&self, findings: &mut Findings) -> Result<Option<FunctionUri>, ConfigError> {
+    fn function(
+        &self,
+        functions: &Functions,
+        findings: &mut Findings,
+    ) -> Result<Option<FunctionUri>, ConfigError> {
         let uri = self.uri.as_deref().unwrap_or_default();
         if self.subtype.is_some() {
             return Ok(None);
         }
         if let Some(function) = FunctionUri::parse(uri) {
+            if let Some(target) = function.fixed()
+                && !functions.contains(&target.name, target.qualifier.as_deref())
+            {
+                let (name, qualifier) = (&target.name, target.qualifier.as_deref());
+                let what = match qualifier.filter(|_| functions.contains(name, None)) {
+                    Some(qualifier) => {
+                        format!(
+                            "the function `{name}`, which has no version or alias `{qualifier}`"
+                        )
+                    }
+                    None => format!(
+                        "the function `{name}`, which is not attached, and for AWS there are no credentials"
+                    ),
+                };
+                findings.add("/uri", what, Conduct::RefuseAll);
+            }
             return Ok(Some(function));
         }
         let uri = self.uri()?;

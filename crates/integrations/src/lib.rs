@@ -59,6 +59,7 @@
 //!
 //! Parameter mapping of HTTP APIs, VPC links and AWS services other than functions are not served yet: [`IntegrationConfig::compile`] lists them as [`Unsupported`].
 
+mod aws;
 mod body;
 mod config;
 mod error;
@@ -76,13 +77,17 @@ mod unserved;
 mod uri;
 
 pub use {
+    aws::{
+        Aws, AwsBuilder, Credentials, CredentialsError, CredentialsFuture, CredentialsProvider,
+        CredentialsSource,
+    },
     config::{
         Backends, Compiled, ContentHandling, IntegrationConfig, IntegrationKind, ResponseConfig,
     },
     error::{Conduct, ConfigError, Unsupported},
     function::{
-        FunctionProxy, FunctionTarget, FunctionUri, Functions, FunctionsBuilder, LambdaAction,
-        PayloadFormat,
+        FunctionAlias, FunctionProxy, FunctionTarget, FunctionUri, Functions, FunctionsBuilder,
+        LambdaAction, PayloadFormat,
     },
     http_backend::HttpBackend,
     http_proxy::HttpProxy,

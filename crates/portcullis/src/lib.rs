@@ -83,9 +83,9 @@ mod gateway;
 #[cfg(feature = "gateway")]
 pub use gateway::{
     AccountConfig, ApiConfig, ApiSpec, ConfigError, ConfigFault, ConfigFormat, Coverage,
-    CoveredField, CredentialsConfig, FunctionConfig, Gateway, GatewayBuilder, GatewayConfig,
-    GatewayError, GatewayFault, GatewayFuture, Parity, RouteSummary, Served, TlsFiles,
-    UnknownRoute,
+    CoveredField, CredentialsConfig, FunctionConfig, FunctionPlace, Gateway, GatewayBuilder,
+    GatewayConfig, GatewayError, GatewayFault, GatewayFuture, Parity, RouteSummary, Served,
+    TlsFiles, UnknownRoute,
 };
 
 #[cfg(all(doctest, feature = "gateway"))]

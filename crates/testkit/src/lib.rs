@@ -5,6 +5,7 @@
 //! - [`HyperServer`]: any tower service on a free port of loopback, over HTTP/1.1 and HTTP/2;
 //! - [`Signer`] and [`MockIssuer`]: who signs tokens, and who publishes the keys, well or badly;
 //! - [`wire`]: bytes as they are on a socket, for what a well-behaved client would never send;
+//! - [`signed`]: checks the signature of a recorded request;
 //! - [`cases`]: recorded cases, and lists of those that are expected to fail.
 //!
 //! ```
@@ -32,10 +33,12 @@ mod issuer;
 mod recorder;
 pub mod request;
 mod server;
+mod signature;
 mod signer;
 pub mod wire;
 
 pub use issuer::{Conduct, Fetches, MockIssuer};
 pub use recorder::{Recorded, Recorder};
 pub use server::HyperServer;
+pub use signature::{Signed, signed};
 pub use signer::Signer;

@@ -85,7 +85,7 @@ impl Shared {
         let payload = event(read_in_time(mapped.body, &self.settings).await?)?;
         let call = FunctionCall {
             settings: &self.settings,
-            functions: &self.functions,
+            function: &self.functions,
         };
         let given = call.send(target, payload, asynchronous, context).await?;
         let reply = Reply {

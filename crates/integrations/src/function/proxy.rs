@@ -11,6 +11,7 @@ use portcullis_core::{
     ApiKind, Body, Detail, Function, FunctionError, FunctionErrorKind, FunctionReply, Invocation,
     Measure, RequestContext, SystemClock, TRACE_ID,
 };
+use tokio::time::Instant;
 
 use crate::body::{TooLarge, cap, read_in_time};
 use crate::config::{Settings, check_timeout};
@@ -18,9 +19,10 @@ use crate::error::ConfigError;
 use crate::failure::Failure;
 use crate::forwarded::add_x_forwarded;
 use crate::function::event::{self, add_host};
-use crate::function::registry::HttpFunction;
+use crate::function::http_service::HttpFunction;
+use crate::function::registry::Callee;
 use crate::function::reply::{response_v1, response_v2};
-use crate::function::{FunctionTarget, FunctionUri, Functions, event_v1, event_v2};
+use crate::function::{FunctionTarget, FunctionUri, Functions, event_v1, event_v2, stream_reply};
 use crate::headers::strip_hop_by_hop;
 use crate::http_proxy::trace;
 use crate::integration::{IntegrationFuture, integration_service};
@@ -54,6 +56,8 @@ struct Shared {
     binary: BinaryTypes,
     /// A mapping names a header that none may set: each call fails.
     forbidden: bool,
+    /// The function's answer is sent while it comes.
+    streams: bool,
 }
 
 impl FunctionProxy {
@@ -81,6 +85,14 @@ impl FunctionProxy {
         self
     }
 
+    /// Sends the answer to the client while it comes: the function is called for a stream, which begins with the head of the response as
+    /// JSON and eight zeros. An integration URI that ends in `response-streaming-invocations` says so by itself.
+    #[must_use]
+    pub fn with_response_stream(mut self) -> Self {
+        Arc::make_mut(&mut self.shared).streams = true;
+        self
+    }
+
     /// Waits as long for the function.
     ///
     /// # Errors
@@ -98,8 +110,10 @@ impl FunctionProxy {
         (format, binary): (PayloadFormat, Vec<String>),
         forbidden: bool,
     ) -> Self {
+        let streams = uri.streams();
         Self {
             shared: Arc::new(Shared {
+                streams,
                 settings,
                 functions,
                 uri,
@@ -139,12 +153,20 @@ impl Shared {
         let trace = trace(&parts.headers, context);
         parts.headers.insert(TRACE_ID, trace.clone());
         let head = parts.method == Method::HEAD;
-        let service = self
-            .functions
-            .service(&target.name, target.qualifier.as_deref());
-        let mut response = match service {
-            Some(service) => self.serve(&*service, parts, body, context).await?,
-            None => self.invoke(target, parts, body, context).await?,
+        let callee = self.functions.find(&target).map_err(Failure::Function)?;
+        let mut response = match callee {
+            Callee::Service(service) => self.serve(&*service, parts, body, context).await?,
+            Callee::Events {
+                function,
+                qualifier,
+            } => {
+                let target = FunctionTarget {
+                    qualifier,
+                    ..target
+                };
+                self.invoke((&*function, target), parts, body, context)
+                    .await?
+            }
         };
         if self.settings.api == ApiKind::Rest {
             response.headers_mut().insert(TRACE_ID, trace);
@@ -173,7 +195,7 @@ impl Shared {
         let called = service.call(Request::from_parts(parts, body));
         let started = self.settings.clock.now();
         let called = tokio::time::timeout(self.settings.timeout, called).await;
-        self.measure(started, context);
+        measure(&self.settings, started, context);
         let mut response = match called {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(Failure::BadReply(error.to_string())),
@@ -193,7 +215,7 @@ impl Shared {
 
     async fn invoke(
         &self,
-        target: FunctionTarget,
+        (function, target): (&dyn Function, FunctionTarget),
         mut parts: Parts,
         body: Body,
         context: &RequestContext,
@@ -209,8 +231,11 @@ impl Shared {
         let payload = payload.map_err(|error| Failure::Configuration(error.to_string()))?;
         let call = FunctionCall {
             settings: &self.settings,
-            functions: &self.functions,
+            function,
         };
+        if self.streams {
+            return call.stream(target, payload, context).await;
+        }
         let reply = call.send(target, payload, false, context).await?;
         if let Some(kind) = &reply.function_error {
             return Err(Failure::BadReply(format!("the function failed ({kind})")));
@@ -227,12 +252,6 @@ impl Shared {
         let status = i64::from(response.status().as_u16());
         context.measure(Measure::IntegrationStatus, status);
         Ok(response)
-    }
-
-    fn measure(&self, started: std::time::Instant, context: &RequestContext) {
-        let waited = self.settings.clock.now().saturating_duration_since(started);
-        let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
-        context.measure(Measure::IntegrationLatency, waited);
     }
 }
 
@@ -252,10 +271,11 @@ fn without_stage(parts: &Parts, context: &RequestContext) -> Uri {
 /// One call of a function, and what bounds it.
 pub(crate) struct FunctionCall<'a> {
     pub(crate) settings: &'a Settings,
-    pub(crate) functions: &'a Functions,
+    pub(crate) function: &'a dyn Function,
 }
 
 impl FunctionCall<'_> {
+    /// Waits for the whole reply.
     pub(crate) async fn send(
         &self,
         target: FunctionTarget,
@@ -263,33 +283,86 @@ impl FunctionCall<'_> {
         asynchronous: bool,
         context: &RequestContext,
     ) -> Result<FunctionReply, Failure> {
-        let mut invocation = Invocation::new(target.name, payload);
-        invocation.qualifier = target.qualifier;
+        let mut invocation = self.invocation(target, payload, context);
         invocation.asynchronous = asynchronous;
-        invocation.timeout = Some(self.settings.timeout);
         let started = self.settings.clock.now();
-        let invoked = self.functions.invoke(invocation);
-        let invoked = tokio::time::timeout(self.settings.timeout, invoked).await;
-        let waited = self.settings.clock.now().saturating_duration_since(started);
-        let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
-        context.measure(Measure::IntegrationLatency, waited);
-        let reply = match invoked {
-            Ok(reply) => reply.map_err(Failure::Function)?,
-            Err(_) => {
-                let error = FunctionError::new(FunctionErrorKind::Timeout);
-                return Err(Failure::Function(error));
-            }
-        };
-        context.measure(Measure::IntegrationServiceStatus, i64::from(reply.status));
-        if let Some(id) = &reply.request_id {
-            context.note(Detail::EndpointRequestId, Arc::clone(id));
-        }
+        let reply = self.in_time(self.function.invoke(invocation)).await;
+        measure(self.settings, started, context);
+        let reply = reply?;
+        note(reply.status, reply.request_id.as_ref(), context);
         if reply.payload.len() > MAX_REPLY {
             return Err(Failure::BadReply(format!(
                 "the reply has more than {MAX_REPLY} bytes"
             )));
         }
         Ok(reply)
+    }
+
+    /// Waits for the head of the response, whose body comes as the function writes it.
+    async fn stream(
+        &self,
+        target: FunctionTarget,
+        payload: Bytes,
+        context: &RequestContext,
+    ) -> Result<Response<Body>, Failure> {
+        let invocation = self.invocation(target, payload, context);
+        let started = self.settings.clock.now();
+        let deadline = Instant::now() + self.settings.timeout;
+        let invoked = self.function.invoke_with_response_stream(invocation);
+        let stream = self.in_time(invoked).await;
+        measure(self.settings, started, context);
+        let stream = stream?;
+        note(stream.status, stream.request_id.as_ref(), context);
+        if let Some(kind) = &stream.function_error {
+            return Err(Failure::BadReply(format!("the function failed ({kind})")));
+        }
+        let response = tokio::time::timeout_at(deadline, stream_reply::response(stream.body)).await;
+        measure(self.settings, started, context);
+        let response = match response {
+            Ok(response) => response.map_err(Failure::BadReply)?,
+            Err(_) => return Err(Failure::Timeout),
+        };
+        let status = i64::from(response.status().as_u16());
+        context.measure(Measure::IntegrationStatus, status);
+        Ok(response)
+    }
+
+    fn invocation(
+        &self,
+        target: FunctionTarget,
+        payload: Bytes,
+        context: &RequestContext,
+    ) -> Invocation {
+        let mut invocation = Invocation::new(target.name, payload);
+        invocation.qualifier = target.qualifier;
+        invocation.arn = target.arn;
+        invocation.timeout = Some(self.settings.timeout);
+        invocation.trace = context.trace().cloned();
+        invocation
+    }
+
+    async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, FunctionError>>,
+    ) -> Result<T, Failure> {
+        let called = tokio::time::timeout(self.settings.timeout, call).await;
+        let late = |_| Err(FunctionError::new(FunctionErrorKind::Timeout));
+        called.unwrap_or_else(late).map_err(Failure::Function)
+    }
+}
+
+/// How long the call took so far.
+fn measure(settings: &Settings, started: std::time::Instant, context: &RequestContext) {
+    let waited = settings.clock.now().saturating_duration_since(started);
+    let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+    context.measure(Measure::IntegrationLatency, waited);
+}
+
+/// What the service that runs the function said of the call.
+fn note(status: u16, request_id: Option<&Arc<str>>, context: &RequestContext) {
+    context.measure(Measure::IntegrationServiceStatus, i64::from(status));
+    if let Some(id) = request_id {
+        context.note(Detail::EndpointRequestId, Arc::clone(id));
     }
 }
 

@@ -34,20 +34,7 @@ pub(crate) fn response_v1(
         return Err(format!("the reply has an unknown member `{unknown}`"));
     }
     let mut headers = HeaderMap::new();
-    match reply.get("multiValueHeaders") {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(map)) => {
-            for (name, values) in map {
-                let values = values
-                    .as_array()
-                    .ok_or_else(|| format!("`multiValueHeaders.{name}` is not a list"))?;
-                for value in values {
-                    add(&mut headers, name, value, api)?;
-                }
-            }
-        }
-        Some(_) => return Err("`multiValueHeaders` is not an object".to_owned()),
-    }
+    add_multi_value_headers(&mut headers, reply.get("multiValueHeaders"), api)?;
     add_headers(&mut headers, reply.get("headers"), api)?;
     let body = body(&reply, decodes)?;
     Ok(build(status(reply.get("statusCode"))?, headers, body))
@@ -67,21 +54,23 @@ pub(crate) fn response_v2(payload: &[u8]) -> Result<Response<Body>, Malformed> {
     };
     let mut headers = HeaderMap::new();
     add_headers(&mut headers, reply.get("headers"), ApiKind::Http)?;
-    match reply.get("cookies") {
-        None | Some(Value::Null) => {}
-        Some(Value::Array(cookies)) => {
-            for cookie in cookies {
-                let cookie = cookie
-                    .as_str()
-                    .and_then(|text| HeaderValue::try_from(text).ok());
-                let cookie = cookie.ok_or_else(|| "a cookie is not text".to_owned())?;
-                headers.append(SET_COOKIE, cookie);
-            }
-        }
-        Some(_) => return Err("`cookies` is not a list".to_owned()),
-    }
+    add_cookies(&mut headers, reply.get("cookies"))?;
     let body = body(&reply, true)?;
     Ok(build(status(reply.get("statusCode"))?, headers, body))
+}
+
+/// The head of a streamed response. What follows it is the body.
+pub(crate) fn head_of_stream(metadata: &[u8]) -> Result<Response<()>, Malformed> {
+    let head: Map<String, Value> =
+        serde_json::from_slice(metadata).map_err(|_| "the head is not a JSON object".to_owned())?;
+    let mut headers = HeaderMap::new();
+    add_multi_value_headers(&mut headers, head.get("multiValueHeaders"), ApiKind::Rest)?;
+    add_headers(&mut headers, head.get("headers"), ApiKind::Rest)?;
+    add_cookies(&mut headers, head.get("cookies"))?;
+    // How long it gets is not known yet.
+    headers.remove(CONTENT_LENGTH);
+    let status = status(head.get("statusCode"))?;
+    Ok(build(status, headers, Bytes::new()).map(drop))
 }
 
 fn status(value: Option<&Value>) -> Result<StatusCode, Malformed> {
@@ -117,6 +106,43 @@ fn body(reply: &Map<String, Value>, decodes: bool) -> Result<Bytes, Malformed> {
             .map_err(|_| "`body` is not base64".to_owned());
     }
     Ok(Bytes::copy_from_slice(text.as_bytes()))
+}
+
+fn add_multi_value_headers(
+    headers: &mut HeaderMap,
+    values: Option<&Value>,
+    api: ApiKind,
+) -> Result<(), Malformed> {
+    let map = match values {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Object(map)) => map,
+        Some(_) => return Err("`multiValueHeaders` is not an object".to_owned()),
+    };
+    for (name, values) in map {
+        let values = values
+            .as_array()
+            .ok_or_else(|| format!("`multiValueHeaders.{name}` is not a list"))?;
+        for value in values {
+            add(headers, name, value, api)?;
+        }
+    }
+    Ok(())
+}
+
+fn add_cookies(headers: &mut HeaderMap, values: Option<&Value>) -> Result<(), Malformed> {
+    let cookies = match values {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Array(cookies)) => cookies,
+        Some(_) => return Err("`cookies` is not a list".to_owned()),
+    };
+    for cookie in cookies {
+        let cookie = cookie
+            .as_str()
+            .and_then(|text| HeaderValue::try_from(text).ok());
+        let cookie = cookie.ok_or_else(|| "a cookie is not text".to_owned())?;
+        headers.append(SET_COOKIE, cookie);
+    }
+    Ok(())
 }
 
 fn add_headers(

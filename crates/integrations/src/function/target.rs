@@ -14,6 +14,8 @@ pub struct FunctionTarget {
     pub name: Arc<str>,
     /// Version or alias.
     pub qualifier: Option<Arc<str>>,
+    /// The whole ARN without the qualifier, where it is given: region and account are in it.
+    pub arn: Option<Arc<str>>,
 }
 
 /// The address of a function, which may hold stage variables.
@@ -30,6 +32,7 @@ pub struct FunctionTarget {
 #[derive(Clone, Debug)]
 pub struct FunctionUri {
     parts: Parts,
+    streams: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -39,18 +42,27 @@ enum Parts {
 }
 
 impl FunctionUri {
-    /// Takes an integration URI (`arn:aws:apigateway:…:lambda:path/2015-03-31/functions/…/invocations`) a function's own ARN, or its name alone.
-    /// `None` if it is none of these.
+    /// Takes an integration URI (`arn:aws:apigateway:…:lambda:path/2015-03-31/functions/…/invocations`, or with `2021-11-15` and
+    /// `response-streaming-invocations`), a function's own ARN, or its name alone. `None` if it is none of these.
     #[must_use]
     pub fn parse(uri: &str) -> Option<Self> {
+        let mut streams = false;
         let function = if let Some((_, path)) = uri
             .strip_prefix("arn:")
             .filter(|rest| rest.contains(":apigateway:"))
             .and_then(|rest| rest.split_once(":lambda:path/"))
         {
             let path = path.trim_start_matches('/');
-            let path = path.strip_prefix("2015-03-31/functions/")?;
-            path.strip_suffix("/invocations")?
+            let (_, path) = path
+                .split_once("/functions/")
+                .filter(|(date, _)| is_date(date))?;
+            match path.strip_suffix("/response-streaming-invocations") {
+                Some(function) => {
+                    streams = true;
+                    function
+                }
+                None => path.strip_suffix("/invocations")?,
+            }
         } else if uri.starts_with("arn:") && uri.split(':').nth(2) == Some("lambda")
             || !uri.contains([':', '/'])
         {
@@ -71,7 +83,21 @@ impl FunctionUri {
             }
             _ => Parts::Pieces(pieces),
         };
-        Some(Self { parts })
+        Some(Self { parts, streams })
+    }
+
+    /// Whether the function's answer is to be streamed.
+    #[must_use]
+    pub const fn streams(&self) -> bool {
+        self.streams
+    }
+
+    /// The function, if no stage variable decides which it is.
+    pub(crate) const fn fixed(&self) -> Option<&FunctionTarget> {
+        match &self.parts {
+            Parts::Fixed(target) => Some(target),
+            Parts::Pieces(_) => None,
+        }
     }
 
     /// The function, with these stage variables.
@@ -106,12 +132,20 @@ impl FunctionUri {
     }
 }
 
+/// Whether this is the version of an API, as paths of Lambda begin with.
+fn is_date(text: &str) -> bool {
+    text.len() == 10
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
 /// The function that an ARN, `name` or `name:qualifier` names.
-fn target(text: &str) -> Option<FunctionTarget> {
-    let rest = match text.split_once(":function:") {
-        Some((_, rest)) => rest,
+pub(super) fn target(text: &str) -> Option<FunctionTarget> {
+    let (prefix, rest) = match text.split_once(":function:") {
+        Some((prefix, rest)) => (Some(prefix), rest),
         None if text.starts_with("arn:") => return None,
-        None => text,
+        None => (None, text),
     };
     let (name, qualifier) = match rest.split_once(':') {
         Some((name, qualifier)) => (name, Some(qualifier)),
@@ -126,6 +160,7 @@ fn target(text: &str) -> Option<FunctionTarget> {
     (is_name(name) && qualifier.is_none_or(is_name)).then(|| FunctionTarget {
         name: name.into(),
         qualifier: qualifier.map(Into::into),
+        arn: prefix.map(|prefix| format!("{prefix}:function:{name}").into()),
     })
 }
 

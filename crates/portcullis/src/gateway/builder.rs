@@ -13,7 +13,7 @@ use super::error::GatewayError;
 use crate::client::Client;
 use crate::core::{Body, BoxError, Chain, Clock, Function, Guard, SystemClock, TrustedProxies};
 use crate::definition::DomainName;
-use crate::integrations::{Functions, FunctionsBuilder};
+use crate::integrations::{CredentialsSource, FunctionAlias, Functions, FunctionsBuilder};
 
 /// Builds a [`Gateway`]; [`Gateway::builder`] begins one.
 #[derive(Clone)]
@@ -25,6 +25,9 @@ pub struct GatewayBuilder {
     pub(super) domains: Vec<DomainName>,
     pub(super) functions: FunctionsBuilder,
     pub(super) upstreams: Vec<(String, String)>,
+    pub(super) credentials: Option<CredentialsSource>,
+    pub(super) assume_roles: bool,
+    pub(super) aws_endpoint: Option<String>,
     pub(super) client: Option<Client>,
     /// The client that compiling made, kept for the next time.
     pub(super) made_client: Option<Client>,
@@ -46,6 +49,9 @@ impl GatewayBuilder {
             domains: Vec::new(),
             functions: Functions::builder(),
             upstreams: Vec::new(),
+            credentials: None,
+            assume_roles: false,
+            aws_endpoint: None,
             client: None,
             made_client: None,
             clock: Arc::new(SystemClock::new()),
@@ -104,6 +110,62 @@ impl GatewayBuilder {
     /// its JSON reply is read as the service reads it.
     pub fn function(mut self, name: impl Into<String>, function: impl Function) -> Self {
         self.functions = self.functions.function(name, function);
+        self
+    }
+
+    /// Gives versions of a function another name: `pets:prod`. Versions are attached like functions, under `pets:1`.
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use portcullis::core::{FunctionReply, Invocation};
+    /// use portcullis::integrations::FunctionAlias;
+    ///
+    /// async fn pets(_call: Invocation) -> Result<FunctionReply, portcullis::core::FunctionError> {
+    ///     Ok(FunctionReply::success(r#"{"statusCode": 200}"#))
+    /// }
+    /// let builder = Gateway::builder()
+    ///     .function("pets:1", pets)
+    ///     .function("pets:2", pets)
+    ///     .function_alias("pets:prod", FunctionAlias::new("1").additional_version_weight("2", 0.1));
+    /// ```
+    pub fn function_alias(mut self, name: impl Into<String>, alias: FunctionAlias) -> Self {
+        self.functions = self.functions.alias(name, alias);
+        self
+    }
+
+    /// Reaches the function with this name in AWS Lambda: its ARN, or its name in the gateway's region. It needs
+    /// [`credentials`](Self::credentials).
+    pub fn function_lambda(mut self, name: impl Into<String>, arn: impl Into<String>) -> Self {
+        self.functions = self.functions.lambda(name, arn);
+        self
+    }
+
+    /// Calls AWS with these credentials: the services that integrations name, and the functions that are not attached to this gateway.
+    /// Without credentials neither is called, and such requests are answered 500.
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use portcullis::integrations::{Credentials, CredentialsSource};
+    ///
+    /// let builder = Gateway::builder().credentials(CredentialsSource::profile("staging"));
+    /// let builder = Gateway::builder().credentials(Credentials::new("AKIDEXAMPLE", "secret"));
+    /// ```
+    pub fn credentials(mut self, credentials: impl Into<CredentialsSource>) -> Self {
+        self.credentials = Some(credentials.into());
+        self
+    }
+
+    /// Whether the role that an integration names (`credentials`) is assumed for its calls. By default it is not, and the credentials of
+    /// the gateway sign every call.
+    pub fn assume_roles(mut self, assume: bool) -> Self {
+        self.assume_roles = assume;
+        self
+    }
+
+    /// Calls every AWS service at this origin, an emulator's say, instead of Amazon's. For one service alone there is
+    /// [`upstream`](Self::upstream).
+    pub fn aws_endpoint(mut self, origin: impl Into<String>) -> Self {
+        self.aws_endpoint = Some(origin.into());
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use portcullis::{ConfigFormat, FunctionConfig, GatewayConfig};
+use portcullis::{ConfigFormat, CredentialsConfig, FunctionPlace, GatewayConfig};
 use proptest::prelude::*;
 use tower::ServiceExt;
 
@@ -43,7 +43,10 @@ fn every_field_reaches_the_gateway() {
     let config = GatewayConfig::load_with(folder.join("gateway.yaml"), |_| Some("x".to_owned()));
     let config = config.expect("a good configuration");
     assert_eq!(config.listen.len(), 1);
-    assert!(matches!(config.functions["echo"], FunctionConfig::Mock(_)));
+    assert!(matches!(
+        config.functions["echo"].latest,
+        Some(FunctionPlace::Mock(_))
+    ));
     let gateway = config
         .gateway()
         .expect("its files are there")
@@ -88,7 +91,7 @@ fn an_unknown_field_names_the_nearest_one() {
     faults(
         "apis: [{id: a, kind: rest, defintion: x, definition: y}]\nupstream: {}\nqwx: 1",
         &[
-            "/qwx: no such field; there are: listen, tls, region, accountId, apis, usagePlans, apiKeys, domainNames, functions, upstreams, credentials, account, trustedProxies, forwardingHeader, strict, dangerouslySkipAuth",
+            "/qwx: no such field; there are: listen, tls, region, accountId, apis, usagePlans, apiKeys, domainNames, functions, upstreams, credentials, assumeRoles, awsEndpoint, account, trustedProxies, forwardingHeader, strict, dangerouslySkipAuth",
             "/upstream: no such field; did you mean `upstreams`?",
             "/apis/0/defintion: no such field; did you mean `definition`?",
         ],
@@ -107,7 +110,7 @@ fn all_faults_are_told_at_once() {
             "/apis/0/definition: is missing",
             "/apis/0/kind: must be one of `rest`, `http`",
             "/apis/0/import/basepath: must be one of `ignore`, `prepend`, `split`",
-            "/functions/f: must have either `url` or `mock`",
+            "/functions/f: must have one of `url`, `lambda` and `mock`",
         ],
     );
 }
@@ -172,6 +175,75 @@ fn faults_that_other_crates_find_have_their_places_in_the_file() {
     assert_eq!(
         error.to_string(),
         "/functions/f/url: `ftp://x` is not an address of an HTTP endpoint"
+    );
+}
+
+#[test]
+fn a_function_has_versions_and_aliases() {
+    let config = GatewayConfig::parse_with(
+        r#"{"apis": [], "functions": {"pets": {
+            "lambda": "arn:aws:lambda:eu-west-1:222222222222:function:pets",
+            "versions": {"1": {"url": "http://127.0.0.1:9001"}, "2": {"mock": 2}},
+            "aliases": {
+                "prod": {"functionVersion": "1", "routingConfig": {"additionalVersionWeights": {"2": 0.1}}},
+                "test": {"AliasArn": "x", "Name": "test", "FunctionVersion": "2", "Description": "", "RevisionId": "y"}
+            }
+        }}, "credentials": {"accessKeyId": "AKIDEXAMPLE", "secretAccessKey": "x"}}"#,
+        ConfigFormat::Json,
+        none,
+    );
+    let config = config.expect("a good configuration");
+    let pets = &config.functions["pets"];
+    assert!(matches!(pets.latest, Some(FunctionPlace::Lambda(_))));
+    assert_eq!(pets.versions.len(), 2);
+    assert_eq!(pets.aliases["prod"].function_version(), "1");
+    config.gateway().expect("no files").build().expect("good");
+}
+
+#[test]
+fn an_alias_of_a_version_that_is_not_there_is_an_error() {
+    let yaml = "apis: []\nfunctions: {pets: {mock: 0, aliases: {prod: {functionVersion: '3'}}}}";
+    let config = GatewayConfig::parse_with(yaml, ConfigFormat::Yaml, none).expect("a good text");
+    let error = config
+        .gateway()
+        .expect("no files")
+        .build()
+        .expect_err("no version 3");
+    let text = error.to_string();
+    assert!(
+        text.contains("/functions/pets:prod") && text.contains("version `3`"),
+        "{text}"
+    );
+    faults(
+        "apis: []\nfunctions: {pets: {mock: 0, aliases: {prod: {functionVersoin: '3'}}}}",
+        &[
+            "/functions/pets/aliases/prod/functionVersoin: no such field; did you mean `functionVersion`?",
+            "/functions/pets/aliases/prod/functionVersion: is missing",
+        ],
+    );
+}
+
+#[test]
+fn credentials_come_from_one_of_four_places() {
+    let read = |credentials: &str| {
+        let text = format!("apis: []\ncredentials: {credentials}");
+        let config = GatewayConfig::parse_with(&text, ConfigFormat::Yaml, none);
+        config.expect("a good text").credentials
+    };
+    assert!(matches!(
+        read("environment"),
+        Some(CredentialsConfig::Environment)
+    ));
+    assert!(
+        matches!(read("{profile: staging}"), Some(CredentialsConfig::Profile(name)) if name == "staging")
+    );
+    let pod = read("{webIdentity: {roleArn: 'arn:aws:iam::1:role/pod', tokenFile: /token}}");
+    assert!(matches!(pod, Some(CredentialsConfig::WebIdentity { .. })));
+    let keys = read("{accessKeyId: AKIDEXAMPLE, secretAccessKey: x}");
+    assert!(matches!(keys, Some(CredentialsConfig::Static { .. })));
+    faults(
+        "apis: []\ncredentials: {webIdentity: {roleArn: x}}",
+        &["/credentials/webIdentity/tokenFile: is missing"],
     );
 }
 

@@ -23,7 +23,7 @@ use super::{Control, Gateway};
 use crate::client::{Client, Upstreams};
 use crate::core::{ApiKind, Chain, Clock, Live};
 use crate::definition;
-use crate::integrations::Functions;
+use crate::integrations::{Aws, Functions};
 use crate::stages::{ConfigError, Fallback, Fault, Resolver};
 
 impl Gateway {
@@ -66,7 +66,12 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
     }
     let client = client(source)?;
     source.made_client = Some(client.clone());
-    let functions = match source.functions.clone().client(client.clone()).build() {
+    let aws = aws(source, &client)?;
+    let mut functions = source.functions.clone().client(client.clone());
+    if let Some(aws) = aws {
+        functions = functions.aws(aws);
+    }
+    let functions = match functions.build() {
         Ok(functions) => functions,
         Err(error) => {
             let fault = GatewayFault::new("", error.field(), error.problem());
@@ -139,6 +144,23 @@ fn client(source: &GatewayBuilder) -> Result<Client, GatewayFault> {
         .upstreams(upstreams)
         .build()
         .map_err(|error| GatewayFault::new("", "client", error))
+}
+
+/// The way to AWS, if there are credentials for it.
+fn aws(source: &GatewayBuilder, client: &Client) -> Result<Option<Aws>, GatewayFault> {
+    let Some(credentials) = source.credentials.clone() else {
+        return Ok(None);
+    };
+    let mut aws = Aws::builder(client.clone(), credentials)
+        .region(&source.region)
+        .assume_roles(source.assume_roles)
+        .clock(Arc::clone(&source.clock));
+    if let Some(endpoint) = &source.aws_endpoint {
+        aws = aws.endpoint(endpoint);
+    }
+    let aws = aws.build();
+    aws.map(Some)
+        .map_err(|error| GatewayFault::new("", "aws", error))
 }
 
 fn strict_faults(coverage: &Coverage) -> Vec<GatewayFault> {

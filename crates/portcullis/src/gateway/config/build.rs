@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::error::{ConfigError, ConfigFault};
 use super::reader::join;
-use super::{ApiConfig, FunctionConfig, GatewayConfig};
+use super::{ApiConfig, CredentialsConfig, FunctionPlace, GatewayConfig};
 use crate::client::Upstreams;
 use crate::core::{ApiKind, TrustedProxies};
 use crate::cors::CorsRules;
 use crate::gateway::{ApiSpec, Gateway, GatewayBuilder};
+use crate::integrations::{Credentials, CredentialsSource};
 
 impl GatewayConfig {
     /// The gateway that the configuration describes; definitions are read from their files. Functions of one's own are added to what
@@ -38,10 +39,22 @@ impl GatewayConfig {
             builder = builder.domain(domain.clone());
         }
         for (name, function) in &self.functions {
-            builder = match function {
-                FunctionConfig::Url(url) => builder.function_url(name, url),
-                FunctionConfig::Mock(reply) => builder.function_mock(name, reply.clone()),
-            };
+            if let Some(place) = &function.latest {
+                builder = attach(builder, name, place);
+            }
+            for (version, place) in &function.versions {
+                builder = attach(builder, &format!("{name}:{version}"), place);
+            }
+            for (alias, versions) in &function.aliases {
+                builder = builder.function_alias(format!("{name}:{alias}"), versions.clone());
+            }
+        }
+        if let Some(credentials) = &self.credentials {
+            builder = builder.credentials(credentials.source(&self.folder));
+        }
+        builder = builder.assume_roles(self.assume_roles);
+        if let Some(origin) = &self.aws_endpoint {
+            builder = builder.aws_endpoint(origin);
         }
         for (from, to) in &self.upstreams {
             if let Err(error) = Upstreams::new([(from, to)]) {
@@ -93,11 +106,6 @@ impl GatewayConfig {
             self.account.is_some(),
             "/account",
             "throttling is not served yet",
-        );
-        missing(
-            self.credentials.is_some(),
-            "/credentials",
-            "AWS services are not called yet",
         );
         fields
     }
@@ -184,5 +192,37 @@ impl GatewayConfig {
                 .map_err(|error| ConfigError::one("/tls", error))?;
         }
         Ok(server)
+    }
+}
+
+fn attach(builder: GatewayBuilder, name: &str, place: &FunctionPlace) -> GatewayBuilder {
+    match place {
+        FunctionPlace::Url(url) => builder.function_url(name, url),
+        FunctionPlace::Lambda(arn) => builder.function_lambda(name, arn),
+        FunctionPlace::Mock(reply) => builder.function_mock(name, reply.clone()),
+    }
+}
+
+impl CredentialsConfig {
+    fn source(&self, folder: &Path) -> CredentialsSource {
+        match self {
+            Self::Static {
+                access_key_id,
+                secret_access_key,
+                session_token,
+            } => {
+                let credentials = Credentials::new(access_key_id, secret_access_key.expose());
+                CredentialsSource::from(match session_token {
+                    Some(token) => credentials.with_session_token(token.expose()),
+                    None => credentials,
+                })
+            }
+            Self::Environment => CredentialsSource::environment(),
+            Self::Profile(name) => CredentialsSource::profile(name),
+            Self::WebIdentity {
+                role_arn,
+                token_file,
+            } => CredentialsSource::web_identity(role_arn, folder.join(token_file)),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! One configuration file for a whole gateway.
 
+mod backends;
 mod build;
 mod environment;
 mod error;
@@ -7,7 +8,6 @@ mod parse;
 mod reader;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -18,6 +18,7 @@ use super::api::{Parity, UnknownRoute};
 use crate::core::{ApiKind, ForwardingHeader};
 use crate::cors::CorsConfig;
 use crate::definition::{ApiKey, DomainName, EndpointType, SecretValue, Stage, UsagePlan};
+use crate::integrations::FunctionAlias;
 use crate::openapi::{self, BasePath, ParseOptions};
 use reader::Reader;
 
@@ -71,8 +72,12 @@ pub struct GatewayConfig {
     pub functions: BTreeMap<String, FunctionConfig>,
     /// Origins that are reached elsewhere: `https://from` to `http://to`.
     pub upstreams: BTreeMap<String, String>,
-    /// Credentials for calls of AWS services. Not used yet.
+    /// Credentials for calls of AWS: of services, and of functions that are not attached.
     pub credentials: Option<CredentialsConfig>,
+    /// Assumes the role that an integration names for its calls. Default: the credentials sign them all.
+    pub assume_roles: bool,
+    /// The origin at which all AWS services are called. Default: Amazon's own.
+    pub aws_endpoint: Option<String>,
     /// The account's own limits. Not served yet.
     pub account: Option<AccountConfig>,
     /// Networks whose word on the client's address is believed.
@@ -123,12 +128,26 @@ pub struct ApiConfig {
     pub stage_optional: bool,
 }
 
+/// A function, with what it has of versions and aliases.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct FunctionConfig {
+    /// Where calls without a version go.
+    pub latest: Option<FunctionPlace>,
+    /// Where its versions are.
+    pub versions: BTreeMap<String, FunctionPlace>,
+    /// Names for its versions.
+    pub aliases: BTreeMap<String, FunctionAlias>,
+}
+
 /// How a function is reached.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum FunctionConfig {
+pub enum FunctionPlace {
     /// At an endpoint that speaks the Lambda Invoke API.
     Url(String),
+    /// In AWS Lambda: its ARN, or its name in the gateway's region.
+    Lambda(String),
     /// Not at all: each call is answered with this JSON.
     Mock(Value),
 }
@@ -158,6 +177,15 @@ pub enum CredentialsConfig {
     },
     /// Those in `AWS_ACCESS_KEY_ID` and the like.
     Environment,
+    /// Those of a profile in the files that the tools of AWS share.
+    Profile(String),
+    /// Those of a role that whoever has a token may assume.
+    WebIdentity {
+        /// The role's ARN.
+        role_arn: String,
+        /// The file with the token. It is read anew each time.
+        token_file: PathBuf,
+    },
 }
 
 /// The limits of an account.
@@ -288,15 +316,6 @@ fn tree(text: &str, format: ConfigFormat) -> Result<Value, ConfigError> {
                     ConfigError::one("", reasons.join("; "))
                 })?;
             serde_json::to_value(document.root()).map_err(|error| ConfigError::one("", error))
-        }
-    }
-}
-
-impl fmt::Display for FunctionConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url(url) => f.write_str(url),
-            Self::Mock(_) => f.write_str("a fixed answer"),
         }
     }
 }

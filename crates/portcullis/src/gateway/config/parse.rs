@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde_json::Value;
 
+use super::backends::{credentials, function};
 use super::reader::{Object, Reader};
-use super::{AccountConfig, ApiConfig, CredentialsConfig, FunctionConfig, GatewayConfig, TlsFiles};
+use super::{AccountConfig, ApiConfig, GatewayConfig, TlsFiles};
 use crate::core::{ApiKind, ForwardingHeader};
 use crate::cors::CorsConfig;
-use crate::definition::{EndpointType, SecretValue};
+use crate::definition::EndpointType;
 use crate::gateway::api::{Parity, UnknownRoute};
 use crate::openapi::BasePath;
 
@@ -49,6 +50,8 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "functions",
         "upstreams",
         "credentials",
+        "assumeRoles",
+        "awsEndpoint",
         "account",
         "trustedProxies",
         "forwardingHeader",
@@ -69,6 +72,8 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         forwarding_header: reader
             .word(object, "forwardingHeader", FORWARDING_HEADERS)
             .unwrap_or_default(),
+        assume_roles: reader.flag(object, "assumeRoles").unwrap_or_default(),
+        aws_endpoint: reader.text(object, "awsEndpoint").map(str::to_owned),
         strict: reader.flag(object, "strict").unwrap_or_default(),
         dangerously_skip_auth: reader
             .flag(object, "dangerouslySkipAuth")
@@ -237,47 +242,6 @@ fn cors(object: Object<'_>, reader: &mut Reader) -> Option<CorsConfig> {
     config.allow_credentials = reader.flag(cors, "allowCredentials").unwrap_or_default();
     config.allow_private_network = reader.flag(cors, "allowPrivateNetwork").unwrap_or_default();
     Some(config)
-}
-
-fn function(item: &Value, path: &str, reader: &mut Reader) -> Option<FunctionConfig> {
-    let object = reader.object(item, path, &["url", "mock"])?;
-    match (object.get("url"), item.get("mock")) {
-        (Some(_), None) => Some(FunctionConfig::Url(reader.text(object, "url")?.to_owned())),
-        (None, Some(mock)) => Some(FunctionConfig::Mock(mock.clone())),
-        _ => {
-            reader.fault(path, "must have either `url` or `mock`");
-            None
-        }
-    }
-}
-
-fn credentials(object: Object<'_>, reader: &mut Reader) -> Option<CredentialsConfig> {
-    let value = object.get("credentials")?;
-    if value == "environment" {
-        return Some(CredentialsConfig::Environment);
-    }
-    let path = object.at("credentials");
-    if !value.is_object() {
-        reader.fault(
-            path,
-            "must be `environment`, or an object with `accessKeyId` and `secretAccessKey`",
-        );
-        return None;
-    }
-    let fields = ["accessKeyId", "secretAccessKey", "sessionToken"];
-    let own = reader.object(value, &path, &fields)?;
-    let access_key_id = reader.needed(own, "accessKeyId").map(str::to_owned);
-    let secret_access_key = reader.needed(own, "secretAccessKey").map(secret);
-    let session_token = reader.text(own, "sessionToken").map(secret);
-    Some(CredentialsConfig::Static {
-        access_key_id: access_key_id?,
-        secret_access_key: secret_access_key?,
-        session_token,
-    })
-}
-
-fn secret(text: &str) -> SecretValue {
-    SecretValue::new(text)
 }
 
 fn account(object: Object<'_>, reader: &mut Reader) -> Option<AccountConfig> {

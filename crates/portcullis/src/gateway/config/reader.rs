@@ -223,6 +223,10 @@ impl<'v> Object<'v> {
         self.members.get(name).filter(|value| !value.is_null())
     }
 
+    pub(super) const fn path(self) -> &'v str {
+        self.path
+    }
+
     pub(super) fn at(self, name: &str) -> String {
         join(self.path, name)
     }

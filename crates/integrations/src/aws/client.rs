@@ -1,0 +1,261 @@
+//! One way to all AWS services.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri};
+use hyper::body::Incoming;
+use portcullis_client::{Client, ClientError};
+use portcullis_core::{Body, BoxError, Clock, SystemClock};
+
+use super::credentials::{Credentials, CredentialsError};
+use super::endpoint::Endpoint;
+use super::kept::Kept;
+use super::sign::sign;
+use super::source::CredentialsSource;
+use super::sts::{self, Role};
+use crate::error::ConfigError;
+
+/// Calls AWS services: remote functions, actions and objects. Clones share credentials and connections.
+///
+/// ```
+/// use portcullis_client::{Client, ClientError};
+/// use portcullis_integrations::{Aws, Credentials};
+///
+/// let client = Client::builder().build()?;
+/// let aws = Aws::builder(client, Credentials::new("AKIDEXAMPLE", "secret"))
+///     .region("eu-west-1")
+///     .endpoint("http://127.0.0.1:5000") // not Amazon's own
+///     .build()?;
+/// assert_eq!(aws.region(), "eu-west-1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Aws {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    wire: Wire,
+    own: Kept,
+    assume_roles: bool,
+    /// The roles that were assumed so far. There are as many as definitions name.
+    roles: Mutex<HashMap<String, Kept>>,
+}
+
+/// What a request needs besides credentials.
+#[derive(Clone)]
+pub(super) struct Wire {
+    pub(super) client: Client,
+    pub(super) region: String,
+    pub(super) clock: Arc<dyn Clock>,
+    endpoint: Option<(Scheme, Authority)>,
+}
+
+/// Why a request got no answer.
+#[derive(Debug)]
+pub(crate) enum AwsError {
+    /// It has something in it that cannot be signed.
+    Unsigned(BoxError),
+    Client(ClientError),
+}
+
+/// Builds [`Aws`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct AwsBuilder {
+    client: Client,
+    source: CredentialsSource,
+    region: String,
+    endpoint: Option<String>,
+    assume_roles: bool,
+    clock: Arc<dyn Clock>,
+}
+
+impl Aws {
+    /// Starts with the client and the credentials to use.
+    pub fn builder(client: Client, credentials: impl Into<CredentialsSource>) -> AwsBuilder {
+        AwsBuilder {
+            client,
+            source: credentials.into(),
+            region: "us-east-1".to_owned(),
+            endpoint: None,
+            assume_roles: false,
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+
+    /// The region of calls that name none.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.shared.wire.region
+    }
+
+    /// Whether the roles that integrations name are assumed.
+    #[must_use]
+    pub fn assumes_roles(&self) -> bool {
+        self.shared.assume_roles
+    }
+
+    /// The credentials of a call for which a definition names this role.
+    pub(crate) async fn credentials(
+        &self,
+        role: Option<&str>,
+    ) -> Result<Credentials, CredentialsError> {
+        match role {
+            Some(role) if self.shared.assume_roles => self.role(role).get().await,
+            _ => self.shared.own.get().await,
+        }
+    }
+
+    fn role(&self, arn: &str) -> Kept {
+        let roles = self.shared.roles.lock();
+        let mut roles = roles.unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = roles.get(arn) {
+            return kept.clone();
+        }
+        let (wire, own) = (self.shared.wire.clone(), self.shared.own.clone());
+        let clock = Arc::clone(&wire.clock);
+        let role = Arc::new(Role::new(arn));
+        let provider = move || {
+            let (wire, own, role) = (wire.clone(), own.clone(), Arc::clone(&role));
+            async move {
+                let own = own.get().await?;
+                sts::assume_role(&wire, &role, &own).await
+            }
+        };
+        let kept = Kept::new(Arc::new(provider), clock);
+        roles.insert(arn.to_owned(), kept.clone());
+        kept
+    }
+
+    /// The address of a path and query of a service.
+    pub(crate) fn uri(&self, endpoint: &Endpoint, target: &str) -> Result<Uri, BoxError> {
+        self.shared.wire.uri(endpoint, target)
+    }
+
+    /// Signs a request and sends it.
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<Bytes>,
+        endpoint: &Endpoint,
+        credentials: &Credentials,
+    ) -> Result<Response<Incoming>, AwsError> {
+        let wire = &self.shared.wire;
+        sign(&mut request, endpoint, credentials, wire.clock.wall()).map_err(AwsError::Unsigned)?;
+        let sent = wire.client.send(request.map(Body::from)).await;
+        sent.map_err(AwsError::Client)
+    }
+}
+
+impl Wire {
+    pub(super) fn uri(&self, endpoint: &Endpoint, target: &str) -> Result<Uri, BoxError> {
+        let builder = match &self.endpoint {
+            Some((scheme, authority)) => Uri::builder()
+                .scheme(scheme.clone())
+                .authority(authority.clone()),
+            None => Uri::builder()
+                .scheme(Scheme::HTTPS)
+                .authority(&*endpoint.host),
+        };
+        Ok(builder.path_and_query(target).build()?)
+    }
+}
+
+impl AwsBuilder {
+    /// The region of calls that name none. By default `us-east-1`.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// Calls every service at this origin (`http://127.0.0.1:5000`) instead of Amazon's: one endpoint that knows them all, as emulators have.
+    /// For one service alone [`Upstreams`](portcullis_client::Upstreams) lead elsewhere.
+    pub fn endpoint(mut self, origin: impl Into<String>) -> Self {
+        self.endpoint = Some(origin.into());
+        self
+    }
+
+    /// Whether the role that an integration names is assumed for its calls. By default it is not, and
+    /// the credentials given here sign every call: roles that trust Amazon's gateway do not trust this one.
+    pub const fn assume_roles(mut self, assume: bool) -> Self {
+        self.assume_roles = assume;
+        self
+    }
+
+    /// Takes the time from here.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The way to the services.
+    ///
+    /// # Errors
+    ///
+    /// If the endpoint is no origin, or it is clear that the credentials cannot be had: a variable that is not set, a
+    /// profile that is not in the file.
+    pub fn build(self) -> Result<Aws, ConfigError> {
+        let endpoint = match &self.endpoint {
+            Some(text) => Some(origin(text)?),
+            None => None,
+        };
+        if self.region.is_empty() || !self.region.bytes().all(is_region_byte) {
+            let fault = format!("`{}` is no region", self.region);
+            return Err(ConfigError::new("/region", fault));
+        }
+        let wire = Wire {
+            client: self.client,
+            region: self.region,
+            clock: self.clock,
+            endpoint,
+        };
+        let provider = self.source.resolve(&wire)?;
+        Ok(Aws {
+            shared: Arc::new(Shared {
+                own: Kept::new(provider, Arc::clone(&wire.clock)),
+                wire,
+                assume_roles: self.assume_roles,
+                roles: Mutex::default(),
+            }),
+        })
+    }
+}
+
+fn origin(text: &str) -> Result<(Scheme, Authority), ConfigError> {
+    let parts = text.parse::<Uri>().ok().map(Uri::into_parts);
+    let parts = parts.filter(|parts| {
+        parts
+            .path_and_query
+            .as_ref()
+            .is_none_or(|path| path.as_str() == "/")
+    });
+    match parts.map(|parts| (parts.scheme, parts.authority)) {
+        Some((Some(scheme), Some(authority)))
+            if scheme == Scheme::HTTP || scheme == Scheme::HTTPS =>
+        {
+            Ok((scheme, authority))
+        }
+        _ => {
+            let fault = format!("`{text}` is not an origin such as `http://127.0.0.1:5000`");
+            Err(ConfigError::new("/endpoint", fault))
+        }
+    }
+}
+
+const fn is_region_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws")
+            .field("region", &self.shared.wire.region)
+            .field("endpoint", &self.shared.wire.endpoint)
+            .field("assume_roles", &self.shared.assume_roles)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,9 @@
+//! Functions: their events, their replies, and the ways to reach them.
+
+mod custom;
+mod events;
+mod failures;
+mod remote;
+mod streams;
+mod support;
+mod versions;
