@@ -3,6 +3,7 @@
 mod error;
 mod expression;
 
+pub mod access;
 pub mod credentials;
 pub mod iam;
 pub mod jwt;

@@ -211,6 +211,21 @@ impl Explain {
         self.decision == EvalDecision::Allowed
     }
 
+    /// The outcome in one line: ``explicitly denied by statement `Office` of identity-based policy `pets` ``.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let decision = self.decision;
+        match (self.decided_by(), self.level) {
+            (Some((policy, statement, index)), _) => format!(
+                "{decision} by statement {} of {}",
+                Label(statement.sid.as_deref(), index),
+                Title(policy)
+            ),
+            (None, Some(level)) => format!("{decision}: no {level} allows it"),
+            (None, None) => format!("{decision}: the root of an account needs no policy"),
+        }
+    }
+
     /// The policy and the statement that decided.
     fn decided_by(&self) -> Option<(&ExplainedPolicy, &ExplainedStatement, usize)> {
         let (level, id) = (self.level?, self.statement?);
@@ -225,17 +240,7 @@ impl Explain {
 
 impl fmt::Display for Explain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decision = self.decision;
-        match (self.decided_by(), self.level) {
-            (Some((policy, statement, index)), _) => writeln!(
-                f,
-                "{decision} by statement {} of {}",
-                Label(statement.sid.as_deref(), index),
-                Title(policy)
-            )?,
-            (None, Some(level)) => writeln!(f, "{decision}: no {level} allows it")?,
-            (None, None) => writeln!(f, "{decision}: the root of an account needs no policy")?,
-        }
+        writeln!(f, "{}", self.summary())?;
         writeln!(f, "  who   {}", self.principal)?;
         writeln!(f, "  what  {}", self.action)?;
         writeln!(f, "  on    {}", self.resource)?;

@@ -159,6 +159,14 @@ impl Principal {
         &self.principal_arn
     }
 
+    pub(crate) const fn shared_arn(&self) -> &Arc<str> {
+        &self.arn
+    }
+
+    pub(crate) const fn shared_account(&self) -> Option<&Arc<str>> {
+        self.account.as_ref()
+    }
+
     /// The twelve digits of the account that it belongs to.
     #[must_use]
     pub fn account(&self) -> Option<&str> {

@@ -1,5 +1,31 @@
 //! Signature version 4, from the server's side.
 //!
+//! As a layer, with policies:
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use portcullis_auth::access::{ApiArn, Authorization};
+//! use portcullis_auth::credentials::{Caller, Credential, MemoryCredentials};
+//! use portcullis_auth::iam::{CallerPolicies, IdentityPolicy, Principal};
+//! use portcullis_auth::sigv4::{SigV4Layer, SigV4Rules, SigV4Verifier};
+//!
+//! let readers = IdentityPolicy::parse(r#"{"Version": "2012-10-17", "Statement": {
+//!     "Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "arn:aws:execute-api:*:*:a1b2c3/prod/GET/*"
+//! }}"#)?;
+//! let tom = Caller::new(Principal::from_arn("arn:aws:iam::123456789012:user/tom")?)
+//!     .with_policies(CallerPolicies::new().with_identity(readers));
+//! let keys = MemoryCredentials::new([Credential::new("AKIDEXAMPLE", "secret", tom)]);
+//!
+//! let verifier = SigV4Verifier::new(SigV4Rules::new("eu-west-1", "execute-api")?);
+//! let api = ApiArn::new("eu-west-1", "123456789012", "a1b2c3")?.stage("prod");
+//! let signed = SigV4Layer::new(verifier, keys).authorize(Authorization::for_api(api));
+//! let app: Router = Router::new().route("/pets", get("Rex")).layer(signed);
+//! # let _ = app;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! As functions, for whatever has a request:
+//!
 //! ```
 //! use std::time::{Duration, SystemTime};
 //! use http::Request;
@@ -57,17 +83,21 @@
 mod chunked;
 mod date;
 mod key;
+mod layer;
 mod refusal;
 mod replay;
 mod rules;
+mod stream;
 mod verifier;
 mod verify;
 
 pub use {
     chunked::Chunks,
     key::SigningKey,
+    layer::SigV4Layer,
     replay::ReplayGuard,
     rules::SigV4Rules,
+    stream::{PayloadMismatch, SigV4Stream, SigV4StreamFuture, SigV4StreamLayer, VerifiedBody},
     verifier::SigV4Verifier,
     verify::{PayloadHash, Signature, SignedRequest, payload_hash},
 };

@@ -10,7 +10,7 @@ use super::key::{KeyCache, SigningKey};
 use super::refusal;
 use super::replay::ReplayGuard;
 use super::rules::SigV4Rules;
-use super::verify::{Signature, SignedRequest, from_hex};
+use super::verify::{Claim, Signature, SignedRequest, from_hex};
 use crate::credentials::Credential;
 
 /// How many signing keys are remembered.
@@ -82,12 +82,24 @@ impl SigV4Verifier {
         credential: Option<&Credential>,
         now: SystemTime,
     ) -> Result<(), Rejection> {
+        let claim = signature.claim(request, &self.rules, payload_hash);
+        self.settle(&claim, signature, credential, now)
+    }
+
+    /// As [`verify`](Self::verify), without the request.
+    pub(super) fn settle(
+        &self,
+        claim: &Claim,
+        signature: &Signature<'_>,
+        credential: Option<&Credential>,
+        now: SystemTime,
+    ) -> Result<(), Rejection> {
         let id = signature.access_key_id();
         let Some(credential) = credential.filter(|own| **own.access_key_id() == *id) else {
             return Err(refusal::unknown_key(id));
         };
         let key = self.signing_key(signature, credential);
-        signature.check(request, &self.rules, payload_hash, &key)?;
+        claim.check(signature, &key)?;
         match (credential.session_token(), signature.session_token()) {
             (None, None) => {}
             (Some(own), Some(given)) if own.is(given) => {}

@@ -122,7 +122,7 @@ pub struct Signature<'a> {
     id_end: usize,
     date: Cow<'a, str>,
     signed_headers: Cow<'a, str>,
-    signature: &'a str,
+    signature: Cow<'a, str>,
     session_token: Option<Cow<'a, str>>,
     presigned: bool,
     payload: PayloadMode,
@@ -190,7 +190,7 @@ impl<'a> Signature<'a> {
             id_end,
             date: presented.date,
             signed_headers: presented.signed_headers,
-            signature: presented.signature,
+            signature: presented.signature.into(),
             session_token: presented.session_token,
             presigned: presented.presigned,
             payload,
@@ -215,6 +215,12 @@ impl<'a> Signature<'a> {
         self.presigned
     }
 
+    /// Whether the signer left the payload out, and may.
+    #[must_use]
+    pub fn is_unsigned_payload(&self) -> bool {
+        self.payload == PayloadMode::Unsigned
+    }
+
     /// Whether the payload comes in signed chunks, which [`Chunks`](super::Chunks) takes apart.
     #[must_use]
     pub fn is_chunked(&self) -> bool {
@@ -237,7 +243,23 @@ impl<'a> Signature<'a> {
     }
 
     pub(super) fn as_hex(&self) -> &str {
-        self.signature
+        &self.signature
+    }
+
+    /// The same, without the request that it came in.
+    #[must_use]
+    pub fn into_owned(self) -> Signature<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Signature {
+            credential: owned(self.credential),
+            id_end: self.id_end,
+            date: owned(self.date),
+            signed_headers: owned(self.signed_headers),
+            signature: owned(self.signature),
+            session_token: self.session_token.map(owned),
+            presigned: self.presigned,
+            payload: self.payload,
+        }
     }
 
     /// The SHA-256 that the signer names for the body, if it is a signed header: with it the signature can be checked before the body is here.
@@ -254,6 +276,29 @@ impl<'a> Signature<'a> {
         }
     }
 
+    /// What the signature must be one of: `request` with the body of this hash, in lower-case hex.
+    pub(super) fn claim(
+        &self,
+        request: &SignedRequest<'_>,
+        rules: &SigV4Rules,
+        payload_hash: &str,
+    ) -> Claim {
+        let canonical = self.canonical_request(request, rules, payload_hash);
+        // A body whose hash is named besides must have that hash, too.
+        let honest = match self.payload {
+            PayloadMode::Hashed { named: true } => request
+                .headers
+                .get(CONTENT_SHA256)
+                .is_some_and(|value| value.as_bytes().trim_ascii() == payload_hash.as_bytes()),
+            _ => true,
+        };
+        Claim {
+            string_to_sign: self.string_to_sign(&canonical),
+            canonical: rules.show_canonical_request.then_some(canonical),
+            honest,
+        }
+    }
+
     /// Checks the signature over `request` and the hash of its body, in lower-case hex.
     ///
     /// # Errors
@@ -266,26 +311,7 @@ impl<'a> Signature<'a> {
         payload_hash: &str,
         key: &SigningKey,
     ) -> Result<(), Rejection> {
-        let canonical = self.canonical_request(request, rules, payload_hash);
-        let string_to_sign = self.string_to_sign(&canonical);
-        let expected = key.sign(string_to_sign.as_bytes());
-        let matches = from_hex(self.signature)
-            .is_some_and(|given| verify_slices_are_equal(expected.as_ref(), &given).is_ok());
-        // A body whose hash is named besides must have that hash, too.
-        let honest = match self.payload {
-            PayloadMode::Hashed { named: true } => request
-                .headers
-                .get(CONTENT_SHA256)
-                .is_some_and(|value| value.as_bytes().trim_ascii() == payload_hash.as_bytes()),
-            _ => true,
-        };
-        if matches && honest {
-            return Ok(());
-        }
-        let shown = rules
-            .show_canonical_request
-            .then(|| (String::from_utf8_lossy(&canonical), &*string_to_sign));
-        Err(refusal::mismatch(self.access_key_id(), shown))
+        self.claim(request, rules, payload_hash).check(self, key)
     }
 
     /// The canonical request, for the body with this hash.
@@ -334,6 +360,34 @@ impl<'a> Signature<'a> {
             hash.as_str(),
         ];
         parts.concat()
+    }
+}
+
+/// What a signature claims to sign. It needs the request no more, so that it can wait for a key.
+#[derive(Debug)]
+pub(super) struct Claim {
+    string_to_sign: String,
+    /// For a refusal that may show it.
+    canonical: Option<Vec<u8>>,
+    /// Whether a hash that the request names is that of its body.
+    honest: bool,
+}
+
+impl Claim {
+    pub(super) fn check(
+        &self,
+        signature: &Signature<'_>,
+        key: &SigningKey,
+    ) -> Result<(), Rejection> {
+        let expected = key.sign(self.string_to_sign.as_bytes());
+        let matches = from_hex(&signature.signature)
+            .is_some_and(|given| verify_slices_are_equal(expected.as_ref(), &given).is_ok());
+        if matches && self.honest {
+            return Ok(());
+        }
+        let canonical = self.canonical.as_deref().map(String::from_utf8_lossy);
+        let shown = canonical.map(|canonical| (canonical, &*self.string_to_sign));
+        Err(refusal::mismatch(signature.access_key_id(), shown))
     }
 }
 
