@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::data::Data;
 use crate::dialect::{Dialect, Limits};
 use crate::fault::{Fault, RenderError};
-use crate::render::{Evaluated, Renderer};
+use crate::render::{Made, Renderer};
 use crate::scope::Scope;
 use crate::syntax::parse;
 use crate::syntax::tree::{Names, Tree};
@@ -89,8 +89,8 @@ impl Template {
     ///
     /// A [`RenderError`] says what failed and where in the template. Nothing of the result is kept.
     pub fn render(&self, scope: &Scope<'_>) -> Result<Output, RenderError> {
-        let evaluated = Evaluated::default();
-        self.finish(self.renderer(scope, &evaluated))
+        let made = Made::default();
+        self.finish(self.renderer(scope, &made))
     }
 
     /// Renders the template and tells each step. See [`Step`] for an example.
@@ -103,18 +103,18 @@ impl Template {
         scope: &Scope<'_>,
         observer: &mut dyn FnMut(&Step<'_>),
     ) -> Result<Output, RenderError> {
-        let evaluated = Evaluated::default();
+        let made = Made::default();
         let observer = Observer {
             template: &self.0.source,
             notify: &mut |step| observer(step),
         };
-        self.finish(self.renderer(scope, &evaluated).observed_by(observer))
+        self.finish(self.renderer(scope, &made).observed_by(observer))
     }
 
-    fn renderer<'r>(&'r self, scope: &'r Scope<'r>, evaluated: &'r Evaluated) -> Renderer<'r> {
+    fn renderer<'r>(&'r self, scope: &'r Scope<'r>, made: &'r Made<'r>) -> Renderer<'r> {
         let shared = &*self.0;
         let (dialect, limits) = (shared.dialect, shared.limits);
-        Renderer::new(&shared.tree, dialect, limits, scope, evaluated)
+        Renderer::new(&shared.tree, dialect, limits, scope, made)
     }
 
     fn finish(&self, renderer: Renderer<'_>) -> Result<Output, RenderError> {

@@ -7,6 +7,9 @@ use super::{Answer, iterate, out_of_range};
 use crate::render::{Failure, Renderer};
 use crate::value::{Cursor, List, ListKind, Value};
 
+/// What an item of a list counts against the bytes that a rendering may make.
+const ITEM: usize = 24;
+
 pub(super) fn method<'r>(
     renderer: &mut Renderer<'r>,
     value: &Value<'r>,
@@ -14,160 +17,200 @@ pub(super) fn method<'r>(
     name: &str,
     arguments: &[Value<'r>],
 ) -> Answer<'r> {
-    let length = list.items.borrow().len();
-    let by_index = list.kind.has_index();
-    if !matches!(name, "size" | "get" | "isEmpty" | "add") {
-        renderer.budget.steps(length as u64 / 8)?;
+    let length = list.len();
+    match (name, arguments) {
+        ("size", []) => return Ok(Some(Value::Integer(length as i64))),
+        ("isEmpty", []) => return Ok(Some(Value::Boolean(length == 0))),
+        _ => {}
     }
-    if list.kind.is_array()
-        && matches!(
-            name,
-            "add" | "addAll" | "remove" | "removeAll" | "retainAll" | "clear"
-        )
-    {
-        return Err(Failure::invocation("an array does not grow or shrink"));
+    if list.kind.is_view() {
+        return collection_method(renderer, list, name, arguments);
     }
+    let place = |index: &i64, most: usize| match usize::try_from(*index).ok() {
+        Some(at) if at < most => Ok(at),
+        _ => Err(out_of_range(*index, length)),
+    };
     Ok(Some(match (name, arguments) {
-        ("size", []) => Value::Integer(length as i64),
-        ("isEmpty", []) => Value::Boolean(length == 0),
-        ("get", [Value::Integer(index)]) if by_index => {
-            return match usize::try_from(*index).ok().filter(|at| *at < length) {
-                Some(at) => Ok(Some(list.items.borrow()[at].clone())),
-                None => Err(out_of_range(*index, length)),
-            };
+        ("get", [Value::Integer(index)]) => {
+            let at = place(index, length)?;
+            return Ok(Some(list.items()[at].clone()));
         }
-        ("set", [Value::Integer(index), new]) if by_index => {
-            let Some(at) = usize::try_from(*index).ok().filter(|at| *at < length) else {
-                return Err(out_of_range(*index, length));
-            };
+        ("set", [Value::Integer(index), new]) => {
+            let at = place(index, length)?;
             renderer.note_change(value, new);
-            std::mem::replace(&mut list.items.borrow_mut()[at], new.clone())
+            std::mem::replace(&mut list.items_mut()[at], new.clone())
+        }
+        ("add" | "addAll" | "remove" | "removeAll" | "retainAll" | "clear", _)
+            if list.kind.is_array() =>
+        {
+            return Err(Failure::invocation("an array does not grow or shrink"));
         }
         ("add", [new]) => {
-            growable(list)?;
-            renderer.budget.create(24)?;
+            renderer.budget.create(ITEM)?;
             renderer.note_change(value, new);
-            list.items.borrow_mut().push(new.clone());
+            list.items_mut().push(new.clone());
             Value::Boolean(true)
         }
-        ("add", [Value::Integer(index), new]) if by_index => {
-            let Some(at) = usize::try_from(*index).ok().filter(|at| *at <= length) else {
-                return Err(out_of_range(*index, length));
-            };
-            renderer.budget.create(24)?;
+        ("add", [Value::Integer(index), new]) => {
+            let at = place(index, length + 1)?;
+            renderer.budget.create(ITEM)?;
+            renderer.budget.steps(length as u64 / 64)?;
             renderer.note_change(value, new);
-            list.items.borrow_mut().insert(at, new.clone());
+            list.items_mut().insert(at, new.clone());
             Value::empty()
         }
         ("addAll", [other]) => {
-            growable(list)?;
-            let Some(items) = collection(other) else {
+            let Some(items) = collection(other, name)? else {
                 return Ok(None);
             };
-            renderer.budget.create(24 * items.len())?;
-            for item in &items {
-                renderer.note_change(value, item);
-            }
-            let changed = !items.is_empty();
-            list.items.borrow_mut().extend(items);
-            Value::Boolean(changed)
+            insert_all(renderer, value, list, length, items)?
         }
-        ("remove", [Value::Integer(index)]) if by_index => {
-            let Some(at) = usize::try_from(*index).ok().filter(|at| *at < length) else {
-                return Err(out_of_range(*index, length));
-            };
-            list.items.borrow_mut().remove(at)
-        }
-        ("remove", [item]) => {
-            let at = find(renderer, list, item, false)?;
-            if let Some(at) = at {
-                list.items.borrow_mut().remove(at);
-            }
-            Value::Boolean(at.is_some())
-        }
-        ("removeAll" | "retainAll", [other]) => {
-            let Some(others) = collection(other) else {
+        ("addAll", [Value::Integer(index), other]) => {
+            let Some(items) = collection(other, name)? else {
                 return Ok(None);
             };
-            let keep_known = name == "retainAll";
-            let items = list.items.borrow().clone();
-            let mut kept = Vec::new();
-            for item in items {
-                if known(renderer, &others, &item)? == keep_known {
-                    kept.push(item);
+            let at = place(index, length + 1)?;
+            insert_all(renderer, value, list, at, items)?
+        }
+        ("remove", [Value::Integer(index)]) => {
+            let at = place(index, length)?;
+            renderer.budget.steps(length as u64 / 64)?;
+            list.items_mut().remove(at)
+        }
+        ("indexOf", [item]) => position(find(renderer, list, item, false)?),
+        ("lastIndexOf", [item]) => position(find(renderer, list, item, true)?),
+        ("subList", [Value::Integer(from), Value::Integer(to)]) => {
+            let range = usize::try_from(*from).ok().zip(usize::try_from(*to).ok());
+            let items = list.items();
+            match range.and_then(|(from, to)| items.get(from..to)) {
+                Some(part) => {
+                    renderer.budget.create(ITEM * part.len())?;
+                    Value::list(ListKind::Plain, part.to_vec())
                 }
+                None => return Err(out_of_range(*to, length)),
             }
-            let changed = kept.len() != length;
-            *list.items.borrow_mut() = kept;
-            Value::Boolean(changed)
         }
-        ("clear", []) => {
-            let old = std::mem::take(&mut *list.items.borrow_mut());
-            drop(old);
-            Value::empty()
+        ("clone", []) => {
+            renderer.budget.create(ITEM * length)?;
+            Value::list(list.kind, list.items().clone())
+        }
+        ("toJSONString", []) if list.kind == ListKind::Json => {
+            Value::text(renderer.plain_text(value)?)
+        }
+        _ => return collection_method(renderer, list, name, arguments),
+    }))
+}
+
+/// What lists share with the keys, values and entries of a map.
+fn collection_method<'r>(
+    renderer: &mut Renderer<'r>,
+    list: &Rc<List<'r>>,
+    name: &str,
+    arguments: &[Value<'r>],
+) -> Answer<'r> {
+    let length = list.len();
+    renderer.budget.steps(length as u64 / 8)?;
+    Ok(Some(match (name, arguments) {
+        ("add" | "addAll", [_]) => {
+            return Err(Failure::invocation(
+                "nothing can be added to the keys, values or entries of a map",
+            ));
         }
         ("contains", [item]) => Value::Boolean(find(renderer, list, item, false)?.is_some()),
-        ("indexOf", [item]) if by_index => position(find(renderer, list, item, false)?),
-        ("lastIndexOf", [item]) if by_index => position(find(renderer, list, item, true)?),
         ("containsAll", [other]) => {
-            let Some(others) = collection(other) else {
+            let Some(others) = collection(other, name)? else {
                 return Ok(None);
             };
-            let items = list.items.borrow().clone();
+            let items = list.items().clone();
             let mut all = true;
             for other in &others {
                 all = all && known(renderer, &items, other)?;
             }
             Value::Boolean(all)
         }
-        ("subList", [Value::Integer(from), Value::Integer(to)]) if by_index => {
-            let range = usize::try_from(*from).ok().zip(usize::try_from(*to).ok());
-            let items = list.items.borrow();
-            match range.and_then(|(from, to)| items.get(from..to)) {
-                Some(part) => {
-                    renderer.budget.create(24 * part.len())?;
-                    Value::list(ListKind::Plain, part.to_vec())
-                }
-                None => return Err(out_of_range(*to, length)),
+        ("remove", [item]) => {
+            let found = find(renderer, list, item, false)?;
+            if let Some(at) = found {
+                remove(list, at);
             }
+            Value::Boolean(found.is_some())
+        }
+        ("removeAll" | "retainAll", [other]) => {
+            let Some(others) = collection(other, name)? else {
+                return Ok(None);
+            };
+            let keep_known = name == "retainAll";
+            let items = list.items().clone();
+            let mut changed = false;
+            for (at, item) in items.iter().enumerate().rev() {
+                if known(renderer, &others, item)? != keep_known {
+                    remove(list, at);
+                    changed = true;
+                }
+            }
+            Value::Boolean(changed)
+        }
+        ("clear", []) => {
+            match list.map() {
+                Some(map) => map.clear(),
+                None => list.clear(),
+            }
+            Value::empty()
         }
         ("iterator" | "listIterator", []) => {
-            renderer.budget.create(24 * length)?;
+            renderer.budget.create(ITEM * length)?;
             Value::Cursor(Rc::new(Cursor {
-                items: list.items.borrow().clone(),
+                items: list.items().clone(),
                 next: Cell::new(0),
             }))
         }
         ("toArray", []) => {
-            renderer.budget.create(24 * length)?;
-            Value::list(ListKind::Array, list.items.borrow().clone())
-        }
-        ("clone", []) => {
-            renderer.budget.create(24 * length)?;
-            Value::list(list.kind, list.items.borrow().clone())
-        }
-        ("toJSONString", []) if list.kind == ListKind::Json => {
-            Value::text(renderer.plain_text(value)?)
+            renderer.budget.create(ITEM * length)?;
+            Value::list(ListKind::Objects, list.items().clone())
         }
         _ => return Ok(None),
     }))
 }
 
-/// Views of a map do not grow.
-fn growable(list: &List<'_>) -> Result<(), Failure> {
-    if matches!(list.kind, ListKind::Plain | ListKind::Json) {
-        Ok(())
-    } else {
-        Err(Failure::invocation(
-            "nothing can be added to the keys, values or entries of a map",
-        ))
+fn insert_all<'r>(
+    renderer: &mut Renderer<'r>,
+    value: &Value<'r>,
+    list: &List<'r>,
+    at: usize,
+    items: Vec<Value<'r>>,
+) -> Result<Value<'r>, Failure> {
+    renderer.budget.create(ITEM * items.len())?;
+    for item in &items {
+        renderer.note_change(value, item);
+    }
+    let changed = !items.is_empty();
+    list.items_mut().splice(at..at, items);
+    Ok(Value::Boolean(changed))
+}
+
+/// Takes one item away; of a view, from its map.
+fn remove(list: &List<'_>, at: usize) {
+    match list.map() {
+        Some(map) => {
+            let key = map.entries().get(at).map(|(key, _)| key.clone());
+            if let Some(key) = key {
+                map.remove(&key);
+            }
+        }
+        None => {
+            list.items_mut().remove(at);
+        }
     }
 }
 
-fn collection<'r>(value: &Value<'r>) -> Option<Vec<Value<'r>>> {
+/// The items of a collection that is an argument.
+fn collection<'r>(value: &Value<'r>, method: &str) -> Result<Option<Vec<Value<'r>>>, Failure> {
     match value {
-        Value::List(list) if !list.kind.is_array() => iterate(value),
-        _ => None,
+        Value::List(list) if !list.kind.is_array() => Ok(iterate(value)),
+        Value::Null => Err(Failure::invocation(format!(
+            "`{method}` got an argument without a value"
+        ))),
+        _ => Ok(None),
     }
 }
 
@@ -181,7 +224,7 @@ fn find<'r>(
     sought: &Value<'r>,
     last: bool,
 ) -> Result<Option<usize>, Failure> {
-    let items = list.items.borrow();
+    let items = list.items();
     let mut found = None;
     for (at, item) in items.iter().enumerate() {
         if item.equals(sought, &mut renderer.budget)? {

@@ -1,11 +1,10 @@
 //! `java.util.Map`.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::Answer;
-use crate::render::Renderer;
-use crate::value::{Entry, List, ListKind, Map, Value};
+use crate::render::{Failure, Renderer};
+use crate::value::{List, ListKind, Map, Value};
 
 pub(super) fn method<'r>(
     renderer: &mut Renderer<'r>,
@@ -44,6 +43,35 @@ pub(super) fn method<'r>(
             renderer.budget.steps(map.len() as u64 / 8)?;
             return Ok(map.remove(key));
         }
+        ("remove", [key, value]) => {
+            let known = map.get(key);
+            let same = match &known {
+                Some(known) => known.equals(value, &mut renderer.budget)?,
+                None => false,
+            };
+            if same {
+                map.remove(key);
+            }
+            Value::Boolean(same)
+        }
+        ("replace", [key, new]) => {
+            if map.get(key).is_none() {
+                return Ok(None);
+            }
+            renderer.note_change(value, new);
+            return Ok(map.put(key.clone(), new.clone()));
+        }
+        ("replace", [key, old, new]) => {
+            let same = match map.get(key) {
+                Some(known) => known.equals(old, &mut renderer.budget)?,
+                None => false,
+            };
+            if same {
+                renderer.note_change(value, new);
+                map.put(key.clone(), new.clone());
+            }
+            Value::Boolean(same)
+        }
         ("clear", []) => {
             map.clear();
             Value::empty()
@@ -59,39 +87,24 @@ pub(super) fn method<'r>(
         }
         ("size", []) => Value::Integer(map.len() as i64),
         ("isEmpty", []) => Value::Boolean(map.len() == 0),
-        ("keySet", []) => {
-            renderer.budget.create(24 * map.len())?;
-            let keys = map.entries().iter().map(|(key, _)| key.clone()).collect();
-            Value::List(Rc::new(List::view(ListKind::Set, keys, map)))
-        }
-        ("values", []) => {
-            renderer.budget.create(24 * map.len())?;
-            let values = map
-                .entries()
-                .iter()
-                .map(|(_, value)| value.clone())
-                .collect();
-            Value::List(Rc::new(List::view(ListKind::Values, values, map)))
-        }
-        ("entrySet", []) => {
-            renderer.budget.create(96 * map.len())?;
-            let entries = map
-                .entries()
-                .iter()
-                .map(|(key, value)| {
-                    Value::Entry(Rc::new(Entry {
-                        key: key.clone(),
-                        value: RefCell::new(value.clone()),
-                        map: map.clone(),
-                    }))
-                })
-                .collect();
-            Value::List(Rc::new(List::view(ListKind::Set, entries, map)))
-        }
+        ("keySet", []) => view(renderer, ListKind::Keys, map)?,
+        ("values", []) => view(renderer, ListKind::Values, map)?,
+        ("entrySet", []) => view(renderer, ListKind::Entries, map)?,
         ("clone", []) => {
             renderer.budget.create(64 * map.len())?;
             Value::Map(Rc::new(Map::from_pairs(map.entries().clone())))
         }
         _ => return Ok(None),
     }))
+}
+
+/// The keys, values or entries, which follow the map.
+fn view<'r>(
+    renderer: &mut Renderer<'r>,
+    kind: ListKind,
+    map: &Rc<Map<'r>>,
+) -> Result<Value<'r>, Failure> {
+    let each = if kind == ListKind::Entries { 96 } else { 24 };
+    renderer.budget.create(each * map.len())?;
+    Ok(Value::List(Rc::new(List::view(kind, map))))
 }

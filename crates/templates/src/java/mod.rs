@@ -12,7 +12,7 @@ mod string;
 use std::rc::Rc;
 
 use crate::render::{Failure, Renderer};
-use crate::value::{Entry, List, ListKind, Loop, Map, Value};
+use crate::value::{Entry, List, Loop, Map, Value};
 
 /// What a method gives: nothing if there is no such method, or it gives null.
 pub(crate) type Answer<'r> = Result<Option<Value<'r>>, Failure>;
@@ -28,7 +28,7 @@ impl<'r> Watched<'r> {
     pub(crate) fn new(value: &Value<'r>) -> Self {
         match value {
             Value::Map(map) => Self::Map(map.clone(), map.changes()),
-            Value::List(list) => match &list.view {
+            Value::List(list) => match list.map() {
                 Some(map) => Self::Map(map.clone(), map.changes()),
                 None if list.kind.is_array() => Self::Nothing,
                 None => Self::List(list.clone()),
@@ -42,7 +42,7 @@ impl<'r> Watched<'r> {
         let changed = match self {
             Self::Nothing => false,
             Self::List(list) => {
-                let now = list.items.borrow().len();
+                let now = list.len();
                 if at == now {
                     return Ok(false);
                 }
@@ -63,7 +63,7 @@ impl<'r> Watched<'r> {
 /// What `#foreach` goes through; nothing if the value cannot be iterated.
 pub(crate) fn iterate<'r>(value: &Value<'r>) -> Option<Vec<Value<'r>>> {
     match value {
-        Value::List(list) => Some(list.items.borrow().clone()),
+        Value::List(list) => Some(list.items().clone()),
         Value::Map(map) => Some(
             map.entries()
                 .iter()
@@ -86,7 +86,7 @@ pub(crate) fn property<'r>(value: &Value<'r>, name: &str) -> Option<Value<'r>> {
     match value {
         Value::Map(map) => map.get_text(name),
         Value::List(list) if (name == "empty" || name == "Empty") && !list.kind.is_array() => {
-            Some(Value::Boolean(list.items.borrow().is_empty()))
+            Some(Value::Boolean(list.items().is_empty()))
         }
         Value::Text(text) => match name {
             "empty" | "Empty" => Some(Value::Boolean(text.is_empty())),
@@ -164,8 +164,8 @@ pub(crate) fn out_of_range(index: i64, length: usize) -> Failure {
 /// `$x[index]`.
 pub(crate) fn index<'r>(value: &Value<'r>, index: &Value<'r>) -> Answer<'r> {
     match (value, index) {
-        (Value::List(list), Value::Integer(index)) if list.kind.has_index() => {
-            let items = list.items.borrow();
+        (Value::List(list), Value::Integer(index)) if !list.kind.is_view() => {
+            let items = list.items();
             match place(*index, items.len()) {
                 Some(at) => Ok(Some(items[at].clone())),
                 None => Err(out_of_range(*index, items.len())),
@@ -246,10 +246,10 @@ fn hash_code<'r>(renderer: &mut Renderer<'r>, value: &Value<'r>) -> Result<i32, 
         }),
         Value::List(list) => {
             renderer.budget.enter()?;
-            let mut hash = if list.kind == ListKind::Set { 0i32 } else { 1 };
-            for item in list.items.borrow().iter() {
+            let mut hash = if list.kind.is_set() { 0i32 } else { 1 };
+            for item in list.items().iter() {
                 let item = hash_code(renderer, item)?;
-                hash = if list.kind == ListKind::Set {
+                hash = if list.kind.is_set() {
                     hash.wrapping_add(item)
                 } else {
                     hash.wrapping_mul(31).wrapping_add(item)

@@ -109,7 +109,7 @@ pub(super) fn method<'r>(
         ("join", [Value::Text(separator), Value::List(list)]) => {
             let mut out = String::new();
             // A `#define` block among the items may change the list while it is written.
-            let items = list.items.borrow().clone();
+            let items = list.items().clone();
             for (at, item) in items.iter().enumerate() {
                 if at > 0 {
                     out.push_str(separator);

@@ -4,12 +4,87 @@ use std::rc::Rc;
 
 use super::{Function, Path, Segment};
 use crate::java::number;
+use crate::json::{Node, Shape};
 use crate::render::Failure;
-use crate::value::{Budget, ListKind, Map, Value};
+use crate::value::{Budget, ListKind, Map, Member, Value};
 
 pub(super) type Outcome<T> = Result<T, Failure>;
 
-/// What the path leads to; nothing if it leads nowhere.
+/// What a path leads to: a value, or one that is still on the tape of its document.
+pub(crate) enum Found<'v> {
+    Value(Value<'v>),
+    Node(Node<'v>),
+}
+
+/// Above this, items of an array are taken off the tape rather than counted out each time.
+const NEAR: usize = 64;
+
+/// What the path leads to, for someone who only prints it; nothing if it leads nowhere.
+pub(crate) fn find<'v>(
+    path: &Path,
+    root: &Value<'v>,
+    budget: &mut Budget,
+) -> Outcome<Option<Found<'v>>> {
+    if path.function.is_some() || !path.is_definite() {
+        return Ok(evaluate(path, root, budget)?.map(Found::Value));
+    }
+    let mut here = Found::Value(root.clone());
+    for segment in &path.segments {
+        budget.step()?;
+        let next = match &here {
+            Found::Value(value) => member(value, segment),
+            Found::Node(node) => {
+                budget.steps(node.len() as u64 / 8)?;
+                below(*node, segment)
+            }
+        };
+        match next {
+            Some(next) => here = next,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(match here {
+        Found::Value(Value::Map(map)) => match map.untouched() {
+            Some(node) => Found::Node(node),
+            None => Found::Value(Value::Map(map)),
+        },
+        Found::Value(Value::List(list)) => match list.untouched() {
+            Some(node) => Found::Node(node),
+            None => Found::Value(Value::List(list)),
+        },
+        other => other,
+    }))
+}
+
+fn member<'v>(value: &Value<'v>, segment: &Segment) -> Option<Found<'v>> {
+    match (segment, value) {
+        (Segment::Names(names), Value::Map(map)) => match map.member(names.first()?) {
+            Member::Value(value) => Some(Found::Value(value)),
+            Member::Node(node) => Some(Found::Node(node)),
+            Member::Nothing => None,
+        },
+        (Segment::Indexes(indexes), Value::List(list)) => {
+            let at = place(*indexes.first()?, list.len())?;
+            match list.untouched().filter(|node| node.len() <= NEAR) {
+                Some(node) => node.item(at).map(Found::Node),
+                None => list.items().get(at).cloned().map(Found::Value),
+            }
+        }
+        _ => None,
+    }
+}
+
+fn below<'v>(node: Node<'v>, segment: &Segment) -> Option<Found<'v>> {
+    match (segment, node.shape()) {
+        (Segment::Names(names), Shape::Object) => node.member(names.first()?).map(Found::Node),
+        (Segment::Indexes(indexes), Shape::List) => {
+            node.item(place(*indexes.first()?, node.len())?).map(Found::Node)
+        }
+        _ => None,
+    }
+}
+
+/// The value that the path leads to; nothing if it leads nowhere.
 pub(crate) fn evaluate<'v>(
     path: &Path,
     root: &Value<'v>,
@@ -24,42 +99,74 @@ pub(super) fn select<'v>(
     root: &Value<'v>,
     budget: &mut Budget,
 ) -> Outcome<Option<Value<'v>>> {
-    let definite = path.is_definite();
-    let mut found = vec![start.clone()];
-    let mut segments = path.segments.iter();
-    while let Some(segment) = segments.next() {
-        let mut next = Vec::new();
-        if matches!(segment, Segment::Descend) {
-            let Some(segment) = segments.next() else {
+    let value = if path.is_definite() {
+        let mut here = start.clone();
+        for segment in &path.segments {
+            budget.step()?;
+            let next = match (segment, &here) {
+                (Segment::Names(names), Value::Map(map)) => {
+                    names.first().and_then(|name| map.get_text(name))
+                }
+                (Segment::Indexes(indexes), Value::List(list)) => {
+                    let items = list.items();
+                    let at = indexes.first().and_then(|at| place(*at, items.len()));
+                    at.and_then(|at| items.get(at).cloned())
+                }
+                _ => None,
+            };
+            match next {
+                Some(next) => here = next,
+                None => return Ok(None),
+            }
+        }
+        here
+    } else {
+        Value::list(
+            ListKind::Json,
+            all(start.clone(), &path.segments, root, budget)?,
+        )
+    };
+    Ok(match path.function {
+        Some(function) => apply(function, &value),
+        None => Some(value),
+    })
+}
+
+/// All values that segments lead to, in the order of the document.
+fn all<'v>(
+    start: Value<'v>,
+    segments: &[Segment],
+    root: &Value<'v>,
+    budget: &mut Budget,
+) -> Outcome<Vec<Value<'v>>> {
+    let mut found = vec![start];
+    let mut segments = segments.iter();
+    while let Some(mut segment) = segments.next() {
+        let below = matches!(segment, Segment::Descend);
+        if below {
+            let Some(following) = segments.next() else {
                 break;
             };
-            for node in &found {
-                descend(node, segment, root, budget, &mut next)?;
-            }
-        } else {
-            for node in &found {
-                step(node, segment, root, budget, &mut next)?;
+            segment = following;
+        }
+        let last = segments.as_slice().is_empty();
+        let mut next = Vec::new();
+        for node in &found {
+            if below {
+                descend(node, segment, last, root, budget, &mut next)?;
+            } else {
+                step(node, segment, last, root, budget, &mut next)?;
             }
         }
         found = next;
-        if found.is_empty() && definite {
-            return Ok(None);
-        }
     }
-    let value = if definite {
-        found.pop()
-    } else {
-        Some(Value::list(ListKind::Json, found))
-    };
-    match (path.function, value) {
-        (Some(function), Some(value)) => Ok(apply(function, &value)),
-        (_, value) => Ok(value),
-    }
+    Ok(found)
 }
 
 fn step<'v>(
     node: &Value<'v>,
     segment: &Segment,
+    last: bool,
     root: &Value<'v>,
     budget: &mut Budget,
     out: &mut Vec<Value<'v>>,
@@ -67,8 +174,9 @@ fn step<'v>(
     budget.step()?;
     match (segment, node) {
         (Segment::Names(names), Value::Map(map)) => {
-            if let [name] = names.as_slice() {
-                out.extend(map.get_text(name));
+            // Several names at the end give a map of them; before the end each is followed by itself.
+            if names.len() == 1 || !last {
+                out.extend(names.iter().filter_map(|name| map.get_text(name)));
             } else {
                 let picked = Map::new();
                 for name in names {
@@ -84,19 +192,19 @@ fn step<'v>(
             out.extend(map.entries().iter().map(|(_, value)| value.clone()));
         }
         (Segment::Wildcard, Value::List(list)) => {
-            let items = list.items.borrow();
+            let items = list.items();
             budget.steps(items.len() as u64)?;
             out.extend(items.iter().cloned());
         }
         (Segment::Indexes(indexes), Value::List(list)) => {
-            let items = list.items.borrow();
+            let items = list.items();
             for index in indexes {
                 budget.step()?;
                 out.extend(place(*index, items.len()).and_then(|at| items.get(at).cloned()));
             }
         }
         (Segment::Slice(from, to), Value::List(list)) => {
-            let items = list.items.borrow();
+            let items = list.items();
             let clamp = |index: i64| {
                 let index = if index < 0 {
                     index.saturating_add(items.len() as i64)
@@ -113,7 +221,7 @@ fn step<'v>(
             }
         }
         (Segment::Filter(filter), Value::List(list)) => {
-            for item in list.items.borrow().iter() {
+            for item in list.items().iter() {
                 if filter.accepts(item, root, budget)? {
                     out.push(item.clone());
                 }
@@ -131,6 +239,7 @@ fn step<'v>(
 fn descend<'v>(
     node: &Value<'v>,
     segment: &Segment,
+    last: bool,
     root: &Value<'v>,
     budget: &mut Budget,
     out: &mut Vec<Value<'v>>,
@@ -139,7 +248,7 @@ fn descend<'v>(
     while let Some(node) = pending.pop() {
         // A filter asks the members of lists; asked of a map below one it would see it twice.
         if !(matches!(segment, Segment::Filter(_)) && matches!(node, Value::Map(_))) {
-            step(&node, segment, root, budget, out)?;
+            step(&node, segment, last, root, budget, out)?;
         }
         budget.step()?;
         match &node {
@@ -152,8 +261,7 @@ fn descend<'v>(
                     .cloned(),
             ),
             Value::List(list) => pending.extend(
-                list.items
-                    .borrow()
+                list.items()
                     .iter()
                     .rev()
                     .filter(|value| value.is_container())
@@ -177,18 +285,18 @@ fn place(index: i64, length: usize) -> Option<usize> {
 fn apply<'v>(function: Function, value: &Value<'v>) -> Option<Value<'v>> {
     match (function, value) {
         (Function::Length, Value::List(list)) => {
-            Some(Value::Integer(list.items.borrow().len() as i64))
+            Some(Value::Integer(list.len() as i64))
         }
         (Function::Length, Value::Map(map)) => Some(Value::Integer(map.len() as i64)),
         (Function::Length, Value::Text(text)) => {
             Some(Value::Integer(text.encode_utf16().count() as i64))
         }
         (Function::Keys, Value::Map(map)) => Some(Value::list(
-            ListKind::Set,
+            ListKind::Keys,
             map.entries().iter().map(|(key, _)| key.clone()).collect(),
         )),
         (_, Value::List(list)) => {
-            let items = list.items.borrow();
+            let items = list.items();
             let numbers: Vec<f64> = items.iter().filter_map(number::double).collect();
             if numbers.is_empty() {
                 return None;

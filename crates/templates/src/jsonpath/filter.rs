@@ -155,7 +155,7 @@ fn compare<'v>(
             Some(left.as_str().cmp(right.as_str()))
         }
         (Value::List(items), right) if relation == Relation::Contains => {
-            for item in items.items.borrow().iter() {
+            for item in items.items().iter() {
                 if equal(Some(item), Some(right), budget)? {
                     return Ok(true);
                 }

@@ -8,7 +8,7 @@ mod evaluate;
 mod filter;
 mod parse;
 
-pub(crate) use self::evaluate::evaluate;
+pub(crate) use self::evaluate::{Found, evaluate, find};
 pub(crate) use self::parse::parse;
 
 /// A path that was understood.
@@ -40,7 +40,7 @@ enum Function {
 }
 
 impl Path {
-    /// Whether it can name one value only.
+    /// Whether it can name one value only. Such a path gives that value, or nothing; any other gives a list, always.
     fn is_definite(&self) -> bool {
         self.segments.iter().all(|segment| match segment {
             Segment::Names(names) => names.len() == 1,

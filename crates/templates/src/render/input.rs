@@ -1,11 +1,12 @@
 //! `$input`.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::{Failure, Renderer};
 use crate::fault::FailureKind;
 use crate::json;
-use crate::jsonpath;
+use crate::jsonpath::{self, Found, Path};
 use crate::value::{Map, Text, Value, Writer};
 
 impl<'r> Renderer<'r> {
@@ -23,7 +24,8 @@ impl<'r> Renderer<'r> {
         if let Some(document) = &self.document {
             return Ok(document.clone());
         }
-        let document = json::read(self.body_text()).map_err(|malformed| {
+        let text = Cow::Borrowed(self.body_text());
+        let tape = json::read(text).map_err(|malformed| {
             Failure::new(
                 FailureKind::Body,
                 format!(
@@ -32,6 +34,7 @@ impl<'r> Renderer<'r> {
                 ),
             )
         })?;
+        let document = self.body.get_or_init(|| tape).root().value();
         self.document = Some(document.clone());
         Ok(document)
     }
@@ -42,19 +45,10 @@ impl<'r> Renderer<'r> {
         arguments: &[Value<'r>],
     ) -> Result<Option<Value<'r>>, Failure> {
         match (name, arguments) {
-            ("path", [Value::Text(path)]) => self.path(path),
+            ("path", [Value::Text(path)]) => self.path(&jsonpath(path)?),
             ("json", [Value::Text(path)]) => {
-                let found = self.path(path)?;
                 let mut text = String::new();
-                match found {
-                    // A path that leads nowhere reads as an empty string, so that the member stays valid JSON.
-                    None => text.push_str("\"\""),
-                    Some(value) => Writer {
-                        out: &mut text,
-                        budget: &mut self.budget,
-                    }
-                    .json(&value)?,
-                }
+                self.write_json(&jsonpath(path)?, &mut text)?;
                 self.budget.create(text.len())?;
                 Ok(Some(Value::text(text)))
             }
@@ -74,14 +68,25 @@ impl<'r> Renderer<'r> {
         }
     }
 
-    fn path(&mut self, path: &str) -> Result<Option<Value<'r>>, Failure> {
+    fn path(&mut self, path: &Path) -> Result<Option<Value<'r>>, Failure> {
         let document = self.document()?;
-        if path == "$" {
-            return Ok(Some(document));
+        jsonpath::evaluate(path, &document, &mut self.budget)
+    }
+
+    /// `$input.json`. A path that leads nowhere reads as an empty string, so that the member stays valid JSON.
+    fn write_json(&mut self, path: &Path, out: &mut String) -> Result<(), Failure> {
+        let document = self.document()?;
+        let found = jsonpath::find(path, &document, &mut self.budget)?;
+        let mut writer = Writer {
+            out,
+            budget: &mut self.budget,
+        };
+        match found {
+            None => out.push_str("\"\""),
+            Some(Found::Value(value)) => writer.json(&value)?,
+            Some(Found::Node(node)) => writer.node(node)?,
         }
-        let path =
-            jsonpath::parse(path).map_err(|message| Failure::new(FailureKind::Syntax, message))?;
-        jsonpath::evaluate(&path, &document, &mut self.budget)
+        Ok(())
     }
 
     fn parameters(&mut self) -> Rc<Map<'r>> {
@@ -107,4 +112,8 @@ impl<'r> Renderer<'r> {
         self.parameters = Some(parameters.clone());
         parameters
     }
+}
+
+fn jsonpath(text: &str) -> Result<Path, Failure> {
+    jsonpath::parse(text).map_err(|message| Failure::new(FailureKind::Syntax, message))
 }

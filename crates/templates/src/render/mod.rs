@@ -1,20 +1,22 @@
 //! Runs a tree over a scope.
 
+mod arena;
 mod directive;
-mod evaluated;
 mod expression;
 mod failure;
 mod input;
 mod reference;
 mod util;
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
-pub(crate) use self::evaluated::Evaluated;
+use self::arena::Arena;
 pub(crate) use self::failure::{Failure, Signal};
 use crate::data::Data;
 use crate::dialect::{Dialect, Limits};
 use crate::fault::{Fault, RenderError};
+use crate::json::Tape;
 use crate::scope::Scope;
 use crate::syntax::tree::{Expression, Names, Slot, Span, Tree};
 use crate::trace::Observer;
@@ -25,7 +27,11 @@ pub(crate) struct Renderer<'r> {
     pub(crate) dialect: Dialect,
     scope: &'r Scope<'r>,
     trees: Vec<&'r Tree>,
-    evaluated: &'r Evaluated,
+    /// The body, once it was read.
+    body: &'r OnceCell<Tape<'r>>,
+    /// The ends of what [`Made`] holds.
+    evaluated: &'r Arena<Tree>,
+    texts: &'r Arena<Tape<'static>>,
     evaluations: u32,
     /// Own names once `#evaluate` has brought new ones.
     names: Option<Names>,
@@ -44,6 +50,16 @@ pub(crate) struct Renderer<'r> {
     /// Lists and maps that got a list or a map: they may hold themselves, and are emptied in the end.
     changed: Vec<Value<'r>>,
     observer: Option<Observer<'r>>,
+}
+
+/// What a rendering makes while it runs and borrows from.
+#[derive(Debug, Default)]
+pub(crate) struct Made<'b> {
+    body: OnceCell<Tape<'b>>,
+    /// The trees of `#evaluate`.
+    trees: Arena<Tree>,
+    /// The texts of `$util.parseJson`.
+    texts: Arena<Tape<'static>>,
 }
 
 /// A macro that runs.
@@ -65,13 +81,15 @@ impl<'r> Renderer<'r> {
         dialect: Dialect,
         limits: Limits,
         scope: &'r Scope<'r>,
-        evaluated: &'r Evaluated,
+        made: &'r Made<'r>,
     ) -> Self {
         let mut renderer = Self {
             dialect,
             scope,
             trees: vec![tree],
-            evaluated,
+            body: &made.body,
+            evaluated: &made.trees,
+            texts: &made.texts,
             evaluations: 0,
             names: None,
             slots: vec![None; tree.names.len()],
@@ -151,7 +169,7 @@ impl<'r> Renderer<'r> {
         };
         for value in std::mem::take(&mut self.changed) {
             match value {
-                Value::List(list) => list.items.borrow_mut().clear(),
+                Value::List(list) => list.clear(),
                 Value::Map(map) => map.clear(),
                 _ => {}
             }
@@ -199,8 +217,7 @@ impl<'r> Renderer<'r> {
             Value::List(list) => {
                 self.budget.enter()?;
                 let items = list
-                    .items
-                    .borrow()
+                    .items()
                     .iter()
                     .map(|item| self.export(item))
                     .collect::<Result<_, _>>()?;

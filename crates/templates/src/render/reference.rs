@@ -211,13 +211,13 @@ impl<'r> Renderer<'r> {
                 let index = self.value(index)?;
                 self.at(*span);
                 match (&holder, &index) {
-                    (Value::List(list), Value::Integer(index)) if list.kind.has_index() => {
-                        let length = list.items.borrow().len();
+                    (Value::List(list), Value::Integer(index)) if !list.kind.is_view() => {
+                        let length = list.len();
                         let Some(at) = java::place(*index, length) else {
                             return Err(java::out_of_range(*index, length).into());
                         };
                         self.note_change(&holder, &value);
-                        list.items.borrow_mut()[at] = value;
+                        list.items_mut()[at] = value;
                     }
                     (Value::Map(map), _) => {
                         self.note_change(&holder, &value);

@@ -1,5 +1,7 @@
 //! `$util`: the six functions of API Gateway.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -7,7 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::{Failure, Renderer};
 use crate::fault::FailureKind;
 use crate::json;
-use crate::value::{ListKind, Map, Text, Value};
+use crate::value::{Text, Value};
 
 /// Takes text with and without padding, as Java's users do.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -81,36 +83,11 @@ impl<'r> Renderer<'r> {
             .hint("what it is given must be JSON text, not an object that was parsed already")
         };
         self.budget.create(text.len())?;
-        match text {
-            Text::Borrowed(text) => json::read(text).map_err(malformed),
-            // What was made here lives too short to be borrowed from.
-            Text::Shared(text) => json::read(text)
-                .map(|value| owned(&value))
-                .map_err(malformed),
-        }
-    }
-}
-
-/// The same value without borrows. Its depth is bounded by the reader.
-fn owned<'a>(value: &Value<'_>) -> Value<'a> {
-    match value {
-        Value::Boolean(value) => Value::Boolean(*value),
-        Value::Integer(number) => Value::Integer(*number),
-        Value::Float(number) => Value::Float(*number),
-        Value::Big(number) => Value::Big(number.clone()),
-        Value::Decimal(number) => Value::Decimal(number.clone()),
-        Value::Text(text) => Value::text(text.as_str()),
-        Value::List(list) => Value::list(
-            ListKind::Json,
-            list.items.borrow().iter().map(owned).collect(),
-        ),
-        Value::Map(map) => Value::Map(std::rc::Rc::new(Map::from_pairs(
-            map.entries()
-                .iter()
-                .map(|(key, value)| (owned(key), owned(value)))
-                .collect(),
-        ))),
-        _ => Value::Null,
+        // What was made here lives too short to be borrowed from.
+        let tape = json::read(Cow::Owned(text.as_str().to_owned())).map_err(malformed)?;
+        let (tape, end) = self.texts.add(tape);
+        self.texts = end;
+        Ok(tape.root().value())
     }
 }
 

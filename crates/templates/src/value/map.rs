@@ -5,28 +5,48 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{Value, dismantle};
+use crate::json::Node;
 use crate::scope::Fields;
 
 /// Above this, keys are found by their hash.
-const LINEAR: usize = 12;
+const LINEAR: usize = 32;
 
 #[derive(Debug, Default)]
 struct Entries<'a> {
     items: Vec<(Value<'a>, Value<'a>)>,
     /// From a key's hash to the places of such keys. Made when a long map is first asked.
-    index: RefCell<Option<HashMap<u64, Vec<u32>>>>,
+    index: RefCell<Option<Box<HashMap<u64, Vec<u32>>>>>,
 }
 
+/// Where entries come from that nobody asked for yet.
+#[derive(Clone, Copy, Default)]
+enum Source<'a> {
+    #[default]
+    Nothing,
+    Fields(&'a dyn Fields),
+    Node(Node<'a>),
+}
+
+#[derive(Default)]
 pub(crate) struct Map<'a> {
     entries: RefCell<Entries<'a>>,
-    /// Where entries come from that nobody asked for yet.
-    source: Cell<Option<&'a dyn Fields>>,
-    /// Prints as nothing, as the maps below `$context` do in the service.
-    pub(crate) silent: bool,
+    source: Cell<Source<'a>>,
+    /// How often something was put or taken away.
+    writes: Cell<u64>,
     /// How often keys were added or taken away.
     changes: Cell<u64>,
+    /// Prints as nothing, as the maps below `$context` do in the service.
+    pub(crate) silent: bool,
     /// `$context` itself, which always has its two overrides.
     is_context: bool,
+}
+
+/// What a map has by a name.
+pub(crate) enum Member<'a> {
+    Value(Value<'a>),
+    /// Still on the tape; it becomes a value of the map when [`Map::get`] is asked.
+    Node(Node<'a>),
+    Nothing,
 }
 
 impl std::fmt::Debug for Map<'_> {
@@ -37,13 +57,7 @@ impl std::fmt::Debug for Map<'_> {
 
 impl<'a> Map<'a> {
     pub(crate) fn new() -> Self {
-        Self {
-            entries: RefCell::default(),
-            source: Cell::new(None),
-            silent: false,
-            changes: Cell::new(0),
-            is_context: false,
-        }
+        Self::default()
     }
 
     pub(crate) fn context(source: &'a dyn Fields) -> Self {
@@ -59,62 +73,121 @@ impl<'a> Map<'a> {
     }
 
     pub(crate) fn lazy(source: &'a dyn Fields, silent: bool) -> Self {
-        Self {
-            entries: RefCell::default(),
-            source: Cell::new(Some(source)),
-            silent,
-            changes: Cell::new(0),
-            is_context: false,
+        let mut map = Self::default();
+        map.source = Cell::new(Source::Fields(source));
+        map.silent = silent;
+        map
+    }
+
+    pub(crate) fn of_node(node: Node<'a>) -> Self {
+        let map = Self::default();
+        map.source.set(Source::Node(node));
+        map
+    }
+
+    /// The place on the tape, as long as nothing was taken from there that could be changed.
+    pub(crate) fn untouched(&self) -> Option<Node<'a>> {
+        match self.source.get() {
+            Source::Node(node) if self.entries.borrow().items.is_empty() => Some(node),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn member(&self, name: &str) -> Member<'a> {
+        let key = Value::Text(super::Text::Borrowed(name));
+        {
+            let entries = self.entries.borrow();
+            if let Some(at) = entries.find(&key) {
+                return Member::Value(entries.items[at].1.clone());
+            }
+        }
+        match self.source.get() {
+            Source::Nothing => Member::Nothing,
+            Source::Node(node) if node.len() <= LINEAR => {
+                node.member(name).map_or(Member::Nothing, Member::Node)
+            }
+            Source::Node(_) => {
+                self.load();
+                self.member(name)
+            }
+            Source::Fields(source) => {
+                let value = match source.field(name) {
+                    Some(value) => Some(value.into_value(self.silent)),
+                    None if self.is_context => overrides(name),
+                    None => None,
+                };
+                value.map_or(Member::Nothing, |value| {
+                    self.remember(name, &value);
+                    Member::Value(value)
+                })
+            }
+        }
+    }
+
+    /// A list or a map, asked again, must be the same one, with what was put into it.
+    fn remember(&self, name: &str, value: &Value<'a>) {
+        if value.is_container() {
+            let key = Value::text(name);
+            self.entries.borrow_mut().push(key, value.clone());
         }
     }
 
     pub(crate) fn get(&self, key: &Value<'_>) -> Option<Value<'a>> {
-        {
-            let entries = self.entries.borrow();
-            if let Some(at) = entries.find(key) {
-                return Some(entries.items[at].1.clone());
-            }
+        if let Value::Text(name) = key {
+            return self.get_text(name);
         }
-        let source = self.source.get()?;
-        let Value::Text(name) = key else {
-            return None;
-        };
-        let value = match source.field(name) {
-            Some(value) => value.into_value(self.silent),
-            None if self.is_context => overrides(name)?,
-            None => return None,
-        };
-        if matches!(value, Value::List(_) | Value::Map(_)) {
-            // Asked again it must be the same one, with what was put into it.
-            self.entries
-                .borrow_mut()
-                .push(Value::text(name.as_str()), value.clone());
-        }
-        Some(value)
+        // What is not here yet has texts for keys.
+        let entries = self.entries.borrow();
+        let at = entries.find(key)?;
+        Some(entries.items[at].1.clone())
     }
 
-    pub(crate) fn get_text(&self, key: &str) -> Option<Value<'a>> {
-        self.get(&Value::Text(super::Text::Borrowed(key)))
+    pub(crate) fn get_text(&self, name: &str) -> Option<Value<'a>> {
+        match self.member(name) {
+            Member::Value(value) => Some(value),
+            Member::Node(node) => {
+                let value = node.value();
+                self.remember(name, &value);
+                Some(value)
+            }
+            Member::Nothing => None,
+        }
     }
 
     /// Fills the map from its source, in the source's order.
     fn load(&self) {
-        let Some(source) = self.source.take() else {
+        let source = self.source.take();
+        if matches!(source, Source::Nothing) {
             return;
-        };
+        }
         let mut cached = std::mem::take(&mut *self.entries.borrow_mut());
         let mut entries = Entries::default();
-        source.names(&mut |name| {
-            let key = Value::text(name);
-            let value = match cached.find(&key) {
-                Some(at) => cached.items[at].1.clone(),
-                None => match source.field(name) {
-                    Some(value) => value.into_value(self.silent),
-                    None => return,
-                },
-            };
-            entries.put(key, value);
-        });
+        match source {
+            Source::Nothing => {}
+            Source::Node(node) => {
+                entries.items.reserve(node.len());
+                for (name, node) in node.members() {
+                    let key = Value::Text(name.text());
+                    let value = match cached.find(&key) {
+                        Some(at) => cached.items[at].1.clone(),
+                        None => node.value(),
+                    };
+                    // A repeated name keeps its first place and its last value.
+                    entries.put(key, value);
+                }
+            }
+            Source::Fields(source) => source.names(&mut |name| {
+                let key = Value::text(name);
+                let value = match cached.find(&key) {
+                    Some(at) => cached.items[at].1.clone(),
+                    None => match source.field(name) {
+                        Some(value) => value.into_value(self.silent),
+                        None => return,
+                    },
+                };
+                entries.put(key, value);
+            }),
+        }
         if self.is_context {
             for name in ["requestOverride", "responseOverride"] {
                 let key = Value::text(name);
@@ -147,6 +220,7 @@ impl<'a> Map<'a> {
     /// Puts a value and gives what was there.
     pub(crate) fn put(&self, key: Value<'a>, value: Value<'a>) -> Option<Value<'a>> {
         self.load();
+        self.writes.set(self.writes.get() + 1);
         let mut entries = self.entries.borrow_mut();
         let before = entries.items.len();
         let old = entries.put(key, value);
@@ -160,18 +234,27 @@ impl<'a> Map<'a> {
         self.changes.get()
     }
 
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.get()
+    }
+
+    fn note_removal(&self) {
+        self.writes.set(self.writes.get() + 1);
+        self.changes.set(self.changes.get() + 1);
+    }
+
     pub(crate) fn remove(&self, key: &Value<'_>) -> Option<Value<'a>> {
         self.load();
         let mut entries = self.entries.borrow_mut();
         let at = entries.find(key)?;
         *entries.index.get_mut() = None;
-        self.changes.set(self.changes.get() + 1);
+        self.note_removal();
         Some(entries.items.remove(at).1)
     }
 
     pub(crate) fn clear(&self) {
-        self.source.set(None);
-        self.changes.set(self.changes.get() + 1);
+        self.source.take();
+        self.note_removal();
         let old = std::mem::take(&mut *self.entries.borrow_mut());
         drop(old);
     }
@@ -207,7 +290,8 @@ impl<'a> Entries<'a> {
         }
         let mut known = self.index.borrow_mut();
         let index = known.get_or_insert_with(|| {
-            let mut index: HashMap<u64, Vec<u32>> = HashMap::with_capacity(self.items.len());
+            let mut index: Box<HashMap<u64, Vec<u32>>> =
+                Box::new(HashMap::with_capacity(self.items.len()));
             for (at, (key, _)) in self.items.iter().enumerate() {
                 index.entry(hash(key)).or_default().push(at as u32);
             }

@@ -16,7 +16,7 @@ use num_bigint::BigInt;
 
 pub(crate) use self::budget::{Budget, Exceeded};
 pub(crate) use self::list::{List, ListKind};
-pub(crate) use self::map::Map;
+pub(crate) use self::map::{Map, Member};
 pub(crate) use self::text::Text;
 pub(crate) use self::write::Writer;
 use crate::java::number::Decimal;
@@ -126,7 +126,7 @@ impl<'a> Value<'a> {
                 if Rc::ptr_eq(a, b) {
                     return Ok(true);
                 }
-                let (a, b) = (a.items.borrow(), b.items.borrow());
+                let (a, b) = (a.items(), b.items());
                 if a.len() != b.len() {
                     return Ok(false);
                 }
@@ -206,7 +206,7 @@ fn dismantle(mut pending: Vec<Value<'_>>) {
         match value {
             Value::List(list) => {
                 if let Ok(mut list) = Rc::try_unwrap(list) {
-                    pending.append(list.items.get_mut());
+                    list.drain_into(&mut pending);
                 }
             }
             Value::Map(map) => {

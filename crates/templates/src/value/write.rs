@@ -1,7 +1,10 @@
 //! Values as text: Java's `toString`, and JSON.
 
+use std::collections::HashSet;
+
 use super::{Budget, Exceeded, ListKind, Value};
 use crate::java::number;
+use crate::json::{Node, Shape};
 
 /// Writes values into a text, within the budget.
 #[derive(Debug)]
@@ -40,7 +43,7 @@ impl Writer<'_> {
                 }
                 self.budget.enter()?;
                 self.out.push('[');
-                for (at, item) in list.items.borrow().iter().enumerate() {
+                for (at, item) in list.items().iter().enumerate() {
                     if at > 0 {
                         self.out.push_str(", ");
                     }
@@ -106,9 +109,12 @@ impl Writer<'_> {
             | Value::Decimal(_) => self.java(value)?,
             Value::Text(text) => push_json_text(text, self.out),
             Value::List(list) => {
+                if let Some(node) = list.untouched() {
+                    return self.node(node);
+                }
                 self.budget.enter()?;
                 self.out.push('[');
-                for (at, item) in list.items.borrow().iter().enumerate() {
+                for (at, item) in list.items().iter().enumerate() {
                     if at > 0 {
                         self.out.push(',');
                     }
@@ -119,6 +125,9 @@ impl Writer<'_> {
                 self.budget.leave();
             }
             Value::Map(map) => {
+                if let Some(node) = map.untouched() {
+                    return self.node(node);
+                }
                 self.budget.enter()?;
                 self.out.push('{');
                 for (at, (key, item)) in map.entries().iter().enumerate() {
@@ -156,6 +165,77 @@ impl Writer<'_> {
         }
         self.budget.output(self.out.len())
     }
+
+    /// As compact JSON, from text to text.
+    pub(crate) fn node(&mut self, node: Node<'_>) -> Result<(), Exceeded> {
+        self.budget.step()?;
+        match node.shape() {
+            Shape::Object => {
+                self.budget.enter()?;
+                // A repeated name keeps its first place and its last value: only a map tells.
+                if repeats_a_name(node) {
+                    let Value::Map(map) = node.value() else {
+                        return Ok(());
+                    };
+                    map.entries();
+                    self.json(&Value::Map(map))?;
+                    self.budget.leave();
+                    return Ok(());
+                }
+                self.out.push('{');
+                for (at, (name, value)) in node.members().enumerate() {
+                    if at > 0 {
+                        self.out.push(',');
+                    }
+                    push_json_text(&name.text(), self.out);
+                    self.out.push(':');
+                    self.node(value)?;
+                }
+                self.out.push('}');
+                self.budget.leave();
+            }
+            Shape::List => {
+                self.budget.enter()?;
+                self.out.push('[');
+                for (at, item) in node.items().enumerate() {
+                    if at > 0 {
+                        self.out.push(',');
+                    }
+                    self.node(item)?;
+                }
+                self.out.push(']');
+                self.budget.leave();
+            }
+            Shape::Scalar(value) => match node.bare_word() {
+                Some(word) if prints_as_it_stands(word) => self.out.push_str(word),
+                _ => return self.json(&value),
+            },
+        }
+        self.budget.output(self.out.len())
+    }
+}
+
+/// A whole number below 10^18 in its shortest form.
+fn prints_as_it_stands(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    bytes.len() <= 18
+        && bytes.iter().all(u8::is_ascii_digit)
+        && (bytes[0] != b'0' || bytes.len() == 1)
+}
+
+fn repeats_a_name(node: Node<'_>) -> bool {
+    if node.len() > 16 {
+        let mut seen = HashSet::with_capacity(node.len());
+        return !node
+            .members()
+            .all(|(name, _)| seen.insert(name.text().as_str().to_owned()));
+    }
+    node.members().enumerate().any(|(at, (name, _))| {
+        let name = name.text();
+        node.members()
+            .take(at)
+            .any(|(earlier, _)| earlier.is(&name))
+    })
 }
 
 /// A JSON string, escaped as the service's JSON library does: control characters and the punctuation
