@@ -1,11 +1,12 @@
 //! A JSON body outside a template: asked by JSONPath for the values of parameters.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::dialect::Limits;
-use crate::json;
-use crate::jsonpath;
-use crate::value::{Budget, Text, Value, Writer};
+use crate::json::{self, Shape, Tape};
+use crate::jsonpath::{self, Found};
+use crate::value::{Budget, Value, Writer};
 
 /// A path into a JSON document, in Jayway's dialect, parsed once.
 ///
@@ -47,8 +48,11 @@ impl std::error::Error for JsonPathError {}
 /// assert_eq!(text("$.order.tags").as_deref(), Some(r#"["a","b"]"#));
 /// assert_eq!(text("$.order.none"), None);
 /// ```
+///
+/// A template may read the same document ([`Scope::of_document`](crate::Scope::of_document)), so that a body from which
+/// parameters are taken is not read twice. What a template changes stays in that rendering.
 #[derive(Debug)]
-pub struct Document<'a>(Value<'a>);
+pub struct Document<'a>(Tape<'a>);
 
 /// A text that is no JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,18 +82,22 @@ impl<'a> Document<'a> {
         } else {
             text
         };
-        let value = json::read(text).map_err(|malformed| DocumentError {
+        let tape = json::read(Cow::Borrowed(text)).map_err(|malformed| DocumentError {
             at: malformed.at,
             message: malformed.message,
         })?;
-        let quoted = text.trim_ascii_start().starts_with(['"', '\'']);
-        if matches!(value, Value::Text(_)) && !quoted {
+        let root = tape.root();
+        if root.bare_word().is_some() && matches!(root.value(), Value::Text(_)) {
             return Err(DocumentError {
                 at: 0,
                 message: "a bare word is no JSON",
             });
         }
-        Ok(Self(value))
+        Ok(Self(tape))
+    }
+
+    pub(crate) fn tape(&self) -> &Tape<'a> {
+        &self.0
     }
 
     /// What `path` leads to, as a text: texts as they are, numbers and the like in digits and words, objects and lists as
@@ -97,21 +105,29 @@ impl<'a> Document<'a> {
     #[must_use]
     pub fn text(&self, path: &JsonPath) -> Option<String> {
         let mut budget = Budget::new(Limits::default());
-        let found = jsonpath::evaluate(&path.0, &self.0, &mut budget).ok()??;
-        match found {
-            Value::Null => None,
-            Value::Text(Text::Borrowed(text)) => Some(text.to_owned()),
-            Value::Text(text) => Some(text.as_str().to_owned()),
-            value => {
-                let mut out = String::new();
-                let mut writer = Writer {
-                    out: &mut out,
-                    budget: &mut budget,
-                };
-                writer.json(&value).ok()?;
-                Some(out)
-            }
+        let root = self.0.root().value();
+        let found = jsonpath::find(&path.0, &root, &mut budget).ok()??;
+        let mut out = String::new();
+        let mut writer = Writer {
+            out: &mut out,
+            budget: &mut budget,
+        };
+        let value = match found {
+            Found::Node(node) => match node.shape() {
+                Shape::Scalar(value) => value,
+                Shape::Object | Shape::List => {
+                    writer.node(node).ok()?;
+                    return Some(out);
+                }
+            },
+            Found::Value(value) => value,
+        };
+        match value {
+            Value::Null => return None,
+            Value::Text(text) => return Some(text.as_str().to_owned()),
+            value => writer.json(&value).ok()?,
         }
+        Some(out)
     }
 }
 
@@ -153,8 +169,9 @@ mod tests {
     }
 
     #[test]
-    fn a_path_can_be_shared_by_threads() {
+    fn a_path_and_a_document_can_be_shared_by_threads() {
         fn shared<T: Send + Sync>() {}
         shared::<JsonPath>();
+        shared::<Document<'_>>();
     }
 }

@@ -44,8 +44,7 @@
 //!
 //! # Caveats
 //!
-//! `keySet()`, `values()` and `entrySet()` are copies; what is removed from them stays in the map. Values in the body
-//! are not escaped when they are printed: use `$util.escapeJavaScript` or `$input.json`.
+//! Values in the body are not escaped when they are printed: use `$util.escapeJavaScript` or `$input.json`.
 //!
 //! # Features
 //!

@@ -33,7 +33,7 @@ impl Pattern {
     pub fn parse(source: &str) -> Result<Self, PatternError> {
         regex::Whole::compile(source)
             .map(Self)
-            .map_err(|failure| PatternError(failure.message))
+            .map_err(|failure| PatternError(failure.into_reason().message))
     }
 
     /// Whether the whole of `text` matches. Where that takes too many steps back it counts as no match.

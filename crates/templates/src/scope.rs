@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::data::Data;
+use crate::document::Document;
 use crate::value::{List, ListKind, Map, Text, Value};
 
 /// Named values that are asked for one by one, so that nothing is made that no template reads.
@@ -203,6 +204,7 @@ impl<V: AsRef<str>, S: std::hash::BuildHasher> Fields for HashMap<String, V, S> 
 #[derive(Clone)]
 pub struct Scope<'a> {
     pub(crate) body: Cow<'a, str>,
+    pub(crate) document: Option<&'a Document<'a>>,
     pub(crate) input: bool,
     pub(crate) path: &'a dyn Fields,
     pub(crate) querystring: &'a dyn Fields,
@@ -227,7 +229,8 @@ impl<'a> Scope<'a> {
     #[must_use]
     pub fn new(body: &'a [u8]) -> Self {
         Self {
-            body: String::from_utf8_lossy(body),
+            body: text_of(body),
+            document: None,
             input: true,
             path: NOTHING,
             querystring: NOTHING,
@@ -235,6 +238,26 @@ impl<'a> Scope<'a> {
             context: Some(NOTHING),
             stage_variables: Some(NOTHING),
             variables: None,
+        }
+    }
+
+    /// A request or response whose body was read before, for the values of parameters or for another template.
+    ///
+    /// ```
+    /// use portcullis_templates::{Document, JsonPath, Scope, Template};
+    ///
+    /// let document = Document::read(r#"{"id": 7}"#)?;
+    /// assert_eq!(document.text(&JsonPath::parse("id")?).as_deref(), Some("7"));
+    /// let template = Template::parse("order $input.path('$.id')")?;
+    /// assert_eq!(template.render(&Scope::of_document(&document))?.text(), "order 7");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of_document(document: &'a Document<'a>) -> Self {
+        Self {
+            body: Cow::Borrowed(&document.tape().text),
+            document: Some(document),
+            ..Self::new(b"")
         }
     }
 
@@ -290,5 +313,13 @@ impl<'a> Scope<'a> {
     pub fn variables(mut self, fields: &'a dyn Fields) -> Self {
         self.variables = Some(fields);
         self
+    }
+}
+
+/// Nearly every body is UTF-8, and that is checked several times faster than it is repaired.
+fn text_of(body: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(body) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(body),
     }
 }

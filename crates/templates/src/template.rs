@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::data::Data;
 use crate::dialect::{Dialect, Limits};
@@ -25,7 +26,12 @@ struct Shared {
     tree: Tree,
     dialect: Dialect,
     limits: Limits,
+    /// How long the longest result was: the next one begins with as much room, and does not grow.
+    room: AtomicUsize,
 }
+
+/// More room than this is not made before it is needed.
+const MOST_ROOM: usize = 16 << 10;
 
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,6 +86,7 @@ impl Template {
             tree,
             dialect,
             limits,
+            room: AtomicUsize::new(64),
         })))
     }
 
@@ -114,11 +121,16 @@ impl Template {
     fn renderer<'r>(&'r self, scope: &'r Scope<'r>, made: &'r Made<'r>) -> Renderer<'r> {
         let shared = &*self.0;
         let (dialect, limits) = (shared.dialect, shared.limits);
-        Renderer::new(&shared.tree, dialect, limits, scope, made)
+        let room = shared.room.load(Ordering::Relaxed);
+        Renderer::new(&shared.tree, dialect, limits, scope, made, room)
     }
 
     fn finish(&self, renderer: Renderer<'_>) -> Result<Output, RenderError> {
         let finished = renderer.run(&self.0.source)?;
+        let room = finished.text.len().clamp(64, MOST_ROOM);
+        if self.0.room.load(Ordering::Relaxed) < room {
+            self.0.room.store(room, Ordering::Relaxed);
+        }
         Ok(Output {
             text: finished.text,
             request_override: finished.request_override,
@@ -166,13 +178,13 @@ impl Output {
         (self.text, self.request_override, self.response_override)
     }
 
-    /// `$context.requestOverride` as the template left it; [`Data::Null`] if the template does not name `$context`.
+    /// `$context.requestOverride` as the template left it; [`Data::Null`] if the template never asked for it.
     #[must_use]
     pub fn request_override(&self) -> &Data {
         &self.request_override
     }
 
-    /// `$context.responseOverride` as the template left it; [`Data::Null`] if the template does not name `$context`.
+    /// `$context.responseOverride` as the template left it; [`Data::Null`] if the template never asked for it.
     #[must_use]
     pub fn response_override(&self) -> &Data {
         &self.response_override

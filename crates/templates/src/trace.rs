@@ -83,8 +83,8 @@ pub(crate) struct Observer<'r> {
 
 impl Observer<'_> {
     #[cold]
-    pub(crate) fn tell(&mut self, span: Span, value: Option<&Value<'_>>) {
-        let text = value.and_then(show);
+    pub(crate) fn tell(&mut self, span: Span, value: &Value<'_>) {
+        let text = show(value);
         let (begin, end) = (span.begin as usize, span.end as usize);
         let spanned = self.template.get(begin..end).unwrap_or("");
         let source = spanned.trim_start();

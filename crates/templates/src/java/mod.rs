@@ -78,41 +78,39 @@ pub(crate) fn iterate<'r>(value: &Value<'r>) -> Option<Vec<Value<'r>>> {
     }
 }
 
-/// `$x.name`: a getter, then an entry of a map, then `isName`.
-pub(crate) fn property<'r>(value: &Value<'r>, name: &str) -> Option<Value<'r>> {
+/// `$x.name`: a getter, then an entry of a map, then `isName`; null if there is none.
+pub(crate) fn property<'r>(value: &Value<'r>, name: &str) -> Value<'r> {
     if matches!(name, "class" | "Class") {
-        return Some(Value::Class(value.class_name()));
+        return Value::Class(value.class_name());
     }
     match value {
-        Value::Map(map) => map.get_text(name),
+        Value::Map(map) => map.get_text(name).unwrap_or_default(),
         Value::List(list) if (name == "empty" || name == "Empty") && !list.kind.is_array() => {
-            Some(Value::Boolean(list.items().is_empty()))
+            Value::Boolean(list.len() == 0)
         }
         Value::Text(text) => match name {
-            "empty" | "Empty" => Some(Value::Boolean(text.is_empty())),
-            "blank" | "Blank" => Some(Value::Boolean(text.trim().is_empty())),
-            "bytes" | "Bytes" => Some(string::bytes(text)),
-            _ => None,
+            "empty" | "Empty" => Value::Boolean(text.is_empty()),
+            "blank" | "Blank" => Value::Boolean(text.trim().is_empty()),
+            "bytes" | "Bytes" => string::bytes(text),
+            _ => Value::Null,
         },
         Value::Entry(entry) => match name {
-            "key" | "Key" => Some(entry.key.clone()),
-            "value" | "Value" => Some(entry_value(entry)),
-            _ => None,
+            "key" | "Key" => entry.key.clone(),
+            "value" | "Value" => entry_value(entry),
+            _ => Value::Null,
         },
-        Value::Loop(scope) => loop_property(scope, name),
+        Value::Loop(scope) => loop_property(scope, name).unwrap_or_default(),
         Value::Class(class) => match name {
-            "name" | "typeName" | "canonicalName" => Some(Value::text(*class)),
-            "simpleName" => Some(Value::text(
-                class.rsplit(['.', '$']).next().unwrap_or(class),
-            )),
-            _ => None,
+            "name" | "typeName" | "canonicalName" => Value::text(*class),
+            "simpleName" => Value::text(class.rsplit(['.', '$']).next().unwrap_or(class)),
+            _ => Value::Null,
         },
         Value::Float(number) => match name {
-            "naN" | "NaN" => Some(Value::Boolean(number.is_nan())),
-            "infinite" | "Infinite" => Some(Value::Boolean(number.is_infinite())),
-            _ => None,
+            "naN" | "NaN" => Value::Boolean(number.is_nan()),
+            "infinite" | "Infinite" => Value::Boolean(number.is_infinite()),
+            _ => Value::Null,
         },
-        _ => None,
+        _ => Value::Null,
     }
 }
 
@@ -140,7 +138,7 @@ fn loop_property<'r>(scope: &Rc<Loop<'r>>, name: &str) -> Option<Value<'r>> {
             }
             Value::Integer(depth)
         }
-        _ => return scope.extra.get_text(name),
+        _ => return scope.extra().get_text(name),
     })
 }
 
@@ -172,7 +170,7 @@ pub(crate) fn index<'r>(value: &Value<'r>, index: &Value<'r>) -> Answer<'r> {
             }
         }
         (Value::Map(map), _) => Ok(map.get(index)),
-        (Value::Loop(scope), _) => Ok(scope.extra.get(index)),
+        (Value::Loop(scope), _) => Ok(scope.extra().get(index)),
         (Value::List(_), _) => Ok(None),
         // A negative index asks for the size first, and there is none.
         (_, Value::Integer(index)) if *index < 0 => Err(Failure::invocation(format!(

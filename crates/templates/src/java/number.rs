@@ -117,9 +117,8 @@ pub(crate) fn push_integer(number: i64, out: &mut String) {
     if number < 0 {
         out.push('-');
     }
-    for digit in &digits[at..] {
-        out.push(*digit as char);
-    }
+    // Digits are ASCII.
+    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
 }
 
 /// As `Double.toString`: a point always, an exponent below a thousandth and from ten million on.

@@ -36,16 +36,16 @@ pub(super) fn method<'r>(value: &Value<'r>, name: &str, arguments: &[Value<'r>])
             cursor.next.set(at + 1);
             Some(item.clone())
         }
-        (Value::Loop(_), "hasNext", []) => property(value, "hasNext"),
+        (Value::Loop(_), "hasNext", []) => Some(property(value, "hasNext")),
         (Value::Loop(scope), "put", [key, item]) => {
             if item.is_container() {
                 return Err(Failure::invocation(
                     "`$foreach` takes texts, numbers and booleans",
                 ));
             }
-            scope.extra.put(key.clone(), item.clone())
+            scope.extra().put(key.clone(), item.clone())
         }
-        (Value::Loop(scope), "get", [key]) => scope.extra.get(key),
+        (Value::Loop(scope), "get", [key]) => scope.extra().get(key),
         (Value::Loop(_) | Value::Class(_), _, []) => {
             // `getIndex`, `isFirst`, `getSimpleName` and the like.
             let name = name.strip_prefix("get").or_else(|| name.strip_prefix("is"));
@@ -56,7 +56,7 @@ pub(super) fn method<'r>(value: &Value<'r>, name: &str, arguments: &[Value<'r>])
             let mut characters = name.chars();
             lower.extend(characters.next().map(|first| first.to_ascii_lowercase()));
             lower.push_str(characters.as_str());
-            property(value, &lower)
+            Some(property(value, &lower))
         }
         _ => None,
     })

@@ -36,7 +36,7 @@ pub(crate) fn read(text: Cow<'_, str>) -> Result<Tape<'_>, Malformed> {
     };
     reader.blank();
     match reader.byte() {
-        Some(b'{' | b'[' | b'"' | b'\'') => reader.value(b"")?,
+        Some(b'{' | b'[' | b'"' | b'\'') => reader.value(0)?,
         _ => {
             let word = text[reader.at..].trim_end();
             reader.scalar(Kind::Bare, reader.at, reader.at + word.len());
@@ -45,6 +45,22 @@ pub(crate) fn read(text: Cow<'_, str>) -> Result<Tape<'_>, Malformed> {
     let items = reader.items;
     Ok(Tape { text, items })
 }
+
+const ENDS_MEMBER: u8 = 1;
+const ENDS_ITEM: u8 = 2;
+const ENDS_NAME: u8 = 4;
+
+/// What a byte ends.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    classes[b',' as usize] = ENDS_MEMBER | ENDS_ITEM | ENDS_NAME;
+    classes[b'}' as usize] = ENDS_MEMBER | ENDS_NAME;
+    classes[b']' as usize] = ENDS_ITEM | ENDS_NAME;
+    classes[b':' as usize] = ENDS_NAME;
+    classes[b'{' as usize] = ENDS_NAME;
+    classes[b'[' as usize] = ENDS_NAME;
+    classes
+};
 
 struct Reader<'a> {
     text: &'a str,
@@ -83,8 +99,8 @@ impl Reader<'_> {
         });
     }
 
-    /// A value; a bare one ends before one of these bytes.
-    fn value(&mut self, stops: &[u8]) -> Result<(), Malformed> {
+    /// A value; a bare one ends before a byte of this class.
+    fn value(&mut self, stops: u8) -> Result<(), Malformed> {
         match self.byte() {
             Some(b'{') => self.container(Kind::Object, Self::member),
             Some(b'[') => self.container(Kind::List, Self::element),
@@ -102,11 +118,13 @@ impl Reader<'_> {
         }
     }
 
-    /// A word up to one of these bytes; whether there is one.
-    fn word(&mut self, stops: &[u8]) -> bool {
-        let rest = &self.text.as_bytes()[self.at..];
-        let length = rest.iter().position(|byte| stops.contains(byte));
+    /// A word up to a byte of this class; whether there is one.
+    fn word(&mut self, stops: u8) -> bool {
         let begin = self.at;
+        let rest = &self.text.as_bytes()[begin..];
+        let length = rest
+            .iter()
+            .position(|byte| CLASSES[usize::from(*byte)] & stops != 0);
         self.at += length.unwrap_or(rest.len());
         let word = self.text[begin..self.at].trim_end();
         self.scalar(Kind::Bare, begin, begin + word.len());
@@ -166,7 +184,7 @@ impl Reader<'_> {
             b':' => return self.fail("a name is missing"),
             b'"' | b'\'' => self.string()?,
             _ => {
-                self.word(b":,}{[]");
+                self.word(ENDS_NAME);
             }
         }
         self.blank();
@@ -175,13 +193,13 @@ impl Reader<'_> {
         }
         self.at += 1;
         self.blank();
-        self.value(b",}")
+        self.value(ENDS_MEMBER)
     }
 
     fn element(&mut self, first: u8) -> Result<(), Malformed> {
         match first {
             b':' | b'}' => self.fail("a value is missing"),
-            _ => self.value(b",]"),
+            _ => self.value(ENDS_ITEM),
         }
     }
 
@@ -192,16 +210,14 @@ impl Reader<'_> {
         let begin = self.at;
         let mut kind = Kind::Text;
         loop {
+            let rest = &bytes[self.at..];
+            let ends = |byte: &u8| *byte == quote || *byte == b'\\';
             // Most strings are short: a call of the search costs more than a few bytes looked at.
-            let near = bytes[self.at..].iter().take(16);
+            let near = &rest[..rest.len().min(24)];
             let found = near
-                .enumerate()
-                .find(|(_, byte)| **byte == quote || **byte == b'\\')
-                .map(|(at, _)| at)
-                .or_else(|| {
-                    let far = (self.at + 16).min(bytes.len());
-                    memchr2(quote, b'\\', &bytes[far..]).map(|at| far - self.at + at)
-                });
+                .iter()
+                .position(ends)
+                .or_else(|| memchr2(quote, b'\\', &rest[near.len()..]).map(|at| near.len() + at));
             let Some(found) = found else {
                 return self.fail("the string is never closed");
             };

@@ -36,7 +36,7 @@ pub(super) struct Item {
 /// A text that was read: the first item is the value of the whole.
 #[derive(Debug)]
 pub(crate) struct Tape<'t> {
-    pub(super) text: Cow<'t, str>,
+    pub(crate) text: Cow<'t, str>,
     pub(super) items: Vec<Item>,
 }
 
@@ -109,7 +109,6 @@ impl<'t> Node<'t> {
         }
     }
 
-
     /// The word, if this has no quotes.
     pub(crate) fn bare_word(self) -> Option<&'t str> {
         let item = self.tape.item(self.at);
@@ -147,8 +146,32 @@ impl<'t> Node<'t> {
 
     /// The member of this name; of several the last.
     pub(crate) fn member(self, name: &str) -> Option<Self> {
-        let named = self.members().filter(|(known, _)| known.is(name));
-        named.last().map(|(_, value)| value)
+        let items = &self.tape.items;
+        let text = self.tape.text.as_bytes();
+        let mut at = self.at as usize + 1;
+        let mut found = None;
+        for _ in 0..self.len() {
+            let (known, value) = (items[at], items[at + 1]);
+            let (begin, end) = (known.begin as usize, known.end as usize);
+            let same = if known.kind == Kind::Escaped {
+                Name(self.sibling(at as u32)).is(name)
+            } else {
+                end - begin == name.len() && text[begin..end] == *name.as_bytes()
+            };
+            if same {
+                found = Some(at as u32 + 1);
+            }
+            at = match value.kind {
+                Kind::Object | Kind::List => value.end as usize,
+                Kind::Text | Kind::Escaped | Kind::Bare => at + 2,
+            };
+        }
+        found.map(|at| self.sibling(at))
+    }
+
+    /// The name of this value, which is a member of an object.
+    pub(crate) fn member_name(self) -> Text<'t> {
+        Name(self.sibling(self.at - 1)).text()
     }
 
     pub(crate) fn item(self, at: usize) -> Option<Self> {
@@ -182,21 +205,32 @@ impl<'t> Name<'t> {
 
 /// A word without quotes.
 fn bare(word: &str) -> Value<'_> {
+    let bytes = word.as_bytes();
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    if digits.first().is_some_and(u8::is_ascii_digit) {
+        if digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) {
+            let number = digits
+                .iter()
+                .fold(0i64, |number, digit| number * 10 + i64::from(digit - b'0'));
+            return Value::Integer(if digits.len() == bytes.len() {
+                number
+            } else {
+                -number
+            });
+        }
+        let numeric = digits
+            .iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
+        return match numeric.then(|| number::from_json(word)).flatten() {
+            Some(number) => number,
+            None => Value::Text(Text::Borrowed(word)),
+        };
+    }
     match word {
         "true" => Value::Boolean(true),
         "false" => Value::Boolean(false),
         "null" | "" => Value::Null,
         "NaN" => Value::Float(f64::NAN),
-        _ => {
-            let digits = word.strip_prefix('-').unwrap_or(word);
-            let numeric = digits.starts_with(|first: char| first.is_ascii_digit())
-                && digits
-                    .bytes()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
-            match numeric.then(|| number::from_json(word)).flatten() {
-                Some(number) => number,
-                None => Value::Text(Text::Borrowed(word)),
-            }
-        }
+        _ => Value::Text(Text::Borrowed(word)),
     }
 }

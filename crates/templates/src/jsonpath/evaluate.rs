@@ -77,9 +77,9 @@ fn member<'v>(value: &Value<'v>, segment: &Segment) -> Option<Found<'v>> {
 fn below<'v>(node: Node<'v>, segment: &Segment) -> Option<Found<'v>> {
     match (segment, node.shape()) {
         (Segment::Names(names), Shape::Object) => node.member(names.first()?).map(Found::Node),
-        (Segment::Indexes(indexes), Shape::List) => {
-            node.item(place(*indexes.first()?, node.len())?).map(Found::Node)
-        }
+        (Segment::Indexes(indexes), Shape::List) => node
+            .item(place(*indexes.first()?, node.len())?)
+            .map(Found::Node),
         _ => None,
     }
 }
@@ -284,9 +284,7 @@ fn place(index: i64, length: usize) -> Option<usize> {
 
 fn apply<'v>(function: Function, value: &Value<'v>) -> Option<Value<'v>> {
     match (function, value) {
-        (Function::Length, Value::List(list)) => {
-            Some(Value::Integer(list.len() as i64))
-        }
+        (Function::Length, Value::List(list)) => Some(Value::Integer(list.len() as i64)),
         (Function::Length, Value::Map(map)) => Some(Value::Integer(map.len() as i64)),
         (Function::Length, Value::Text(text)) => {
             Some(Value::Integer(text.encode_utf16().count() as i64))

@@ -7,7 +7,7 @@ use super::evaluate::{Outcome, select};
 use crate::java::{number, regex};
 use crate::value::{Budget, Value};
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Filter {
     Any(Vec<Self>),
     All(Vec<Self>),
@@ -16,7 +16,7 @@ pub(super) enum Filter {
     Compare(Operand, Relation, Operand),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Operand {
     Here(Path),
     Root(Path),

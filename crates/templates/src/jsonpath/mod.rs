@@ -12,13 +12,13 @@ pub(crate) use self::evaluate::{Found, evaluate, find};
 pub(crate) use self::parse::parse;
 
 /// A path that was understood.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Path {
     segments: Vec<Segment>,
     function: Option<Function>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Segment {
     Names(Vec<String>),
     Wildcard,

@@ -1,6 +1,6 @@
 //! Nodes: text, conditions, loops, assignments, macros.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use super::{Failure, Frame, Renderer, Signal};
 use crate::fault::FailureKind;
 use crate::syntax::parse;
 use crate::syntax::tree::{Call, Expression, Foreach, Names, Node, Set, Span};
-use crate::value::{Block, Loop, Map, Value};
+use crate::value::{Block, Loop, Value};
 
 /// Macros in macros, as deep as Velocity lets them.
 const MACRO_DEPTH: usize = 20;
@@ -38,7 +38,7 @@ impl<'r> Renderer<'r> {
             Node::If(node) => {
                 for branch in &node.branches {
                     let holds = self.truth(&branch.condition)?;
-                    self.observe(branch.span, Some(&Value::Boolean(holds)));
+                    self.observe(branch.span, &Value::Boolean(holds));
                     if holds {
                         return self.nodes(&branch.block);
                     }
@@ -53,7 +53,7 @@ impl<'r> Renderer<'r> {
                     nodes: block,
                     depth: Cell::new(0),
                 }));
-                self.set_variable(*slot, Some(block));
+                self.set_variable(*slot, block);
             }
             Node::Call(call) => self.call(call)?,
             Node::Stop => return Err(Signal::Stop),
@@ -73,16 +73,16 @@ impl<'r> Renderer<'r> {
 
     /// Remembers the place for a fault; what `#evaluate` runs has none of its own.
     pub(super) fn at(&mut self, span: Span) {
-        if self.trees.len() == 1 {
+        if self.inner.is_empty() {
             self.place = span;
         }
     }
 
     /// Tells whoever looks on. What `#evaluate` runs has no place of its own and is not told.
     #[inline]
-    pub(super) fn observe(&mut self, span: Span, value: Option<&Value<'r>>) {
+    pub(super) fn observe(&mut self, span: Span, value: &Value<'r>) {
         if let Some(observer) = &mut self.observer
-            && self.trees.len() == 1
+            && self.inner.is_empty()
         {
             observer.tell(span, value);
         }
@@ -110,13 +110,13 @@ impl<'r> Renderer<'r> {
 
     fn set(&mut self, set: &'r Set) -> Result<(), Signal> {
         let value = self.value(&set.value)?;
-        self.observe(set.span, Some(&value));
+        self.observe(set.span, &value);
         if value.is_null() {
             // An assignment without a value does nothing.
             return Ok(());
         }
         if set.target.path.is_empty() {
-            self.set_variable(set.slot, Some(value));
+            self.set_variable(set.slot, value);
             return Ok(());
         }
         self.assign(&set.target, value)
@@ -125,17 +125,17 @@ impl<'r> Renderer<'r> {
     fn foreach(&mut self, node: &'r Foreach) -> Result<(), Signal> {
         let list = self.value(&node.list)?;
         let Some(items) = crate::java::iterate(&list) else {
-            self.observe(node.span, None);
+            self.observe(node.span, &Value::Null);
             return Ok(());
         };
         self.budget.enter()?;
         let slots = [node.slot, Names::COUNT, Names::HAS_NEXT, Names::FOREACH];
-        let mut saved = Vec::with_capacity(slots.len());
-        for slot in slots {
-            saved.push(self.variable(slot)?);
+        let mut saved = [const { Value::Null }; 4];
+        for (place, slot) in saved.iter_mut().zip(slots) {
+            *place = self.variable(slot)?;
         }
         let parent = match &saved[3] {
-            Some(Value::Loop(parent)) => Some(parent.clone()),
+            Value::Loop(parent) => Some(parent.clone()),
             _ => None,
         };
         self.loops += 1;
@@ -143,10 +143,10 @@ impl<'r> Renderer<'r> {
             index: Cell::new(-1),
             has_next: Cell::new(false),
             parent,
-            extra: Rc::new(Map::new()),
+            extra: OnceCell::new(),
             id: self.loops,
         });
-        self.set_variable(Names::FOREACH, Some(Value::Loop(scope.clone())));
+        self.set_variable(Names::FOREACH, Value::Loop(scope.clone()));
         let length = items.len();
         let watched = crate::java::Watched::new(&list);
         let mut outcome = Ok(());
@@ -174,10 +174,10 @@ impl<'r> Renderer<'r> {
                 break;
             }
             let has_next = at + 1 < length;
-            self.set_variable(Names::COUNT, Some(Value::Integer(at as i64 + 1)));
-            self.set_variable(Names::HAS_NEXT, Some(Value::Boolean(has_next)));
-            self.observe(node.span, Some(&item));
-            self.set_variable(node.slot, Some(item).filter(|item| !item.is_null()));
+            self.set_variable(Names::COUNT, Value::Integer(at as i64 + 1));
+            self.set_variable(Names::HAS_NEXT, Value::Boolean(has_next));
+            self.observe(node.span, &item);
+            self.set_variable(node.slot, item);
             scope.index.set(at as i64);
             scope.has_next.set(has_next);
             match self.nodes(&node.block) {
@@ -197,9 +197,8 @@ impl<'r> Renderer<'r> {
     }
 
     fn call(&mut self, call: &'r Call) -> Result<(), Signal> {
-        let found = self
-            .trees
-            .iter()
+        let found = std::iter::once(&self.tree)
+            .chain(&self.inner)
             .find_map(|tree| tree.macros.get(&call.name));
         let Some(definition) = found else {
             self.out.push_str(&call.literal);
@@ -264,7 +263,7 @@ impl<'r> Renderer<'r> {
             return Ok(());
         }
         let source = self.text_of(&value)?;
-        self.observe(span, Some(&Value::Text(source.clone())));
+        self.observe(span, &Value::Text(source.clone()));
         self.evaluations += 1;
         if self.evaluations > EVALUATIONS {
             return Err(Failure::limit(format!("more than {EVALUATIONS} `#evaluate`s")).into());
@@ -285,15 +284,15 @@ impl<'r> Renderer<'r> {
         })?;
         let (tree, end) = self.evaluated.add(tree);
         self.evaluated = end;
-        let known = self.slots.len();
+        let earlier = self.names().clone();
         self.names = Some(tree.names.clone());
-        self.slots.resize(tree.names.len(), None);
-        self.fill(known);
-        self.trees.push(tree);
+        self.slots.resize(tree.names.len(), Value::Null);
+        self.fill(Some(&earlier));
+        self.inner.push(tree);
         self.budget.enter()?;
         let outcome = self.nodes(&tree.block);
         self.budget.leave();
-        self.trees.pop();
+        self.inner.pop();
         match outcome {
             Err(Signal::Break(None)) => Ok(()),
             outcome => outcome,

@@ -38,7 +38,7 @@ impl<'r> Renderer<'r> {
                 let (from, to) = (self.value(&ends.0)?, self.value(&ends.1)?);
                 self.range(&from, &to)?
             }
-            Expression::Reference(reference) => self.reference(reference)?.unwrap_or(Value::Null),
+            Expression::Reference(reference) => self.reference(reference)?,
             Expression::Not(_)
             | Expression::And(_)
             | Expression::Or(_)
@@ -53,9 +53,9 @@ impl<'r> Renderer<'r> {
         Ok(match expression {
             Expression::Boolean(value) => *value,
             Expression::Reference(reference) => match self.reference(reference)? {
-                None | Some(Value::Null) => false,
-                Some(Value::Boolean(value)) => value,
-                Some(_) => true,
+                Value::Null => false,
+                Value::Boolean(value) => value,
+                _ => true,
             },
             Expression::Not(inner) => !self.truth(inner)?,
             Expression::And(sides) => self.truth(&sides.0)? && self.truth(&sides.1)?,

@@ -3,21 +3,29 @@
 use crate::fault::FailureKind;
 use crate::value::Exceeded;
 
-/// What went wrong; the place is known to the renderer.
+/// What went wrong; the place is known to the renderer. It is boxed because nearly nothing fails.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Reason>);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Reason {
     pub(crate) kind: FailureKind,
     pub(crate) message: String,
     pub(crate) hint: &'static str,
 }
 
 impl Failure {
+    #[cold]
     pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Reason {
             kind,
             message: message.into(),
             hint: "",
-        }
+        }))
+    }
+
+    pub(crate) fn into_reason(self) -> Reason {
+        *self.0
     }
 
     pub(crate) fn invocation(message: impl Into<String>) -> Self {
@@ -29,7 +37,7 @@ impl Failure {
     }
 
     pub(crate) fn hint(mut self, hint: &'static str) -> Self {
-        self.hint = hint;
+        self.0.hint = hint;
         self
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{Failure, Renderer};
 use crate::fault::FailureKind;
-use crate::json;
+use crate::json::{self, Tape};
 use crate::jsonpath::{self, Found, Path};
 use crate::value::{Map, Text, Value, Writer};
 
@@ -24,6 +24,16 @@ impl<'r> Renderer<'r> {
         if let Some(document) = &self.document {
             return Ok(document.clone());
         }
+        let tape = match self.scope.document {
+            Some(document) => document.tape(),
+            None => self.read_body()?,
+        };
+        let document = tape.root().value();
+        self.document = Some(document.clone());
+        Ok(document)
+    }
+
+    fn read_body(&self) -> Result<&'r Tape<'r>, Failure> {
         let text = Cow::Borrowed(self.body_text());
         let tape = json::read(text).map_err(|malformed| {
             Failure::new(
@@ -34,34 +44,50 @@ impl<'r> Renderer<'r> {
                 ),
             )
         })?;
-        let document = self.body.get_or_init(|| tape).root().value();
-        self.document = Some(document.clone());
-        Ok(document)
+        Ok(self.body.get_or_init(|| tape))
     }
 
     pub(super) fn input_method(
         &mut self,
         name: &str,
         arguments: &[Value<'r>],
+        path: Option<&Path>,
     ) -> Result<Option<Value<'r>>, Failure> {
         match (name, arguments) {
-            ("path", [Value::Text(path)]) => self.path(&jsonpath(path)?),
-            ("json", [Value::Text(path)]) => {
+            ("path", [Value::Text(text)]) => match path {
+                Some(path) => self.path(path),
+                None => self.path(&jsonpath(text)?),
+            },
+            ("json", [Value::Text(text)]) => {
+                let parsed = match path {
+                    Some(_) => None,
+                    None => Some(jsonpath(text)?),
+                };
                 let mut text = String::new();
-                self.write_json(&jsonpath(path)?, &mut text)?;
+                if let Some(path) = path.or(parsed.as_ref()) {
+                    self.write_json(path, &mut text)?;
+                }
                 self.budget.create(text.len())?;
                 Ok(Some(Value::text(text)))
             }
             ("params", []) => Ok(Some(Value::Map(self.parameters()))),
             ("params", [Value::Text(name)]) => {
-                for group in ["path", "querystring", "header"] {
-                    if let Some(Value::Map(group)) = self.parameters().get_text(group)
-                        && let Some(value) = group.get_text(name)
-                    {
-                        return Ok(Some(value));
-                    }
+                if self.parameters.is_none() {
+                    let scope = self.scope;
+                    let groups = [scope.path, scope.querystring, scope.header];
+                    let field = groups.into_iter().find_map(|group| group.field(name));
+                    return Ok(field.map(|field| field.into_value(false)));
                 }
-                Ok(None)
+                // The template may have changed what it got before.
+                let parameters = self.parameters();
+                let groups = ["path", "querystring", "header"];
+                let value = groups
+                    .iter()
+                    .find_map(|group| match parameters.get_text(group) {
+                        Some(Value::Map(group)) => group.get_text(name),
+                        _ => None,
+                    });
+                Ok(value)
             }
             ("getBody", []) => Ok(Some(self.body())),
             _ => Ok(None),
@@ -74,7 +100,7 @@ impl<'r> Renderer<'r> {
     }
 
     /// `$input.json`. A path that leads nowhere reads as an empty string, so that the member stays valid JSON.
-    fn write_json(&mut self, path: &Path, out: &mut String) -> Result<(), Failure> {
+    pub(super) fn write_json(&mut self, path: &Path, out: &mut String) -> Result<(), Failure> {
         let document = self.document()?;
         let found = jsonpath::find(path, &document, &mut self.budget)?;
         let mut writer = Writer {

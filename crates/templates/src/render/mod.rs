@@ -26,7 +26,9 @@ use crate::value::{Budget, Map, Value, Writer};
 pub(crate) struct Renderer<'r> {
     pub(crate) dialect: Dialect,
     scope: &'r Scope<'r>,
-    trees: Vec<&'r Tree>,
+    tree: &'r Tree,
+    /// What `#evaluate` runs, the innermost last.
+    inner: Vec<&'r Tree>,
     /// The body, once it was read.
     body: &'r OnceCell<Tape<'r>>,
     /// The ends of what [`Made`] holds.
@@ -35,7 +37,8 @@ pub(crate) struct Renderer<'r> {
     evaluations: u32,
     /// Own names once `#evaluate` has brought new ones.
     names: Option<Names>,
-    slots: Vec<Option<Value<'r>>>,
+    /// The variables; null where one was not set.
+    slots: Vec<Value<'r>>,
     frames: Vec<Frame<'r>>,
     /// How many frames are seen from here: an argument is evaluated where it was written.
     level: usize,
@@ -82,20 +85,22 @@ impl<'r> Renderer<'r> {
         limits: Limits,
         scope: &'r Scope<'r>,
         made: &'r Made<'r>,
+        room: usize,
     ) -> Self {
         let mut renderer = Self {
             dialect,
             scope,
-            trees: vec![tree],
+            tree,
+            inner: Vec::new(),
             body: &made.body,
             evaluated: &made.trees,
             texts: &made.texts,
             evaluations: 0,
             names: None,
-            slots: vec![None; tree.names.len()],
+            slots: vec![Value::Null; tree.names.len()],
             frames: Vec::new(),
             level: 0,
-            out: String::with_capacity(256),
+            out: String::with_capacity(room),
             budget: Budget::new(limits),
             place: Span { begin: 0, end: 0 },
             loops: 0,
@@ -105,7 +110,7 @@ impl<'r> Renderer<'r> {
             changed: Vec::new(),
             observer: None,
         };
-        renderer.fill(0);
+        renderer.fill(None);
         renderer
     }
 
@@ -115,12 +120,13 @@ impl<'r> Renderer<'r> {
     }
 
     fn names(&self) -> &Names {
-        self.names.as_ref().unwrap_or(&self.trees[0].names)
+        self.names.as_ref().unwrap_or(&self.tree.names)
     }
 
-    /// Gives their values to the variables from `first` on.
-    fn fill(&mut self, first: usize) {
+    /// Gives their values to the variables that `earlier` did not have, or to all.
+    fn fill(&mut self, earlier: Option<&Names>) {
         let scope = self.scope;
+        let first = earlier.map_or(0, Names::len);
         if let Some(variables) = scope.variables {
             let mut found = Vec::new();
             variables.names(&mut |name| {
@@ -132,37 +138,33 @@ impl<'r> Renderer<'r> {
                 }
             });
             for (slot, value) in found {
-                self.slots[slot as usize] = Some(value).filter(|value| !value.is_null());
+                self.slots[slot as usize] = value;
             }
         }
-        for name in ["input", "util", "context", "stageVariables"] {
-            let Some(slot) = self
-                .names()
-                .find(name)
-                .filter(|slot| *slot as usize >= first)
-            else {
+        for (at, slot) in Names::GIVEN.into_iter().enumerate() {
+            let known = earlier.is_some_and(|earlier| earlier.names_given(at));
+            if known || !self.names().names_given(at) {
                 continue;
-            };
-            let value = match (name, scope.context, scope.stage_variables) {
-                ("input", ..) if scope.input => Value::Input,
-                ("util", ..) if scope.input => Value::Util,
-                ("context", Some(fields), _) => {
+            }
+            let value = match (slot, scope.context, scope.stage_variables) {
+                (Names::INPUT, ..) if scope.input => Value::Input,
+                (Names::UTIL, ..) if scope.input => Value::Util,
+                (Names::CONTEXT, Some(fields), _) => {
                     let map = Rc::new(Map::context(fields));
                     self.context = Some(map.clone());
                     Value::Map(map)
                 }
-                ("stageVariables", _, Some(fields)) => {
+                (Names::STAGE_VARIABLES, _, Some(fields)) => {
                     Value::Map(Rc::new(Map::lazy(fields, false)))
                 }
                 _ => continue,
             };
-            self.slots[slot as usize] = Some(value);
+            self.slots[slot as usize] = value;
         }
     }
 
     pub(crate) fn run(mut self, source: &str) -> Result<Finished, RenderError> {
-        let tree = self.trees[0];
-        let outcome = self.nodes(&tree.block);
+        let outcome = self.nodes(&self.tree.block);
         let result = match outcome {
             Ok(()) | Err(Signal::Stop | Signal::Break(_)) => self.finish(),
             Err(Signal::Failed(failure)) => Err(failure),
@@ -176,15 +178,16 @@ impl<'r> Renderer<'r> {
         }
         result.map_err(|failure| {
             let place = self.place;
+            let reason = failure.into_reason();
             RenderError::new(
-                failure.kind,
+                reason.kind,
                 Fault::at(
                     source,
                     place.begin as usize,
                     place.end as usize,
-                    failure.message,
+                    reason.message,
                     "",
-                    failure.hint,
+                    reason.hint,
                 ),
             )
         })
@@ -197,10 +200,10 @@ impl<'r> Renderer<'r> {
             response_override: Data::Null,
         };
         if let Some(context) = self.context.clone() {
-            if let Some(value) = context.get_text("requestOverride") {
+            if let Some(value) = context.touched("requestOverride") {
                 finished.request_override = self.export(&value)?;
             }
-            if let Some(value) = context.get_text("responseOverride") {
+            if let Some(value) = context.touched("responseOverride") {
                 finished.response_override = self.export(&value)?;
             }
         }
@@ -259,7 +262,7 @@ impl<'r> Renderer<'r> {
         }
     }
 
-    pub(crate) fn variable(&mut self, slot: Slot) -> Result<Option<Value<'r>>, Signal> {
+    pub(crate) fn variable(&mut self, slot: Slot) -> Result<Value<'r>, Signal> {
         if self.level == 0 {
             return Ok(self.slots[slot as usize].clone());
         }
@@ -268,24 +271,25 @@ impl<'r> Renderer<'r> {
         while level > 0 {
             let frame = &self.frames[level - 1];
             if let Some((_, value)) = frame.locals.iter().find(|(known, _)| *known == slot) {
-                return Ok(Some(value.clone()));
+                return Ok(value.clone());
             }
             if let Some((_, argument)) = frame.arguments.iter().find(|(known, _)| *known == slot) {
                 let argument = *argument;
                 self.level = level - 1;
                 let value = self.value(argument);
                 self.level = here;
-                return Ok(Some(value?).filter(|value| !value.is_null()));
+                return value;
             }
             level -= 1;
         }
         Ok(self.slots[slot as usize].clone())
     }
 
-    pub(crate) fn set_variable(&mut self, slot: Slot, value: Option<Value<'r>>) {
+    /// Gives a variable its value, or takes it with null.
+    pub(crate) fn set_variable(&mut self, slot: Slot, value: Value<'r>) {
         for frame in &mut self.frames[..self.level] {
             frame.locals.retain(|(known, _)| *known != slot);
-            if let Some(value) = &value {
+            if !value.is_null() {
                 frame.locals.push((slot, value.clone()));
             }
         }

@@ -1,79 +1,120 @@
 //! References: following a path, printing, assigning.
 
+use std::ops::Deref;
 use std::rc::Rc;
 
+use super::util::Helper;
 use super::{Failure, Renderer, Signal};
 use crate::dialect::Dialect;
 use crate::java;
-use crate::syntax::tree::{Access, Expression, Reference, Root};
+use crate::syntax::tree::{Access, Expression, Reference, Root, Slot};
 use crate::value::{Block, Text, Value, Writer};
 
 /// How deep a `#define` may render itself.
 const DEFINE_DEPTH: u32 = 2;
 
-impl<'r> Renderer<'r> {
-    /// The value, or nothing where there is none. In the gateway's dialect there always is one.
-    pub(super) fn reference(
-        &mut self,
-        reference: &'r Reference,
-    ) -> Result<Option<Value<'r>>, Signal> {
-        let Root::Variable(slot) = reference.root else {
-            return Ok(None);
-        };
-        let mut value = self.variable(slot)?;
-        for access in &reference.path {
-            let Some(holder) = value else {
-                break;
-            };
-            value = self
-                .access(&holder, access)?
-                .filter(|value| !value.is_null());
+/// The values of a call's arguments; few calls have more than two.
+enum Arguments<'r> {
+    None,
+    One([Value<'r>; 1]),
+    Two([Value<'r>; 2]),
+    More(Vec<Value<'r>>),
+}
+
+impl<'r> Deref for Arguments<'r> {
+    type Target = [Value<'r>];
+
+    fn deref(&self) -> &[Value<'r>] {
+        match self {
+            Self::None => &[],
+            Self::One(values) => values,
+            Self::Two(values) => values,
+            Self::More(values) => values,
         }
-        Ok(match value {
-            None if self.dialect == Dialect::ApiGateway => Some(Value::empty()),
-            value => value,
-        })
+    }
+}
+
+impl<'r> Renderer<'r> {
+    /// The value; null where there is none, and in the gateway's dialect an empty text.
+    pub(super) fn reference(&mut self, reference: &'r Reference) -> Result<Value<'r>, Signal> {
+        let Root::Variable(slot) = reference.root else {
+            return Ok(Value::Null);
+        };
+        match self.follow(slot, &reference.path)? {
+            Value::Null if self.dialect == Dialect::ApiGateway => Ok(Value::empty()),
+            value => Ok(value),
+        }
     }
 
-    fn access(
-        &mut self,
-        holder: &Value<'r>,
-        access: &'r Access,
-    ) -> Result<Option<Value<'r>>, Signal> {
+    /// What a path leads to from a variable; null if there is no value on the way.
+    fn follow(&mut self, slot: Slot, path: &'r [Access]) -> Result<Value<'r>, Signal> {
+        let (mut holder, rest) = match (path, self.level) {
+            // The first member of a map is had without a hold on the map.
+            ([Access::Property { name, span }, rest @ ..], 0)
+                if matches!(self.slots[slot as usize], Value::Map(_)) =>
+            {
+                self.budget.step()?;
+                self.at(*span);
+                (java::property(&self.slots[slot as usize], name), rest)
+            }
+            _ => (self.variable(slot)?, path),
+        };
+        for access in rest {
+            if holder.is_null() {
+                break;
+            }
+            holder = self.access(&holder, access)?;
+        }
+        Ok(holder)
+    }
+
+    fn access(&mut self, holder: &Value<'r>, access: &'r Access) -> Result<Value<'r>, Signal> {
         self.budget.step()?;
-        match access {
+        let answer = match access {
             Access::Property { name, span } => {
                 self.at(*span);
-                match holder {
-                    Value::Input => Ok((&**name == "body").then(|| self.body())),
-                    _ => Ok(java::property(holder, name)),
-                }
+                return Ok(match holder {
+                    Value::Input if &**name == "body" => self.body(),
+                    _ => java::property(holder, name),
+                });
             }
             Access::Method {
                 name,
                 arguments,
+                path,
                 span,
             } => {
-                let mut values = Vec::with_capacity(arguments.len());
-                for argument in arguments {
-                    values.push(self.value(argument)?);
-                }
+                let values = self.arguments(arguments)?;
                 self.at(*span);
-                Ok(match holder {
-                    Value::Input => self.input_method(name, &values)?,
+                match holder {
+                    Value::Input => self.input_method(name, &values, path.as_deref())?,
                     Value::Util => self.util_method(name, &values)?,
                     Value::Block(_) if &**name == "toString" => {
                         Some(Value::Text(self.text_of(holder)?))
                     }
                     _ => java::method(self, holder, name, &values)?,
-                })
+                }
             }
             Access::Index { index, span } => {
                 let index = self.value(index)?;
                 self.at(*span);
-                Ok(java::index(holder, &index)?)
+                java::index(holder, &index)?
             }
-        }
+        };
+        Ok(answer.unwrap_or_default())
+    }
+
+    fn arguments(&mut self, arguments: &'r [Expression]) -> Result<Arguments<'r>, Signal> {
+        Ok(match arguments {
+            [] => Arguments::None,
+            [only] => Arguments::One([self.value(only)?]),
+            [first, second] => Arguments::Two([self.value(first)?, self.value(second)?]),
+            more => Arguments::More(
+                more.iter()
+                    .map(|argument| self.value(argument))
+                    .collect::<Result<_, _>>()?,
+            ),
+        })
     }
 
     pub(super) fn print(&mut self, reference: &'r Reference) -> Result<(), Signal> {
@@ -84,11 +125,14 @@ impl<'r> Renderer<'r> {
             }
             return Ok(());
         }
+        if self.print_call(reference)? {
+            return Ok(());
+        }
         let value = self.reference(reference)?;
-        self.observe(reference.span, value.as_ref());
+        self.observe(reference.span, &value);
         if reference.escaped {
             self.out.push_str(&reference.escapes);
-            if value.is_none() {
+            if value.is_null() {
                 self.out.push('\\');
             }
             self.out.push_str(&reference.prefix);
@@ -99,13 +143,13 @@ impl<'r> Renderer<'r> {
         self.out.push_str(&reference.escapes);
         self.out.push_str(&reference.prefix);
         let printed = match &value {
-            None => false,
-            Some(Value::Text(text)) => {
+            Value::Null => false,
+            Value::Text(text) => {
                 self.out.push_str(text);
                 true
             }
-            Some(Value::Block(block)) => self.block(block)?,
-            Some(value) => {
+            Value::Block(block) => self.block(block)?,
+            value => {
                 Writer {
                     out: &mut self.out,
                     budget: &mut self.budget,
@@ -116,14 +160,81 @@ impl<'r> Renderer<'r> {
         };
         if !printed {
             self.out.truncate(before);
-            // Backslashes before what has no value do not escape each other.
-            self.out.push_str(&reference.escapes);
-            self.out.push_str(&reference.escapes);
-            self.out.push_str(&reference.prefix);
-            let literal = self.null_literal(reference);
-            self.out.push_str(literal);
+            self.print_absent(reference);
         }
         Ok(())
+    }
+
+    /// `$input.json(…)` and the helpers of `$util` write their text where it is printed. Whether this is such a call.
+    fn print_call(&mut self, reference: &'r Reference) -> Result<bool, Signal> {
+        let Root::Variable(slot) = reference.root else {
+            return Ok(false);
+        };
+        let [
+            Access::Method {
+                name,
+                arguments,
+                path,
+                span,
+            },
+        ] = &*reference.path
+        else {
+            return Ok(false);
+        };
+        if reference.escaped || self.observer.is_some() {
+            return Ok(false);
+        }
+        match self.variable(slot)? {
+            Value::Input => {
+                let (Some(path), "json") = (path, &**name) else {
+                    return Ok(false);
+                };
+                self.budget.steps(3)?;
+                self.at(*span);
+                let mut out = self.take_output(reference);
+                let outcome = self.write_json(path, &mut out);
+                self.out = out;
+                outcome?;
+            }
+            Value::Util => {
+                let (Some(helper), [argument]) = (Helper::named(name), &**arguments) else {
+                    return Ok(false);
+                };
+                self.budget.steps(2)?;
+                let argument = self.value(argument)?;
+                self.at(*span);
+                if argument.is_null() {
+                    self.print_absent(reference);
+                    return Ok(true);
+                }
+                let text = self.text_of(&argument)?;
+                self.budget.create(text.len())?;
+                let mut out = self.take_output(reference);
+                let outcome = helper.write(&text, &mut out);
+                self.out = out;
+                outcome?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The output, to write a reference into.
+    fn take_output(&mut self, reference: &Reference) -> String {
+        let mut out = std::mem::take(&mut self.out);
+        out.push_str(&reference.escapes);
+        out.push_str(&reference.prefix);
+        out
+    }
+
+    /// What a reference prints that has no value.
+    fn print_absent(&mut self, reference: &'r Reference) {
+        // Backslashes before what has no value do not escape each other.
+        self.out.push_str(&reference.escapes);
+        self.out.push_str(&reference.escapes);
+        self.out.push_str(&reference.prefix);
+        let literal = self.null_literal(reference);
+        self.out.push_str(literal);
     }
 
     /// An argument of a macro without a value prints as the caller wrote it.
@@ -179,24 +290,16 @@ impl<'r> Renderer<'r> {
         else {
             return Ok(());
         };
-        let mut holder = self.variable(slot)?;
-        for access in path {
-            let Some(value) = holder else {
-                return Ok(());
-            };
-            holder = self
-                .access(&value, access)?
-                .filter(|value| !value.is_null());
-        }
-        let Some(holder) = holder else {
+        let holder = self.follow(slot, path)?;
+        if holder.is_null() {
             return Ok(());
-        };
+        }
         self.budget.create(48)?;
         match last {
             Access::Property { name, .. } => {
                 let map = match &holder {
                     Value::Map(map) => map.clone(),
-                    Value::Loop(scope) => scope.extra.clone(),
+                    Value::Loop(scope) => scope.extra().clone(),
                     Value::Entry(entry) if &**name == "value" => {
                         entry.map.put(entry.key.clone(), value.clone());
                         *entry.value.borrow_mut() = value;

@@ -19,6 +19,40 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// A function that makes a text of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Helper {
+    EscapeJavaScript,
+    UrlEncode,
+    UrlDecode,
+    Base64Encode,
+    Base64Decode,
+}
+
+impl Helper {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "escapeJavaScript" => Self::EscapeJavaScript,
+            "urlEncode" => Self::UrlEncode,
+            "urlDecode" => Self::UrlDecode,
+            "base64Encode" => Self::Base64Encode,
+            "base64Decode" => Self::Base64Decode,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn write(self, text: &str, out: &mut String) -> Result<(), Failure> {
+        match self {
+            Self::EscapeJavaScript => escape_java_script(text, out),
+            Self::UrlEncode => url_encode(text, out),
+            Self::UrlDecode => url_decode(text, out)?,
+            Self::Base64Encode => BASE64.encode_string(text, out),
+            Self::Base64Decode => base64_decode(text, out)?,
+        }
+        Ok(())
+    }
+}
+
 impl<'r> Renderer<'r> {
     pub(super) fn util_method(
         &mut self,
@@ -28,45 +62,16 @@ impl<'r> Renderer<'r> {
         let [argument] = arguments else {
             return Ok(None);
         };
-        if !matches!(
-            name,
-            "escapeJavaScript"
-                | "parseJson"
-                | "urlEncode"
-                | "urlDecode"
-                | "base64Encode"
-                | "base64Decode"
-        ) {
-            return Ok(None);
-        }
-        if argument.is_null() {
+        let helper = Helper::named(name);
+        if argument.is_null() || helper.is_none() && name != "parseJson" {
             return Ok(None);
         }
         let text: Text<'r> = self.text_of(argument)?;
-        let made = match name {
-            "escapeJavaScript" => escape_java_script(&text),
-            "urlEncode" => url_encode(&text),
-            "urlDecode" => url_decode(&text).ok_or_else(|| {
-                Failure::invocation("`$util.urlDecode`: `%` needs two hexadecimal digits after it")
-            })?,
-            "base64Encode" => BASE64.encode(text.as_bytes()),
-            "base64Decode" => {
-                let compact: String = text
-                    .chars()
-                    .filter(|character| !character.is_ascii_whitespace())
-                    .map(|character| match character {
-                        '-' => '+',
-                        '_' => '/',
-                        other => other,
-                    })
-                    .collect();
-                let bytes = BASE64.decode(compact).map_err(|error| {
-                    Failure::invocation(format!("`$util.base64Decode`: {error}"))
-                })?;
-                String::from_utf8_lossy(&bytes).into_owned()
-            }
-            _ => return self.parse_json(&text).map(Some),
+        let Some(helper) = helper else {
+            return self.parse_json(&text).map(Some);
         };
+        let mut made = String::new();
+        helper.write(&text, &mut made)?;
         self.budget.create(made.len())?;
         Ok(Some(Value::text(made)))
     }
@@ -93,35 +98,40 @@ impl<'r> Renderer<'r> {
 
 /// As Commons Lang does it, but for `/`, which stays bare: both quotes and the backslash get a backslash,
 /// control characters their escape, and what is not ASCII `\uXXXX`.
-fn escape_java_script(text: &str) -> String {
+fn escape_java_script(text: &str, out: &mut String) {
     use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len() + text.len() / 8);
-    for character in text.chars() {
-        match character {
-            '"' | '\'' | '\\' => {
-                out.push('\\');
-                out.push(character);
-            }
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            ' '..='\u{7f}' => out.push(character),
-            other => {
-                for unit in other.encode_utf16(&mut [0; 2]) {
-                    // Writing into a String cannot fail.
-                    let _ = write!(out, "\\u{unit:04X}");
-                }
+    out.reserve(text.len());
+    let mut copied = 0;
+    for (at, character) in text.char_indices() {
+        let escape = match character {
+            '"' => "\\\"",
+            '\'' => "\\'",
+            '\\' => "\\\\",
+            '\n' => "\\n",
+            '\r' => "\\r",
+            '\t' => "\\t",
+            '\u{8}' => "\\b",
+            '\u{c}' => "\\f",
+            ' '..='\u{7f}' => continue,
+            _ => "",
+        };
+        out.push_str(&text[copied..at]);
+        copied = at + character.len_utf8();
+        out.push_str(escape);
+        if escape.is_empty() {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing into a String cannot fail.
+                let _ = write!(out, "\\u{unit:04X}");
             }
         }
     }
-    out
+    out.push_str(&text[copied..]);
 }
 
 /// Java's form encoding: letters, digits and `.-*_` stay, a space becomes `+`.
-fn url_encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+fn url_encode(text: &str, out: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    out.reserve(text.len());
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'*' | b'_' => {
@@ -129,31 +139,53 @@ fn url_encode(text: &str) -> String {
             }
             b' ' => out.push('+'),
             _ => {
-                const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
                 out.push('%');
                 out.push(DIGITS[usize::from(byte >> 4)] as char);
                 out.push(DIGITS[usize::from(byte & 15)] as char);
             }
         }
     }
-    out
 }
 
-fn url_decode(text: &str) -> Option<String> {
+fn url_decode(text: &str, out: &mut String) -> Result<(), Failure> {
     let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
+    let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
-            b'+' => out.push(b' '),
+            b'+' => decoded.push(b' '),
             b'%' => {
-                let digits = text.get(at + 1..at + 3)?;
-                out.push(u8::from_str_radix(digits, 16).ok()?);
+                let digits = text.get(at + 1..at + 3);
+                let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+                decoded.push(byte.ok_or_else(|| {
+                    Failure::invocation(
+                        "`$util.urlDecode`: `%` needs two hexadecimal digits after it",
+                    )
+                })?);
                 at += 2;
             }
-            other => out.push(other),
+            other => decoded.push(other),
         }
         at += 1;
     }
-    Some(String::from_utf8_lossy(&out).into_owned())
+    out.push_str(&String::from_utf8_lossy(&decoded));
+    Ok(())
+}
+
+/// Takes the alphabet of URLs, too, and lets white space be.
+fn base64_decode(text: &str, out: &mut String) -> Result<(), Failure> {
+    let compact: String = text
+        .chars()
+        .filter(|character| !character.is_ascii_whitespace())
+        .map(|character| match character {
+            '-' => '+',
+            '_' => '/',
+            other => other,
+        })
+        .collect();
+    let bytes = BASE64
+        .decode(compact)
+        .map_err(|error| Failure::invocation(format!("`$util.base64Decode`: {error}")))?;
+    out.push_str(&String::from_utf8_lossy(&bytes));
+    Ok(())
 }

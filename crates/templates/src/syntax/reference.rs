@@ -4,6 +4,7 @@ use super::parser::Parser;
 use super::token::Kind;
 use super::tree::{Access, Expression, Reference, Root};
 use crate::fault::Fault;
+use crate::jsonpath;
 
 impl Parser<'_, '_> {
     pub(super) fn reference(&mut self) -> Result<Reference, Fault> {
@@ -72,9 +73,15 @@ impl Parser<'_, '_> {
             }
         }
         self.expect(Kind::CallClose, "`,` or `)`")?;
+        let path = match (&*name, arguments.as_slice()) {
+            // What is no path is a failure when it is asked, not before.
+            ("path" | "json", [Expression::Text(path)]) => jsonpath::parse(path).ok().map(Box::new),
+            _ => None,
+        };
         Ok(Access::Method {
             name,
             arguments: arguments.into(),
+            path,
             span: self.span(first),
         })
     }

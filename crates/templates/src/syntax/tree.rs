@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use num_bigint::BigInt;
 
+use crate::jsonpath::Path;
+
 /// The number of a variable.
 pub(crate) type Slot = u32;
 
@@ -75,6 +77,8 @@ pub(crate) enum Access {
     Method {
         name: Box<str>,
         arguments: Box<[Expression]>,
+        /// The JSONPath that the one argument is, for `$input.path` and `$input.json`.
+        path: Option<Box<Path>>,
         span: Span,
     },
     Index {
@@ -194,8 +198,8 @@ pub(crate) struct Macro {
 /// The names of all variables of a template; those that the engine itself sets come first.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
-    names: Vec<Box<str>>,
     slots: HashMap<Box<str>, Slot>,
+    given: [bool; Self::GIVEN.len()],
 }
 
 impl Names {
@@ -203,26 +207,48 @@ impl Names {
     pub(crate) const COUNT: Slot = 1;
     pub(crate) const HAS_NEXT: Slot = 2;
     pub(crate) const BODY_CONTENT: Slot = 3;
+    pub(crate) const INPUT: Slot = 4;
+    pub(crate) const UTIL: Slot = 5;
+    pub(crate) const CONTEXT: Slot = 6;
+    pub(crate) const STAGE_VARIABLES: Slot = 7;
+    /// What a gateway gives to a template, if the template names it.
+    pub(crate) const GIVEN: [Slot; 4] = [
+        Self::INPUT,
+        Self::UTIL,
+        Self::CONTEXT,
+        Self::STAGE_VARIABLES,
+    ];
 
     pub(crate) fn new() -> Self {
-        let mut names = Self {
-            names: Vec::new(),
-            slots: HashMap::new(),
-        };
-        for name in ["foreach", "velocityCount", "velocityHasNext", "bodyContent"] {
-            names.slot(name);
+        let names = [
+            "foreach",
+            "velocityCount",
+            "velocityHasNext",
+            "bodyContent",
+            "input",
+            "util",
+            "context",
+            "stageVariables",
+        ];
+        Self {
+            slots: names.map(Box::from).into_iter().zip(0..).collect(),
+            given: [false; Self::GIVEN.len()],
         }
-        names
     }
 
     pub(crate) fn slot(&mut self, name: &str) -> Slot {
-        if let Some(slot) = self.slots.get(name) {
-            return *slot;
+        let slot = match self.slots.get(name) {
+            Some(slot) => *slot,
+            None => {
+                // A template of 4 GiB cannot be parsed (its limit is far below), so the count fits.
+                let slot = self.slots.len() as Slot;
+                self.slots.insert(name.into(), slot);
+                slot
+            }
+        };
+        if let Some(at) = Self::GIVEN.iter().position(|given| *given == slot) {
+            self.given[at] = true;
         }
-        // A template of 4 GiB cannot be parsed (its limit is far below), so the count fits.
-        let slot = self.names.len() as Slot;
-        self.names.push(name.into());
-        self.slots.insert(name.into(), slot);
         slot
     }
 
@@ -230,8 +256,13 @@ impl Names {
         self.slots.get(name).copied()
     }
 
+    /// Whether the template names this one of [`GIVEN`](Self::GIVEN).
+    pub(crate) fn names_given(&self, at: usize) -> bool {
+        self.given[at]
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.names.len()
+        self.slots.len()
     }
 }
 

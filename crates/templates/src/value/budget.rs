@@ -4,7 +4,14 @@ use crate::dialect::Limits;
 
 /// A limit was reached; the text says which.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Exceeded(pub(crate) String);
+pub(crate) struct Exceeded(pub(crate) Box<str>);
+
+impl Exceeded {
+    #[cold]
+    fn of(message: String) -> Self {
+        Self(message.into())
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -36,7 +43,7 @@ impl Budget {
                 self.steps = left;
                 Ok(())
             }
-            None => Err(Exceeded(format!(
+            None => Err(Exceeded::of(format!(
                 "the rendering takes more than {} steps",
                 self.limits.steps
             ))),
@@ -45,7 +52,7 @@ impl Budget {
 
     pub(crate) fn create(&mut self, bytes: usize) -> Result<(), Exceeded> {
         if bytes > self.limits.output_bytes {
-            return Err(Exceeded(format!(
+            return Err(Exceeded::of(format!(
                 "a text or list of {bytes} bytes is past the limit of {}",
                 self.limits.output_bytes
             )));
@@ -56,7 +63,7 @@ impl Budget {
                 self.created = left;
                 Ok(())
             }
-            None => Err(Exceeded(format!(
+            None => Err(Exceeded::of(format!(
                 "the rendering makes more than {} bytes of values",
                 self.limits.created_bytes
             ))),
@@ -67,7 +74,7 @@ impl Budget {
     pub(crate) fn enter(&mut self) -> Result<(), Exceeded> {
         self.depth += 1;
         if self.depth > self.limits.depth {
-            Err(Exceeded(format!(
+            Err(Exceeded::of(format!(
                 "nested more than {} deep",
                 self.limits.depth
             )))
@@ -83,7 +90,7 @@ impl Budget {
 
     pub(crate) fn output(&self, bytes: usize) -> Result<(), Exceeded> {
         if bytes > self.limits.output_bytes {
-            Err(Exceeded(format!(
+            Err(Exceeded::of(format!(
                 "the result is longer than {} bytes",
                 self.limits.output_bytes
             )))

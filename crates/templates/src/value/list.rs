@@ -3,7 +3,7 @@
 use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::rc::Rc;
 
-use super::{Entry, Map, Value, dismantle};
+use super::{Entry, Map, Value, drop_nested};
 use crate::json::Node;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,11 +180,10 @@ fn look<'a>(kind: ListKind, map: &Rc<Map<'a>>) -> Vec<Value<'a>> {
 
 impl Drop for List<'_> {
     fn drop(&mut self) {
-        let items = self.items.get_mut();
-        if self.map.is_some() || items.iter().any(Value::is_container) {
-            let mut pending = Vec::new();
-            self.drain_into(&mut pending);
-            dismantle(pending);
+        if self.map.is_some() || self.items.get_mut().iter().any(Value::is_container) {
+            let mut items = std::mem::take(self.items.get_mut());
+            items.extend(self.map.take().map(|view| Value::Map(view.map)));
+            drop_nested(items, |item, pending| pending.push(item));
         }
     }
 }

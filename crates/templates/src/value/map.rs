@@ -4,7 +4,7 @@ use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{Value, dismantle};
+use super::{Text, Value, drop_nested};
 use crate::json::Node;
 use crate::scope::Fields;
 
@@ -93,13 +93,14 @@ impl<'a> Map<'a> {
         }
     }
 
+    /// The list or map of this name, if somebody asked for it before.
+    pub(crate) fn touched(&self, name: &str) -> Option<Value<'a>> {
+        self.entries.borrow().named(name).cloned()
+    }
+
     pub(crate) fn member(&self, name: &str) -> Member<'a> {
-        let key = Value::Text(super::Text::Borrowed(name));
-        {
-            let entries = self.entries.borrow();
-            if let Some(at) = entries.find(&key) {
-                return Member::Value(entries.items[at].1.clone());
-            }
+        if let Some(known) = self.entries.borrow().named(name) {
+            return Member::Value(known.clone());
         }
         match self.source.get() {
             Source::Nothing => Member::Nothing,
@@ -117,7 +118,7 @@ impl<'a> Map<'a> {
                     None => None,
                 };
                 value.map_or(Member::Nothing, |value| {
-                    self.remember(name, &value);
+                    self.remember(|| Text::from(name.to_owned()), &value);
                     Member::Value(value)
                 })
             }
@@ -125,9 +126,9 @@ impl<'a> Map<'a> {
     }
 
     /// A list or a map, asked again, must be the same one, with what was put into it.
-    fn remember(&self, name: &str, value: &Value<'a>) {
+    fn remember(&self, name: impl FnOnce() -> Text<'a>, value: &Value<'a>) {
         if value.is_container() {
-            let key = Value::text(name);
+            let key = Value::Text(name());
             self.entries.borrow_mut().push(key, value.clone());
         }
     }
@@ -147,7 +148,7 @@ impl<'a> Map<'a> {
             Member::Value(value) => Some(value),
             Member::Node(node) => {
                 let value = node.value();
-                self.remember(name, &value);
+                self.remember(|| node.member_name(), &value);
                 Some(value)
             }
             Member::Nothing => None,
@@ -269,21 +270,31 @@ impl<'a> Map<'a> {
 
 impl Drop for Map<'_> {
     fn drop(&mut self) {
-        let nested = self
-            .entries
-            .get_mut()
-            .items
-            .iter()
-            .any(|(key, value)| key.is_container() || value.is_container());
-        if nested {
-            let mut pending = Vec::new();
-            self.drain_into(&mut pending);
-            dismantle(pending);
+        let items = &self.entries.get_mut().items;
+        let nested =
+            |(key, value): &(Value<'_>, Value<'_>)| key.is_container() || value.is_container();
+        if items.iter().any(nested) {
+            let items = std::mem::take(&mut self.entries.get_mut().items);
+            drop_nested(items, |(key, value), pending| {
+                pending.push(key);
+                pending.push(value);
+            });
         }
     }
 }
 
 impl<'a> Entries<'a> {
+    fn named(&self, name: &str) -> Option<&Value<'a>> {
+        if self.items.len() > LINEAR {
+            let at = self.find(&Value::Text(Text::Borrowed(name)))?;
+            return Some(&self.items[at].1);
+        }
+        self.items.iter().find_map(|(key, value)| match key {
+            Value::Text(key) if key.as_str() == name => Some(value),
+            _ => None,
+        })
+    }
+
     fn find(&self, key: &Value<'_>) -> Option<usize> {
         if self.items.len() <= LINEAR {
             return self.items.iter().position(|(known, _)| same(known, key));

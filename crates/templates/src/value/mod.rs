@@ -9,7 +9,7 @@ mod map;
 mod text;
 mod write;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use num_bigint::BigInt;
@@ -22,8 +22,9 @@ pub(crate) use self::write::Writer;
 use crate::java::number::Decimal;
 use crate::syntax::tree::Node;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Value<'a> {
+    #[default]
     Null,
     Boolean(bool),
     /// Java's Integer and Long: templates hardly see the difference.
@@ -67,8 +68,8 @@ pub(crate) struct Loop<'a> {
     pub(crate) index: Cell<i64>,
     pub(crate) has_next: Cell<bool>,
     pub(crate) parent: Option<Rc<Self>>,
-    /// What a template puts into it.
-    pub(crate) extra: Rc<Map<'a>>,
+    /// What a template puts into it, if any does.
+    pub(crate) extra: OnceCell<Rc<Map<'a>>>,
     pub(crate) id: u32,
 }
 
@@ -77,6 +78,12 @@ pub(crate) struct Loop<'a> {
 pub(crate) struct Block<'a> {
     pub(crate) nodes: &'a [Node],
     pub(crate) depth: Cell<u32>,
+}
+
+impl<'a> Loop<'a> {
+    pub(crate) fn extra(&self) -> &Rc<Map<'a>> {
+        self.extra.get_or_init(Rc::default)
+    }
 }
 
 impl<'a> Value<'a> {
@@ -200,8 +207,26 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Drops nested values one after the other: a list in a list in a list may be deeper than the stack.
-fn dismantle(mut pending: Vec<Value<'_>>) {
+thread_local! {
+    /// How many values that hold values are being dropped, one in the other.
+    static DROPS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Drops what a value holds. A list in a list in a list may be deeper than the stack: from some depth on, what is
+/// nested is dropped one after the other.
+fn drop_nested<'a, T>(held: Vec<T>, spread: fn(T, &mut Vec<Value<'a>>)) {
+    const RECURSION: u32 = 50;
+    let depth = DROPS.get();
+    if depth < RECURSION {
+        DROPS.set(depth + 1);
+        drop(held);
+        DROPS.set(depth);
+        return;
+    }
+    let mut pending = Vec::new();
+    for part in held {
+        spread(part, &mut pending);
+    }
     while let Some(value) = pending.pop() {
         match value {
             Value::List(list) => {

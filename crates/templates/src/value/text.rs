@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
 
+/// The tag fills a word, so that values are moved by words.
 #[derive(Clone)]
+#[repr(usize)]
 pub(crate) enum Text<'a> {
     Borrowed(&'a str),
     Shared(Rc<str>),

@@ -86,7 +86,7 @@ impl Writer<'_> {
                 self.out.push('=');
                 self.java(&crate::java::entry_value(entry))?;
             }
-            Value::Loop(scope) => self.java(&Value::Map(scope.extra.clone()))?,
+            Value::Loop(scope) => self.java(&Value::Map(scope.extra().clone()))?,
             Value::Class(name) => {
                 self.out.push_str("class ");
                 self.out.push_str(name);
@@ -242,6 +242,20 @@ fn repeats_a_name(node: Node<'_>) -> bool {
 /// block of Unicode as `\uXXXX`, other characters as they are, `/` bare.
 fn push_json_text(text: &str, out: &mut String) {
     out.push('"');
+    if text.bytes().any(may_need_escape) {
+        push_escaped(text, out);
+    } else {
+        out.push_str(text);
+    }
+    out.push('"');
+}
+
+/// Whether a character that begins with this byte may have to be escaped.
+fn may_need_escape(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xc2 | 0xe2)
+}
+
+fn push_escaped(text: &str, out: &mut String) {
     let mut from = 0;
     for (at, character) in text.char_indices() {
         let escape = match character {
@@ -266,5 +280,4 @@ fn push_json_text(text: &str, out: &mut String) {
         from = at + character.len_utf8();
     }
     out.push_str(&text[from..]);
-    out.push('"');
 }
