@@ -9,6 +9,7 @@ use portcullis_core::{ApiKind, Clock, SystemClock};
 
 use crate::error::{Conduct, ConfigError, Findings, Unsupported};
 use crate::function::{FunctionProxy, FunctionUri, Functions, LambdaAction, PayloadFormat};
+use crate::http_api::{MappedProxy, Proxy};
 use crate::http_backend::HttpBackend;
 use crate::http_proxy::HttpProxy;
 use crate::integration::Integration;
@@ -76,8 +77,8 @@ pub struct IntegrationConfig {
     pub content_handling: Option<ContentHandling>,
     /// The integration responses. Proxies have none.
     pub responses: Vec<ResponseConfig>,
-    /// Whether an HTTP API maps parameters of responses.
-    pub maps_http_api_responses: bool,
+    /// Of an HTTP API: by status, `overwrite:header.name` and the like to the new value.
+    pub response_parameters: Vec<(String, Vec<(String, String)>)>,
     /// The statuses of the method's own responses; an integration response of another one answers 500. `None` allows all.
     pub declared_statuses: Option<Vec<u16>>,
     /// How long to wait, at least 50 ms; `None` is 29 s, for HTTP APIs 30 s.
@@ -263,7 +264,10 @@ impl IntegrationConfig {
             IntegrationKind::HttpProxy => {
                 let target = self.target(backends)?;
                 let streams = self.streams_response;
-                HttpProxy::compiled(settings, target, self.method()?, parameters, streams).into()
+                let method = self.method()?;
+                let proxy =
+                    HttpProxy::compiled(settings.clone(), target, method, parameters, streams);
+                self.proxy(proxy, settings, findings)?
             }
             IntegrationKind::Aws => {
                 let Some(function) = self.function(&backends.functions, findings)? else {
@@ -283,19 +287,35 @@ impl IntegrationConfig {
                     ApiKind::Http => self.payload_format.unwrap_or(PayloadFormat::V1),
                 };
                 let proxy = FunctionProxy::compiled(
-                    settings,
+                    settings.clone(),
                     backends.functions.clone(),
                     function,
                     (format, self.binary_media_types.clone()),
                     parameters.forbidden().is_some(),
                 );
-                if self.streams_response {
-                    proxy.with_response_stream().into()
+                let proxy = if self.streams_response {
+                    proxy.with_response_stream()
                 } else {
-                    proxy.into()
-                }
+                    proxy
+                };
+                self.proxy(proxy, settings, findings)?
             }
         })
+    }
+
+    /// A proxy, with the parameter mapping of an HTTP API round it if there is any.
+    fn proxy<P: Into<Integration> + Into<Proxy>>(
+        &self,
+        proxy: P,
+        settings: Settings,
+        findings: &mut Findings,
+    ) -> Result<Integration, ConfigError> {
+        let mapped = !self.request_parameters.is_empty() || !self.response_parameters.is_empty();
+        if self.api == ApiKind::Http && mapped {
+            Ok(MappedProxy::compiled(self, settings, proxy, findings)?.into())
+        } else {
+            Ok(proxy.into())
+        }
     }
 
     /// Both directions of an integration that is no proxy.
@@ -334,22 +354,6 @@ impl IntegrationConfig {
         if self.server_name_to_verify.is_some() {
             let what = "verification by another name than the host's";
             findings.add("/tlsConfig/serverNameToVerify", what, Conduct::RefuseAll);
-        }
-        if self.api == ApiKind::Http && self.subtype.is_none() {
-            for (name, _) in &self.request_parameters {
-                findings.add(
-                    format!("/requestParameters/{}", crate::error::escape(name)),
-                    "parameter mapping of an HTTP API",
-                    Conduct::RefuseAll,
-                );
-            }
-            if self.maps_http_api_responses {
-                findings.add(
-                    "/responseParameters",
-                    "parameter mapping of an HTTP API's responses",
-                    Conduct::RefuseAll,
-                );
-            }
         }
     }
 

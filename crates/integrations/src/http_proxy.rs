@@ -4,14 +4,18 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use http::{Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use portcullis_client::{Client, ClientErrorKind, SendFuture};
-use portcullis_core::{ApiKind, Body, Measure, RequestContext, SystemClock, TRACE_ID, Trace};
+use portcullis_core::{
+    ApiKind, Body, Measure, Rejection, RequestContext, SystemClock, TRACE_ID, Trace,
+};
 use tokio::time::Instant;
 
 use crate::body::{TooLarge, answer, cap, peek, read_in_time};
+use crate::coding::decode;
 use crate::config::{Settings, Target, check_timeout};
 use crate::error::ConfigError;
 use crate::failure::{Failure, limit_passed};
@@ -19,7 +23,16 @@ use crate::forwarded::{add_forwarded, add_x_forwarded};
 use crate::headers::{self, API_ID};
 use crate::integration::{IntegrationFuture, integration_service};
 use crate::mapping::{Mapped, Message, RequestParameters};
-use crate::uri::{UriFault, UriTemplate, with_path, with_query};
+use crate::uri::{UriFault, UriTemplate, at_path, with_path, with_query};
+
+/// What the parameter mapping of an HTTP API has an endpoint called by.
+#[derive(Debug, Default)]
+pub(crate) struct Instead {
+    /// Instead of the path of its address.
+    pub(crate) path: Option<String>,
+    /// Instead of its own name.
+    pub(crate) host: Option<HeaderValue>,
+}
 
 /// Sends requests on to an HTTP endpoint, and its answers back. Bodies stream, both ways.
 ///
@@ -103,7 +116,7 @@ impl HttpProxy {
         if self.shared.mapping.read_body() {
             return self.read_and_call(request, context);
         }
-        match self.shared.prepare(request, context) {
+        match self.shared.prepare(request, None, context) {
             Ok(request) => {
                 let shared = Arc::clone(&self.shared);
                 let context = context.clone();
@@ -116,6 +129,21 @@ impl HttpProxy {
         }
     }
 
+    /// The same, to another path or by another name of the host.
+    pub(crate) async fn call_instead(
+        &self,
+        request: Request<Body>,
+        instead: Instead,
+        context: &RequestContext,
+    ) -> Result<Response<Body>, Rejection> {
+        let shared = &self.shared;
+        let sent = match shared.prepare(request, Some(instead), context) {
+            Ok(request) => shared.send(request, context).await,
+            Err(failure) => Err(failure),
+        };
+        sent.map_err(|failure| failure.into_rejection(shared.settings.api, context))
+    }
+
     /// The same, where a value is mapped from the body: it is read first.
     fn read_and_call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
         let shared = Arc::clone(&self.shared);
@@ -125,7 +153,7 @@ impl HttpProxy {
             let sent = async {
                 let body = read_in_time(body, &shared.settings).await?;
                 let request = Request::from_parts(parts, Body::from(body));
-                let request = shared.prepare(request, &context)?;
+                let request = shared.prepare(request, None, &context)?;
                 shared.send(request, &context).await
             };
             let api = shared.settings.api;
@@ -140,17 +168,18 @@ impl Shared {
     fn prepare(
         &self,
         mut request: Request<Body>,
+        instead: Option<Instead>,
         context: &RequestContext,
     ) -> Result<Request<Body>, Failure> {
-        let body = request
-            .body()
-            .as_bytes()
-            .filter(|_| self.mapping.read_body());
-        let text = body.map(|body| String::from_utf8_lossy(body).into_owned());
+        let text = self.body_text(&request)?;
         let mut message = Message::request(&request);
         message.body = text.as_deref();
         let mapped = self.mapping.evaluate(&message, context)?;
-        *request.uri_mut() = self.uri(request.uri(), &mapped, context)?;
+        let (path, host) = match instead {
+            Some(Instead { path, host }) => (path, host),
+            None => (None, None),
+        };
+        *request.uri_mut() = self.uri(request.uri(), &mapped, path.as_deref(), context)?;
         let http2 = request.version() == Version::HTTP_2;
         let has_body = !http_body::Body::is_end_stream(request.body())
             && (request.headers().get(CONTENT_LENGTH)).is_none_or(|length| length != "0");
@@ -181,16 +210,31 @@ impl Shared {
         let trace = trace(headers, context);
         headers.insert(TRACE_ID, trace);
         mapped.put_headers(headers);
+        if let Some(host) = host {
+            headers.insert(HOST, host);
+        }
         if let Some(method) = &self.method {
             request.method_mut().clone_from(method);
         }
         Ok(request)
     }
 
+    /// The body that values are mapped from, if any is.
+    fn body_text(&self, request: &Request<Body>) -> Result<Option<String>, Failure> {
+        let body = request.body().as_bytes();
+        let Some(body) = body.filter(|_| self.mapping.read_body()) else {
+            return Ok(None);
+        };
+        let body = Bytes::copy_from_slice(body);
+        let body = decode(body, request.headers(), self.settings.max_request)?;
+        Ok(Some(String::from_utf8_lossy(&body).into_owned()))
+    }
+
     fn uri(
         &self,
         client: &Uri,
         mapped: &Mapped<'_>,
+        path: Option<&str>,
         context: &RequestContext,
     ) -> Result<Uri, UriFault> {
         let template = &self.target.uri;
@@ -215,6 +259,7 @@ impl Shared {
             }
         })?;
         let uri = match route {
+            _ if let Some(path) = path => at_path(&uri, path)?,
             Some(route)
                 if self.settings.api == ApiKind::Http
                     && route.route().template == "$default"

@@ -11,6 +11,7 @@ use portcullis_core::{Body, Rejection, RequestContext};
 
 use crate::config::IntegrationKind;
 use crate::function::{FunctionProxy, LambdaAction};
+use crate::http_api::MappedProxy;
 use crate::http_backend::HttpBackend;
 use crate::http_proxy::HttpProxy;
 use crate::mock::Mock;
@@ -30,6 +31,8 @@ pub enum Integration {
     Lambda(LambdaAction),
     /// `AWS_PROXY`
     Function(FunctionProxy),
+    /// `HTTP_PROXY` or `AWS_PROXY` of an HTTP API, with parameter mapping.
+    MappedProxy(MappedProxy),
     /// Something that is not served yet.
     Unserved(Unserved),
 }
@@ -45,19 +48,21 @@ impl Integration {
             Self::HttpProxy(proxy) => proxy.call(request, context),
             Self::Lambda(lambda) => lambda.call(request, context),
             Self::Function(function) => function.call(request, context),
+            Self::MappedProxy(proxy) => proxy.call(request, context),
             Self::Unserved(unserved) => unserved.call(request, context),
         }
     }
 
     /// Which kind it is; `None` if it is not served.
     #[must_use]
-    pub const fn kind(&self) -> Option<IntegrationKind> {
+    pub fn kind(&self) -> Option<IntegrationKind> {
         match self {
             Self::Mock(_) => Some(IntegrationKind::Mock),
             Self::Http(_) => Some(IntegrationKind::Http),
             Self::HttpProxy(_) => Some(IntegrationKind::HttpProxy),
             Self::Lambda(_) => Some(IntegrationKind::Aws),
             Self::Function(_) => Some(IntegrationKind::AwsProxy),
+            Self::MappedProxy(proxy) => Some(proxy.kind()),
             Self::Unserved(_) => None,
         }
     }
@@ -78,6 +83,7 @@ from!(
     HttpProxy(HttpProxy),
     Lambda(LambdaAction),
     Function(FunctionProxy),
+    MappedProxy(MappedProxy),
     Unserved(Unserved)
 );
 

@@ -57,16 +57,18 @@
 //!
 //! # Caveats
 //!
-//! Parameter mapping of HTTP APIs, VPC links and AWS services other than functions are not served yet: [`IntegrationConfig::compile`] lists them as [`Unsupported`].
+//! VPC links and AWS services other than functions are not served yet: [`IntegrationConfig::compile`] lists them as [`Unsupported`].
 
 mod aws;
 mod body;
+mod coding;
 mod config;
 mod error;
 mod failure;
 mod forwarded;
 mod function;
 mod headers;
+mod http_api;
 mod http_backend;
 mod http_proxy;
 mod integration;
@@ -81,6 +83,7 @@ pub use {
         Aws, AwsBuilder, Credentials, CredentialsError, CredentialsFuture, CredentialsProvider,
         CredentialsSource,
     },
+    coding::{Compression, CompressionFuture, CompressionLayer, CompressionService, ContentCoding},
     config::{
         Backends, Compiled, ContentHandling, IntegrationConfig, IntegrationKind, ResponseConfig,
     },
@@ -89,6 +92,7 @@ pub use {
         FunctionAlias, FunctionProxy, FunctionTarget, FunctionUri, Functions, FunctionsBuilder,
         LambdaAction, PayloadFormat,
     },
+    http_api::MappedProxy,
     http_backend::HttpBackend,
     http_proxy::HttpProxy,
     integration::{Integration, IntegrationFuture, ServiceFuture},

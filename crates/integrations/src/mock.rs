@@ -8,6 +8,7 @@ use http::{HeaderMap, Request, Response};
 use portcullis_core::{ApiKind, Body, RequestContext, SystemClock};
 
 use crate::body::read_in_time;
+use crate::coding::decode;
 use crate::config::{ResponseConfig, Settings};
 use crate::error::{ConfigError, Findings};
 use crate::failure::Failure;
@@ -98,13 +99,13 @@ impl Mock {
                 if let (Some(rule), Some(Template::Fixed(_))) = (&shared.fixed, chosen) {
                     shared.render(rule, &mut asked, Carried::default(), context)
                 } else {
-                    // As a rule the body is in memory, or there is none.
+                    // As a rule there is none.
                     let body = match body.as_bytes() {
-                        Some(bytes) => ClientBody::Whole(Bytes::copy_from_slice(bytes)),
-                        None if shared.mapping.request.needs_body(chosen, &asked) => {
+                        Some([]) => ClientBody::Whole(Bytes::new()),
+                        _ if shared.mapping.request.needs_body(chosen, &asked) => {
                             return self.read(asked, body, context);
                         }
-                        None => ClientBody::Unread(body),
+                        _ => ClientBody::Unread(body),
                     };
                     shared.answer(&mut asked, chosen, body, context)
                 }
@@ -120,6 +121,8 @@ impl Mock {
         IntegrationFuture::boxed(async move {
             let api = shared.settings.api;
             let read = read_in_time(body, &shared.settings).await;
+            let limit = shared.settings.max_request;
+            let read = read.and_then(|bytes| decode(bytes, &asked.headers, limit));
             let answer = read.and_then(|bytes| {
                 let chosen = shared.mapping.request.choose(&asked)?;
                 shared.answer(&mut asked, chosen, ClientBody::Whole(bytes), &context)

@@ -293,6 +293,27 @@ fn push_path(out: &mut String, value: &str) -> Result<(), Dots> {
     Ok(())
 }
 
+/// Appends a value to a path, slashes and all.
+pub(crate) fn encode_path(out: &mut String, value: &str) {
+    for (index, segment) in value.split('/').enumerate() {
+        if index > 0 {
+            out.push('/');
+        }
+        push_encoded(out, segment.as_bytes(), SEGMENT);
+    }
+}
+
+/// The address with another path. What would lead out of it is a fault.
+pub(crate) fn at_path(uri: &Uri, path: &str) -> Result<Uri, UriFault> {
+    let mut target = String::with_capacity(path.len());
+    push_path(&mut target, path).map_err(|Dots| UriFault::Escapes("path".to_owned()))?;
+    if let Some(query) = uri.query() {
+        target.push('?');
+        target.push_str(query);
+    }
+    replace_target(uri, target)
+}
+
 /// Whether a decoded segment is one that servers take for a step in the tree. (Some cut a segment at a semicolon first,
 /// and some take a backslash for a slash.)
 fn is_dots(segment: &[u8]) -> bool {
@@ -401,7 +422,7 @@ pub(crate) fn query_pairs(query: Option<&str>) -> impl Iterator<Item = (String, 
         })
 }
 
-fn decode_query(text: &str) -> Vec<u8> {
+pub(crate) fn decode_query(text: &str) -> Vec<u8> {
     let text = text.replace('+', " ");
     percent_decode_str(&text).collect()
 }

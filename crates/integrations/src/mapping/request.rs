@@ -12,6 +12,7 @@ use super::payload::{BinaryTypes, Conversion, media_type};
 use super::scene;
 use super::template::{Passthrough, RequestBody, Template, Templates};
 use crate::body::read_in_time;
+use crate::coding::{decode, is_encoded};
 use crate::config::{ContentHandling, Settings};
 use crate::failure::Failure;
 
@@ -38,7 +39,7 @@ pub(crate) struct MappedRequest<'a> {
     pub(crate) carried: Carried,
 }
 
-/// A client's body, as far as it had to be read.
+/// A client's body, as far as it had to be read: without its content codings.
 pub(crate) enum ClientBody {
     Whole(Bytes),
     Unread(Body),
@@ -55,7 +56,8 @@ impl RequestMapping {
     ) -> Result<MappedRequest<'a>, Failure> {
         let chosen = self.choose(asked)?;
         let body = if self.needs_body(chosen, asked) {
-            ClientBody::Whole(read_in_time(body, settings).await?)
+            let body = read_in_time(body, settings).await?;
+            ClientBody::Whole(decode(body, &asked.headers, settings.max_request)?)
         } else {
             ClientBody::Unread(body)
         };
@@ -76,7 +78,8 @@ impl RequestMapping {
     pub(crate) fn needs_body(&self, chosen: Option<&Template>, asked: &Parts) -> bool {
         self.parameters.read_body()
             || match chosen {
-                None => self.conversion(asked) != Conversion::None,
+                // A backend is not told of a coding.
+                None => self.conversion(asked) != Conversion::None || is_encoded(&asked.headers),
                 Some(Template::Rendered(_)) => true,
                 Some(Template::Fixed(_) | Template::Broken(_)) => false,
             }

@@ -2,7 +2,9 @@
 
 mod failures;
 mod framing;
+mod http_api;
 mod mapped;
 mod proxy;
 mod streaming;
 mod support;
+mod templates;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 
 use super::plan::StagePlan;
 use crate::core::{
@@ -14,6 +14,7 @@ use crate::core::{
     RequestContext,
 };
 use crate::cors::{Grant, Later};
+use crate::integrations::{Compression, ContentCoding};
 use crate::responses::Captured;
 
 /// What the API's CORS rules grant the origin of a request.
@@ -33,6 +34,14 @@ pub(super) struct Finish {
     captured: Captured,
     /// What the API's CORS rules grant, if it has any.
     pub(super) grant: Option<Granted>,
+    /// How the response is compressed, if the API compresses any.
+    compression: Option<Offer>,
+}
+
+/// What an API compresses, and the coding that the client prefers.
+struct Offer {
+    compression: Compression,
+    coding: Option<ContentCoding>,
 }
 
 impl Finish {
@@ -43,6 +52,7 @@ impl Finish {
             stage: None,
             captured: Captured::default(),
             grant: None,
+            compression: None,
         }
     }
 
@@ -67,7 +77,21 @@ impl Finish {
             .api
             .responses
             .capture(request.method(), request.headers());
+        // The answer to HEAD has no body, and the length of the one to GET.
+        if let Some(compression) = stage.api.compression
+            && request.method() != Method::HEAD
+        {
+            self.compression = Some(Offer {
+                compression,
+                coding: ContentCoding::preferred(request.headers()),
+            });
+        }
         self.stage = Some(Arc::clone(stage));
+    }
+
+    /// The response is not to be compressed.
+    pub(super) fn leave_as_it_is(&mut self) {
+        self.compression = None;
     }
 
     /// Waits until it is known what the origin is granted.
@@ -122,6 +146,9 @@ impl Finish {
         }
         let status = response.status().as_u16();
         self.context.measure(Measure::Status, status.into());
-        response
+        match self.compression {
+            Some(offer) => offer.compression.apply(offer.coding, response),
+            None => response,
+        }
     }
 }

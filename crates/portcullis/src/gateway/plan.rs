@@ -8,7 +8,7 @@ use super::RouteSummary;
 use super::api::UnknownRoute;
 use crate::core::{ApiKind, ApiStage, Chain, Clock, Route, TrustedProxies};
 use crate::cors::CorsRules;
-use crate::integrations::Integration;
+use crate::integrations::{Compression, Integration};
 use crate::responses::GatewayResponses;
 use crate::routing::{HttpRoutes, Miss, RestRoutes};
 use crate::stages::Resolver;
@@ -39,6 +39,8 @@ pub(super) struct ApiPlan {
     pub(super) cors: Option<CorsRules>,
     pub(super) unknown_route: UnknownRoute,
     pub(super) max_body_bytes: u64,
+    /// What is compressed for clients that accept it; absent if nothing is.
+    pub(super) compression: Option<Compression>,
 }
 
 /// One method of a resource, or one route.
@@ -51,6 +53,8 @@ pub(super) struct MethodPlan {
     pub(super) summary: String,
     pub(super) guards: Chain,
     pub(super) integration: Integration,
+    /// Whether its responses pass as they come, so that nothing may hold them up.
+    pub(super) streams: bool,
 }
 
 impl Plan {

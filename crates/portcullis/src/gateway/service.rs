@@ -85,7 +85,7 @@ where
             };
         }
     }
-    let state = route(&finish, &stage, consumed, request);
+    let state = route(&mut finish, &stage, consumed, request);
     GatewayFuture {
         state,
         finish: Some(finish),
@@ -93,7 +93,7 @@ where
 }
 
 /// Finds the method, and goes as far with it as takes no waiting.
-fn route<B>(finish: &Finish, stage: &StagePlan, consumed: usize, request: Request<B>) -> State
+fn route<B>(finish: &mut Finish, stage: &StagePlan, consumed: usize, request: Request<B>) -> State
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -256,7 +256,10 @@ impl GatewayFuture {
     }
 }
 
-fn call(finish: &Finish, method: &MethodPlan, request: Request<Body>) -> State {
+fn call(finish: &mut Finish, method: &MethodPlan, request: Request<Body>) -> State {
+    if method.streams {
+        finish.leave_as_it_is();
+    }
     State::Integration {
         started: finish.clock().now(),
         future: method.integration.call(request, finish.context()),

@@ -33,10 +33,12 @@ pub(super) fn compile(
         unsupported: &mut unsupported,
     };
     let max_body_bytes = spec.max_body_bytes;
+    let mut compression = None;
     let (routes, responses, cors, validates) = match &read.api {
         Api::Rest(api) => {
             let routes = rest::routes(api, max_body_bytes, shared, &mut notes);
             let responses = rest::responses(api, &mut notes);
+            compression = rest::compression(api, &mut notes);
             let validates = api.request_validators.iter().any(|validator| {
                 validator.validate_request_body || validator.validate_request_parameters
             });
@@ -76,5 +78,6 @@ pub(super) fn compile(
         cors,
         unknown_route: spec.unknown_route,
         max_body_bytes,
+        compression,
     }))
 }

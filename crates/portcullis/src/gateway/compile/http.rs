@@ -33,6 +33,7 @@ pub(super) fn routes(
             summary: compiled.summary,
             guards: guards::http(route, shared),
             integration: compiled.integration,
+            streams: compiled.streams,
         };
         routes = routes.route(&route.route_key, Arc::new(plan));
     }

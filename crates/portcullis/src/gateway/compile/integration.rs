@@ -21,6 +21,8 @@ use crate::integrations::{
 pub(super) struct Compiled {
     pub(super) summary: String,
     pub(super) integration: Integration,
+    /// Whether its responses pass as they come.
+    pub(super) streams: bool,
 }
 
 /// What stands behind a method of a REST API. `None` if it cannot be built, which is then among the faults.
@@ -107,7 +109,11 @@ pub(super) fn http(
     config.subtype.clone_from(&described.integration_subtype);
     config.vpc_link = vpc_link(described.connection_type, described.connection_id.as_ref());
     config.request_parameters = pairs(&described.request_parameters);
-    config.maps_http_api_responses = !described.response_parameters.is_empty();
+    config.response_parameters = described
+        .response_parameters
+        .iter()
+        .map(|(status, mapping)| (status.clone(), pairs(mapping)))
+        .collect();
     config.payload_format = described.payload_format_version.as_deref().map(|version| {
         if version == "2.0" {
             PayloadFormat::V2
@@ -159,6 +165,7 @@ fn finish(
             Some(Compiled {
                 summary: summary(&config),
                 integration: compiled.integration,
+                streams: config.streams_response,
             })
         }
         Err(error) => {
@@ -185,6 +192,7 @@ fn nothing(
     Compiled {
         summary: "nothing (500)".to_owned(),
         integration: Integration::from(crate::integrations::Unserved::new(api)),
+        streams: false,
     }
 }
 

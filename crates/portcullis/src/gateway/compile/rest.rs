@@ -7,6 +7,7 @@ use crate::core::Route;
 use crate::definition::RestApi;
 use crate::gateway::error::GatewayFault;
 use crate::gateway::plan::{MethodPlan, Routes};
+use crate::integrations::Compression;
 use crate::responses::{GatewayResponses, ResponseConfig};
 use crate::routing::RestRoutes;
 
@@ -33,6 +34,7 @@ pub(super) fn routes(
                 summary: compiled.summary,
                 guards: guards::rest(api, method, shared),
                 integration: compiled.integration,
+                streams: compiled.streams,
             };
             routes = routes.route(verb, &resource.path, Arc::new(plan));
         }
@@ -43,6 +45,19 @@ pub(super) fn routes(
             let faults = errors.iter();
             let faults = faults.map(|error| GatewayFault::new(notes.api, error.path(), error));
             notes.faults.extend(faults);
+            None
+        }
+    }
+}
+
+/// What is compressed; nothing if the API does not say from which size on.
+pub(super) fn compression(api: &RestApi, notes: &mut Notes<'_>) -> Option<Compression> {
+    match Compression::new(api.minimum_compression_size?) {
+        Ok(compression) => Some(compression),
+        Err(error) => {
+            let place = "/x-amazon-apigateway-minimum-compression-size";
+            let fault = GatewayFault::new(notes.api, place, error);
+            notes.faults.push(fault);
             None
         }
     }

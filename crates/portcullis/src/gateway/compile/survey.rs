@@ -213,9 +213,7 @@ impl Survey<'_> {
                 _ => not_served("API keys are not served yet"),
             },
             ["x-amazon-apigateway-binary-media-types"] => ENFORCED,
-            ["x-amazon-apigateway-minimum-compression-size"] => {
-                not_served("responses are not compressed yet")
-            }
+            ["x-amazon-apigateway-minimum-compression-size"] => ENFORCED,
             ["x-amazon-apigateway-request-validators"] => {
                 if self.validates {
                     not_served("request validation is not served yet")

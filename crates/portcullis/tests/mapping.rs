@@ -1,0 +1,280 @@
+//! Mapping and compression by a definition, as a client sees them.
+
+use std::io::Read;
+
+use flate2::read::{GzDecoder, ZlibDecoder};
+use http::{Request, Response};
+use portcullis::core::Body;
+use portcullis::{ApiSpec, Gateway, Served};
+use portcullis_testkit::{HyperServer, Recorder, request as testkit};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+fn document(paths: &Value) -> Value {
+    json!({ "openapi": "3.0.1", "info": { "title": "t", "version": "1" }, "paths": paths })
+}
+
+fn operation(integration: &Value) -> Value {
+    json!({
+        "responses": { "200": { "description": "" }, "404": { "description": "" } },
+        "x-amazon-apigateway-integration": integration,
+    })
+}
+
+fn rest(document: &Value) -> Gateway {
+    let api = ApiSpec::rest(document.to_string())
+        .id("a")
+        .stage_named("prod");
+    let gateway = Gateway::builder().api(api).strict(true).build();
+    gateway.expect("every field is served")
+}
+
+async fn send(gateway: &Gateway, request: http::request::Builder, body: &str) -> Response<Body> {
+    let request: Request<Body> = request
+        .body(Body::from(body.to_owned()))
+        .expect("a request");
+    gateway.clone().oneshot(request).await.expect("infallible")
+}
+
+#[tokio::test]
+async fn json_becomes_soap_and_back() {
+    let backend = Recorder::new(|got| {
+        let text = got.text();
+        let id = text.split(['<', '>']).nth(4).unwrap_or_default().to_owned();
+        testkit::answer(
+            200,
+            format!("<pet id=\"{id}\" name=\"Rex &quot;R&quot;\"/>"),
+        )
+    });
+    let server = HyperServer::start(backend.clone()).await;
+    let integration = json!({
+        "type": "http",
+        "httpMethod": "POST",
+        "uri": server.url("/soap"),
+        "requestParameters": {
+            "integration.request.header.Content-Type": "'text/xml; charset=utf-8'",
+            "integration.request.header.SOAPAction": "'urn:Pet'",
+        },
+        "requestTemplates": {
+            "application/json": "<soap><pet>$input.path('$.id')</pet></soap>",
+        },
+        "responses": {
+            "default": {
+                "statusCode": "200",
+                "responseTemplates": {
+                    "application/json":
+                        r#"{"xml": "$util.escapeJavaScript($input.body).replaceAll("\\'","'")"}"#,
+                },
+            },
+        },
+    });
+    let gateway = rest(&document(
+        &json!({ "/pets": { "post": operation(&integration) } }),
+    ));
+    let post = Request::post("/prod/pets").header("content-type", "application/json");
+    let response = send(&gateway, post, r#"{"id": "7"}"#).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/json");
+    let body = testkit::json(response).await;
+    assert_eq!(
+        body,
+        json!({"xml": "<pet id=\"7\" name=\"Rex &quot;R&quot;\"/>"})
+    );
+    let got = backend.only();
+    assert_eq!(got.text(), "<soap><pet>7</pet></soap>");
+    assert_eq!(got.header("content-type"), Some("text/xml; charset=utf-8"));
+    assert_eq!(got.header("soapaction"), Some("urn:Pet"));
+}
+
+#[tokio::test]
+async fn a_template_that_cannot_be_read_is_reported_with_its_place() {
+    let integration = json!({
+        "type": "mock",
+        "requestTemplates": { "application/json": "{\"statusCode\": 200}\n#if($x = 1)" },
+        "responses": { "default": { "statusCode": "200" } },
+    });
+    let document = document(&json!({ "/pets": { "get": operation(&integration) } })).to_string();
+    let api = || ApiSpec::rest(&*document).id("a").stage_named("prod");
+    let gateway = Gateway::builder().api(api()).build();
+    let gateway = gateway.expect("the service takes it, too");
+    let coverage = gateway.coverage();
+    let missing: Vec<_> = coverage.not_served().collect();
+    assert_eq!(missing.len(), 1, "{coverage}");
+    let pointer =
+        "/paths/~1pets/get/x-amazon-apigateway-integration/requestTemplates/application~1json";
+    assert_eq!(missing[0].pointer, pointer);
+    assert!(
+        missing[0].note.contains("(line 2, column 8)"),
+        "{}",
+        missing[0].note
+    );
+    let response = send(&gateway, Request::get("/prod/pets"), "").await;
+    assert_eq!(response.status(), 500);
+    let strict = Gateway::builder().api(api()).strict(true).build();
+    assert!(strict.is_err(), "under the strict switch it is an error");
+}
+
+#[tokio::test]
+async fn what_is_mapped_is_covered() {
+    let integration = json!({
+        "type": "http",
+        "httpMethod": "POST",
+        "uri": "http://127.0.0.1:1/",
+        "contentHandling": "CONVERT_TO_TEXT",
+        "passthroughBehavior": "when_no_templates",
+        "requestParameters": { "integration.request.header.x": "method.request.body.id" },
+        "requestTemplates": { "application/json": "$input.json('$')" },
+        "responses": {
+            "(?!2).*": {
+                "statusCode": "404",
+                "contentHandling": "CONVERT_TO_BINARY",
+                "responseParameters": { "method.response.header.x": "integration.response.body.id" },
+                "responseTemplates": { "application/json": "$input.body" },
+            },
+            "default": { "statusCode": "200" },
+        },
+    });
+    let mut document = document(&json!({ "/pets": { "post": operation(&integration) } }));
+    document["x-amazon-apigateway-binary-media-types"] = json!(["image/png"]);
+    document["x-amazon-apigateway-minimum-compression-size"] = json!(100);
+    let gateway = rest(&document);
+    let coverage = gateway.coverage();
+    assert_eq!(coverage.not_served().count(), 0, "{coverage}");
+    for field in [
+        "/x-amazon-apigateway-binary-media-types",
+        "/x-amazon-apigateway-minimum-compression-size",
+    ] {
+        let covered = coverage.iter().find(|covered| covered.pointer == field);
+        assert_eq!(
+            covered.map(|covered| covered.served),
+            Some(Served::Enforced),
+            "{field}"
+        );
+    }
+}
+
+/// An API with a long and a short answer, a proxy, and one that streams.
+fn compressing(backend: &HyperServer, minimum: u64) -> Gateway {
+    let mock = |text: String| {
+        operation(&json!({
+            "type": "mock",
+            "requestTemplates": { "application/json": "{\"statusCode\": 200}" },
+            "responses": { "default": {
+                "statusCode": "200",
+                "responseTemplates": { "application/json": text },
+            } },
+        }))
+    };
+    let proxy = |path: &str, mode: &str| {
+        operation(&json!({
+            "type": "http_proxy",
+            "httpMethod": "GET",
+            "uri": backend.url(path),
+            "responseTransferMode": mode,
+        }))
+    };
+    let mut document = document(&json!({
+        "/long": { "get": mock("pets ".repeat(100)), "head": mock("pets ".repeat(100)) },
+        "/short": { "get": mock("pets".to_owned()) },
+        "/proxied": { "get": proxy("/", "BUFFERED") },
+        "/encoded": { "get": proxy("/encoded", "BUFFERED") },
+        "/streamed": { "get": proxy("/", "STREAM") },
+    }));
+    document["x-amazon-apigateway-minimum-compression-size"] = json!(minimum);
+    rest(&document)
+}
+
+async fn pets() -> HyperServer {
+    HyperServer::start(Recorder::new(|got| {
+        let mut answer = testkit::answer(200, "pets ".repeat(100));
+        if got.uri.path() == "/encoded" {
+            let coding = http::HeaderValue::from_static("br");
+            answer.headers_mut().insert("content-encoding", coding);
+        }
+        answer
+    }))
+    .await
+}
+
+#[tokio::test]
+async fn responses_are_compressed_from_a_size_on() {
+    let server = pets().await;
+    let gateway = compressing(&server, 100);
+    for (method, path, accept, coding) in [
+        ("GET", "/long", Some("gzip"), Some("gzip")),
+        ("GET", "/long", Some("deflate"), Some("deflate")),
+        ("GET", "/long", Some("br, gzip;q=0.5"), Some("gzip")),
+        ("GET", "/long", Some("*"), None),
+        ("GET", "/long", None, None),
+        ("HEAD", "/long", Some("gzip"), None),
+        ("GET", "/short", Some("gzip"), None),
+        ("GET", "/proxied", Some("gzip"), Some("gzip")),
+        ("GET", "/encoded", Some("gzip"), Some("br")),
+        ("GET", "/streamed", Some("gzip"), None),
+        ("GET", "/none", Some("gzip"), None),
+    ] {
+        let place = format!("{method} {path} {accept:?}");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/prod{path}"));
+        if let Some(accept) = accept {
+            request = request.header("accept-encoding", accept);
+        }
+        let response = send(&gateway, request, "").await;
+        let got = response.headers().get("content-encoding");
+        assert_eq!(
+            got.map(|coding| coding.to_str().expect("text")),
+            coding,
+            "{place}"
+        );
+        let body = testkit::bytes(response).await;
+        let mut text = String::new();
+        match coding {
+            Some("gzip") => GzDecoder::new(&*body).read_to_string(&mut text).map(drop),
+            Some("deflate") => ZlibDecoder::new(&*body).read_to_string(&mut text).map(drop),
+            _ => continue,
+        }
+        .expect("it is compressed so");
+        assert_eq!(text, "pets ".repeat(100), "{place}");
+    }
+}
+
+#[tokio::test]
+async fn a_minimum_of_nothing_compresses_all_and_refusals_too() {
+    let server = pets().await;
+    let gateway = compressing(&server, 0);
+    for path in ["/short", "/none"] {
+        let request = Request::get(format!("/prod{path}")).header("accept-encoding", "gzip");
+        let response = send(&gateway, request, "").await;
+        assert_eq!(response.headers()["content-encoding"], "gzip", "{path}");
+        assert_eq!(response.headers()["vary"], "accept-encoding");
+    }
+}
+
+#[tokio::test]
+async fn an_http_apis_parameters_are_mapped() {
+    let backend = Recorder::new(|_| testkit::answer(500, "{}"));
+    let server = HyperServer::start(backend.clone()).await;
+    let integration = json!({
+        "type": "http_proxy",
+        "httpMethod": "ANY",
+        "uri": server.url("/"),
+        "payloadFormatVersion": "1.0",
+        "requestParameters": {
+            "append:header.x-route": "$context.routeKey",
+            "overwrite:path": "/internal/${request.path.id}",
+        },
+        "responseParameters": { "500": { "overwrite:statuscode": "404" } },
+    });
+    let document = document(&json!({ "/pets/{id}": { "get": operation(&integration) } }));
+    let api = ApiSpec::http(document.to_string())
+        .id("a")
+        .stage_named("$default");
+    let gateway = Gateway::builder().api(api).strict(true).build();
+    let gateway = gateway.expect("every field is served");
+    let response = send(&gateway, Request::get("/pets/7"), "").await;
+    assert_eq!(response.status(), 404);
+    let got = backend.only();
+    assert_eq!(got.uri, "/internal/7");
+    assert_eq!(got.header("x-route"), Some("GET /pets/{id}"));
+}
