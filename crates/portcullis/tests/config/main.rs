@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use portcullis::{ConfigFormat, CredentialsConfig, FunctionPlace, GatewayConfig};
+use http_body_util::BodyExt;
+use portcullis::{ConfigFormat, CredentialsConfig, FunctionPlace, Gateway, GatewayConfig};
 use proptest::prelude::*;
 use tower::ServiceExt;
 
@@ -37,6 +38,111 @@ fn yaml_json_and_toml_say_the_same() {
     );
 }
 
+/// The repository's own file at this path.
+fn repository(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
+}
+
+/// The fields that an object of ours may have, as the fault of a field that is none lists them.
+fn fields(yaml: &str) -> Vec<String> {
+    let error = GatewayConfig::parse_with(yaml, ConfigFormat::Yaml, none).expect_err("a fault");
+    let fault = error
+        .faults()
+        .iter()
+        .find(|fault| fault.message.contains("there are: "));
+    let message = &fault.expect("a list of fields").message;
+    let list = message.split("there are: ").nth(1).unwrap_or_default();
+    list.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn the_guide_and_its_example_have_every_field() {
+    let guide = std::fs::read_to_string(repository("docs/guide/configuration.md")).expect("a page");
+    let example = repository("examples/configuration/gateway.yaml");
+    let example = std::fs::read_to_string(example).expect("an example");
+    for (object, yaml) in [
+        ("", "qqqq: 1\napis: []"),
+        ("", "apis: [{id: a, definition: x, qqqq: 1}]"),
+        (
+            "import.",
+            "apis: [{id: a, definition: x, import: {qqqq: 1}}]",
+        ),
+        ("", "apis: [{id: a, definition: x, cors: {qqqq: 1}}]"),
+    ] {
+        for field in fields(yaml) {
+            let row = format!("| `{object}{field}` |");
+            assert!(
+                field == "import" || guide.contains(&row),
+                "{row} in the guide"
+            );
+            assert!(
+                example.contains(&format!("{field}:")),
+                "{field} in the example"
+            );
+        }
+    }
+    for yaml in [
+        "apis: []\ntls: {qqqq: 1}",
+        "apis: []\nfunctions: {f: {qqqq: 1}}",
+        "apis: []\naccount: {throttle: {qqqq: 1}}",
+        "apis: []\ncredentials: {qqqq: 1}",
+    ] {
+        for field in fields(yaml) {
+            assert!(guide.contains(&field), "{field} in the guide");
+            assert!(
+                example.contains(&format!("{field}:")),
+                "{field} in the example"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_example_of_the_guide_serves_what_it_says() {
+    let path = repository("examples/configuration/gateway.yaml");
+    let config = GatewayConfig::load_with(path, none).expect("a good file");
+    assert_eq!(config.unknown, Vec::<String>::new());
+    let gateway = config
+        .gateway()
+        .expect("its files are there")
+        .build()
+        .expect("good");
+    for (host, path, status, body) in [
+        ("localhost", "/petstore/demo/", 200, "Welcome"),
+        ("localhost", "/petstore/none/", 403, "Forbidden"),
+        ("localhost", "/petstore/demo/none", 404, "Not Found"),
+        ("localhost", "/orders/orders", 200, "\"pet\":2"),
+        ("api.example.com", "/v1/orders/1/label", 200, "To: Ada"),
+        ("api.example.com", "/pets/", 200, "Welcome"),
+    ] {
+        let answer = ask(&gateway, &format!("http://{host}{path}"));
+        assert_eq!(answer.0, status, "{host}{path} {}", answer.1);
+        assert!(answer.1.contains(body), "{host}{path} {}", answer.1);
+    }
+}
+
+fn ask(gateway: &Gateway, uri: &str) -> (u16, String) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let request = http::Request::get(uri).body(portcullis::core::Body::empty());
+    let answer = gateway.clone().oneshot(request.expect("a request"));
+    runtime.block_on(async {
+        let response = answer.await.expect("never fails");
+        let status = response.status().as_u16();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .expect("a body")
+            .to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    })
+}
+
 #[test]
 fn every_field_reaches_the_gateway() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config");
@@ -60,19 +166,7 @@ fn every_field_reaches_the_gateway() {
     ] {
         assert!(notes.contains(field), "{field} in {notes}");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime");
-    let ask = |uri: &str| {
-        let request = http::Request::get(uri).body(portcullis::core::Body::empty());
-        let answer = gateway.clone().oneshot(request.expect("a request"));
-        let response = runtime.block_on(answer).expect("never fails");
-        let body = response.body().as_bytes().unwrap_or_default().to_vec();
-        (
-            response.status().as_u16(),
-            String::from_utf8(body).expect("text"),
-        )
-    };
+    let ask = |uri: &str| ask(&gateway, uri);
     assert_eq!(ask("/prod/version"), (200, "1".to_owned()));
     assert_eq!(
         ask("/old/version"),
@@ -153,6 +247,27 @@ fn what_comes_from_a_variable_is_a_text_and_counts_as_a_number_all_the_same() {
         (Some(5.0), Some(5))
     );
     assert_eq!(config.trusted_proxies[0].to_string(), "10.0.0.7/32");
+}
+
+#[test]
+fn lists_are_taken_as_the_services_tools_print_them() {
+    let yaml = "
+apis: [{id: a, definition: x, stages: {item: [{stageName: prod, createdDate: '2024-04-15T10:00:00+00:00'}]}}]
+apiKeys: {items: [{id: k}]}
+usagePlans: {items: [{id: p, colour: blue}]}
+domainNames: {Items: [{DomainName: api.example.com, ApiMappings: {Items: [{ApiId: a}]}}]}";
+    let config = GatewayConfig::parse_with(yaml, ConfigFormat::Yaml, none).expect("a good text");
+    assert_eq!(config.apis[0].stages[0].stage_name, "prod");
+    assert_eq!(config.api_keys[0].id, "k");
+    assert_eq!(config.domain_names[0].api_mappings.len(), 1);
+    assert_eq!(config.unknown, ["/usagePlans/items/0/colour"]);
+    faults(
+        "apis: []\napiKeys: {item: {}}\nusagePlans: 7",
+        &[
+            "/usagePlans: must be a list, not a number",
+            "/apiKeys/item: must be a list, not an object",
+        ],
+    );
 }
 
 #[test]

@@ -127,7 +127,8 @@ pub(super) fn credentials(object: Object<'_>, reader: &mut Reader) -> Option<Cre
     let own = reader.object(value, &path, &fields)?;
     let access_key_id = reader.needed(own, "accessKeyId").map(str::to_owned);
     let secret_access_key = reader.needed(own, "secretAccessKey").map(secret);
-    let session_token = reader.text(own, "sessionToken").map(secret);
+    let session_token = reader.text(own, "sessionToken");
+    let session_token = session_token.filter(|token| !token.is_empty()).map(secret);
     Some(CredentialsConfig::Static {
         access_key_id: access_key_id?,
         secret_access_key: secret_access_key?,

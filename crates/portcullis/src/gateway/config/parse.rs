@@ -96,19 +96,9 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
     for (path, item) in reader.list(object, "apis") {
         config.apis.extend(api(item, &path, reader));
     }
-    for (path, item) in reader.list(object, "usagePlans") {
-        config
-            .usage_plans
-            .extend(reader.service_object(item, &path));
-    }
-    for (path, item) in reader.list(object, "apiKeys") {
-        config.api_keys.extend(reader.service_object(item, &path));
-    }
-    for (path, item) in reader.list(object, "domainNames") {
-        config
-            .domain_names
-            .extend(reader.service_object(item, &path));
-    }
+    config.usage_plans = reader.service_list(object, "usagePlans");
+    config.api_keys = reader.service_list(object, "apiKeys");
+    config.domain_names = reader.service_list(object, "domainNames");
     for (name, path, item) in reader.map(object, "functions") {
         if let Some(function) = function(item, &path, reader) {
             config.functions.insert(name.to_owned(), function);
@@ -213,9 +203,7 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
         }
     }
     config.deployments = deployments;
-    for (path, item) in reader.list(object, "stages") {
-        config.stages.extend(reader.service_object(item, &path));
-    }
+    config.stages = reader.service_list(object, "stages");
     config.id = id?;
     config.definition = definition?;
     Some(config)

@@ -141,16 +141,21 @@ impl Reader {
     /// The items of a list, each with its path.
     pub(super) fn list<'v>(&mut self, object: Object<'v>, name: &str) -> Vec<(String, &'v Value)> {
         match object.get(name) {
+            Some(value) => self.items(&object.at(name), value),
             None => Vec::new(),
-            Some(Value::Array(items)) => {
-                let path = object.at(name);
-                let numbered = items.iter().enumerate();
-                numbered
-                    .map(|(index, item)| (format!("{path}/{index}"), item))
-                    .collect()
-            }
-            Some(_) => self.wrong(object, name, "a list").unwrap_or_default(),
         }
+    }
+
+    fn items<'v>(&mut self, path: &str, value: &'v Value) -> Vec<(String, &'v Value)> {
+        let Some(items) = value.as_array() else {
+            let message = format!("must be a list, not {}", kind_of(value));
+            self.fault(path, message);
+            return Vec::new();
+        };
+        let numbered = items.iter().enumerate();
+        numbered
+            .map(|(index, item)| (format!("{path}/{index}"), item))
+            .collect()
     }
 
     /// The members of a map, each with its path.
@@ -195,12 +200,30 @@ impl Reader {
         values
     }
 
-    /// An object under the service's names; fields of it that are not known are noted.
-    pub(super) fn service_object<T: DeserializeOwned>(
+    /// A list of objects under the service's names, as it stands or as the service's tools print it: under `items`.
+    pub(super) fn service_list<T: DeserializeOwned>(
         &mut self,
-        value: &Value,
-        path: &str,
-    ) -> Option<T> {
+        object: Object<'_>,
+        name: &str,
+    ) -> Vec<T> {
+        let Some(value) = object.get(name) else {
+            return Vec::new();
+        };
+        let mut printed = ["items", "Items", "item"]
+            .into_iter()
+            .filter_map(|member| Some((member, value.get(member)?)));
+        let items = match printed.next() {
+            Some((member, list)) => self.items(&join(&object.at(name), member), list),
+            None => self.items(&object.at(name), value),
+        };
+        let objects = items.iter();
+        objects
+            .filter_map(|(path, item)| self.service_object(item, path))
+            .collect()
+    }
+
+    /// An object under the service's names; fields of it that are not known are noted.
+    fn service_object<T: DeserializeOwned>(&mut self, value: &Value, path: &str) -> Option<T> {
         match definition::read::<T>(value) {
             Ok(read) => {
                 let unknown = read
