@@ -26,6 +26,16 @@ pub(super) fn method<'r>(
     if list.kind.is_view() {
         return collection_method(renderer, list, name, arguments);
     }
+    if let [Value::Integer(index), rest @ ..] = arguments
+        && i32::try_from(*index).is_err()
+    {
+        // A Long is no index: methods that take one are not there for it.
+        match (name, rest) {
+            ("get" | "subList", _) | ("set" | "add" | "addAll", [_]) => return Ok(None),
+            ("remove", []) => return collection_method(renderer, list, name, arguments),
+            _ => {}
+        }
+    }
     let place = |index: &i64, most: usize| match usize::try_from(*index).ok() {
         Some(at) if at < most => Ok(at),
         _ => Err(out_of_range(*index, length)),

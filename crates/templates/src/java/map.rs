@@ -39,6 +39,11 @@ pub(super) fn method<'r>(
             }
             Value::empty()
         }
+        ("putAll", [Value::Null]) => {
+            return Err(Failure::invocation(
+                "`putAll` got an argument without a value",
+            ));
+        }
         ("remove", [key]) => {
             renderer.budget.steps(map.len() as u64 / 8)?;
             return Ok(map.remove(key));

@@ -2,6 +2,9 @@
 //!
 //! A method that does not exist, or not for these arguments, gives nothing; one that throws is a failure.
 
+mod double;
+mod format;
+mod integer;
 mod list;
 mod map;
 pub(crate) mod number;
@@ -129,15 +132,6 @@ fn loop_property<'r>(scope: &Rc<Loop<'r>>, name: &str) -> Option<Value<'r>> {
             }
             Value::Loop(top)
         }
-        "depth" => {
-            let mut depth = 1;
-            let mut next = &scope.parent;
-            while let Some(parent) = next {
-                depth += 1;
-                next = &parent.parent;
-            }
-            Value::Integer(depth)
-        }
         _ => return scope.extra().get_text(name),
     })
 }
@@ -230,14 +224,8 @@ fn hash_code<'r>(renderer: &mut Renderer<'r>, value: &Value<'r>) -> Result<i32, 
     Ok(match value {
         Value::Boolean(true) => 1231,
         Value::Boolean(false) => 1237,
-        Value::Integer(number) => match i32::try_from(*number) {
-            Ok(number) => number,
-            Err(_) => (*number ^ (*number >> 32)) as i32,
-        },
-        Value::Float(number) => {
-            let bits = number.to_bits();
-            (bits ^ (bits >> 32)) as i32
-        }
+        Value::Integer(number) => number::long_hash(*number),
+        Value::Float(number) => number::double_hash(*number),
         Value::Char(unit) => i32::from(*unit),
         Value::Text(text) => text.encode_utf16().fold(0i32, |hash, unit| {
             hash.wrapping_mul(31).wrapping_add(unit.into())

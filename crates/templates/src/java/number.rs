@@ -370,3 +370,16 @@ pub(crate) fn from_json<'a>(text: &str) -> Option<Value<'a>> {
     }
     text.parse::<f64>().ok().map(Value::Float)
 }
+
+/// `hashCode` of an Integer or a Long.
+pub(crate) fn long_hash(number: i64) -> i32 {
+    match i32::try_from(number) {
+        Ok(number) => number,
+        Err(_) => (number ^ (number >> 32)) as i32,
+    }
+}
+
+pub(crate) fn double_hash(number: f64) -> i32 {
+    let bits = number.to_bits();
+    (bits ^ (bits >> 32)) as i32
+}

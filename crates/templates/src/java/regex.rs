@@ -25,6 +25,12 @@ type Groups = Vec<Option<(usize, usize)>>;
 
 impl Pattern {
     pub(crate) fn compile(source: &str) -> Result<Self, Failure> {
+        if has_stray_brace(source) {
+            return Err(Failure::invocation(format!(
+                "`{}` is no regular expression: `{{` begins no repetition; write `\\{{` for a brace",
+                shown(source)
+            )));
+        }
         if !source.contains(|character| "\\.[]{}()*+-?^$|".contains(character)) {
             return Ok(Self::Literal(source.to_owned()));
         }
@@ -301,6 +307,39 @@ impl Whole {
     }
 }
 
+/// Whether a `{` stands where Java allows it as a repetition only.
+fn has_stray_brace(source: &str) -> bool {
+    let mut characters = source.char_indices();
+    let (mut class, mut quoted) = (0usize, false);
+    while let Some((at, character)) = characters.next() {
+        let rest = &source[at..];
+        if quoted {
+            quoted = !rest.starts_with("\\E");
+            continue;
+        }
+        match character {
+            '\\' => match characters.next() {
+                Some((_, 'Q')) => quoted = true,
+                // `\p{…}`, `\x{…}`, `\k<…>`: the braces are theirs.
+                Some((at, 'p' | 'P' | 'x' | 'N')) if source[at + 1..].starts_with('{') => {
+                    characters.next();
+                }
+                _ => {}
+            },
+            '[' => class += 1,
+            ']' => class = class.saturating_sub(1),
+            '{' if class == 0 => {
+                let repeats = rest[1..].starts_with(|next: char| next.is_ascii_digit());
+                if !repeats || at == 0 {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
 fn shown(source: &str) -> Cow<'_, str> {
     if source.len() <= 80 {
         Cow::Borrowed(source)
@@ -391,9 +430,6 @@ fn translate(source: &str) -> String {
             }
             // `$` also matches before a last newline.
             '$' if in_class == 0 => out.push_str("(?:$|(?:\\n)?\\z)"),
-            '{' if in_class == 0 && !after.starts_with(|next: char| next.is_ascii_digit()) => {
-                out.push_str("\\{");
-            }
             other => out.push(other),
         }
         rest = after;

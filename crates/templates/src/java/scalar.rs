@@ -1,19 +1,25 @@
-//! Numbers, booleans, characters, entries, iterators and `$foreach`.
+//! Booleans, characters, entries, iterators and `$foreach`.
 
-use super::{Answer, entry_value, number, property};
+use super::{Answer, double, entry_value, integer, number, property};
 use crate::render::Failure;
 use crate::value::Value;
 
 pub(super) fn method<'r>(value: &Value<'r>, name: &str, arguments: &[Value<'r>]) -> Answer<'r> {
-    if value.is_number() {
-        return number_method(value, name, arguments);
+    if let ("compareTo", [other]) = (name, arguments)
+        && value.is_number()
+        && other.is_number()
+    {
+        return Ok(number::compare(value, other).map(|order| Value::Integer(order as i64)));
+    }
+    match value {
+        Value::Integer(number) => return integer::method(*number, name, arguments),
+        Value::Float(number) => return double::method(*number, name, arguments),
+        Value::Big(_) | Value::Decimal(_) => return double::wide_method(value, name, arguments),
+        Value::Boolean(value) => return Ok(boolean(*value, name, arguments)),
+        Value::Char(unit) => return Ok(character(*unit, name, arguments)),
+        _ => {}
     }
     Ok(match (value, name, arguments) {
-        (Value::Boolean(value), "booleanValue", []) => Some(Value::Boolean(*value)),
-        (Value::Boolean(value), "compareTo", [Value::Boolean(other)]) => {
-            Some(Value::Integer(value.cmp(other) as i64))
-        }
-        (Value::Char(unit), "charValue", []) => Some(Value::Char(*unit)),
         (Value::Entry(entry), "getKey", []) => Some(entry.key.clone()),
         (Value::Entry(entry), "getValue", []) => Some(entry_value(entry)),
         (Value::Entry(entry), "setValue", [new]) => {
@@ -62,69 +68,48 @@ pub(super) fn method<'r>(value: &Value<'r>, name: &str, arguments: &[Value<'r>])
     })
 }
 
-fn number_method<'r>(value: &Value<'r>, name: &str, arguments: &[Value<'r>]) -> Answer<'r> {
-    let long = number::long(value).unwrap_or(0);
-    let double = number::double(value).unwrap_or(f64::NAN);
-    Ok(match (name, arguments) {
-        ("intValue", []) => Some(Value::Integer(match value {
-            // A double stops at the ends of an int, a long wraps.
-            Value::Float(number) => i64::from(*number as i32),
-            _ => i64::from(long as i32),
-        })),
-        ("longValue", []) => Some(Value::Integer(long)),
-        ("shortValue", []) => Some(Value::Integer(i64::from(long as i16))),
-        ("byteValue", []) => Some(Value::Integer(i64::from(long as i8))),
-        ("doubleValue" | "floatValue", []) => Some(Value::Float(double)),
-        ("compareTo", [other]) if other.is_number() => {
-            number::compare(value, other).map(|order| Value::Integer(order as i64))
+fn boolean<'r>(value: bool, name: &str, arguments: &[Value<'r>]) -> Option<Value<'r>> {
+    Some(match (name, arguments) {
+        ("booleanValue", []) => Value::Boolean(value),
+        ("compareTo", [Value::Boolean(other)]) => Value::Integer(value.cmp(other) as i64),
+        ("parseBoolean" | "valueOf", [Value::Text(text)]) => {
+            Value::Boolean(text.eq_ignore_ascii_case("true"))
         }
-        ("parseInt" | "parseLong", [Value::Text(text)]) => Some(parse(text)?),
-        ("valueOf" | "decode", [Value::Text(text)]) => match value {
-            Value::Float(_) => Some(Value::Float(parse_double(text)?)),
-            _ => Some(parse(text)?),
-        },
-        ("valueOf", [number]) if number.is_number() => Some(number.clone()),
-        ("parseDouble", [Value::Text(text)]) => Some(Value::Float(parse_double(text)?)),
-        ("toHexString", [Value::Integer(number)]) => {
-            Some(Value::text(if i32::try_from(*number).is_ok() {
-                format!("{:x}", *number as i32)
-            } else {
-                format!("{number:x}")
-            }))
-        }
-        ("toBinaryString", [Value::Integer(number)]) => {
-            Some(Value::text(format!("{:b}", *number as i32)))
-        }
-        ("toString", [number]) if number.is_number() => {
-            let mut text = String::new();
-            match number {
-                Value::Float(number) => number::push_double(*number, &mut text),
-                other => number::push_integer(number::long(other).unwrap_or(0), &mut text),
-            }
-            Some(Value::text(text))
-        }
-        ("max", [Value::Integer(a), Value::Integer(b)]) => Some(Value::Integer(*a.max(b))),
-        ("min", [Value::Integer(a), Value::Integer(b)]) => Some(Value::Integer(*a.min(b))),
-        ("isNaN", []) => Some(Value::Boolean(double.is_nan())),
-        ("isInfinite", []) => Some(Value::Boolean(double.is_infinite())),
-        _ => None,
+        ("parseBoolean" | "valueOf", [Value::Null]) => Value::Boolean(false),
+        ("valueOf", [Value::Boolean(value)]) => Value::Boolean(*value),
+        ("toString", [Value::Boolean(value)]) => Value::text(value.to_string()),
+        ("hashCode", [Value::Boolean(value)]) => Value::Integer(if *value { 1231 } else { 1237 }),
+        ("logicalAnd", [Value::Boolean(a), Value::Boolean(b)]) => Value::Boolean(a & b),
+        ("logicalOr", [Value::Boolean(a), Value::Boolean(b)]) => Value::Boolean(a | b),
+        ("logicalXor", [Value::Boolean(a), Value::Boolean(b)]) => Value::Boolean(a ^ b),
+        ("compare", [Value::Boolean(a), Value::Boolean(b)]) => Value::Integer(a.cmp(b) as i64),
+        _ => return None,
     })
 }
 
-fn parse<'r>(text: &str) -> Result<Value<'r>, Failure> {
-    text.parse::<i64>().map(Value::Integer).map_err(|_| {
-        Failure::invocation(format!(
-            "`{}` is no whole number",
-            text.chars().take(40).collect::<String>()
-        ))
-    })
-}
-
-fn parse_double(text: &str) -> Result<f64, Failure> {
-    text.trim().parse().map_err(|_| {
-        Failure::invocation(format!(
-            "`{}` is no number",
-            text.chars().take(40).collect::<String>()
-        ))
-    })
+/// What templates ask of a character, which the class answers for any character or code point.
+fn character<'r>(unit: u16, name: &str, arguments: &[Value<'r>]) -> Option<Value<'r>> {
+    let asked = match arguments {
+        [] if name == "charValue" => return Some(Value::Char(unit)),
+        [Value::Char(other)] if name == "compareTo" => {
+            return Some(Value::Integer(i64::from(unit) - i64::from(*other)));
+        }
+        [Value::Char(unit)] => char::from_u32(u32::from(*unit))?,
+        [Value::Integer(point)] => char::from_u32(u32::try_from(*point).ok()?)?,
+        _ => return None,
+    };
+    Some(Value::Boolean(match name {
+        "isDigit" => asked.is_ascii_digit(),
+        "isLetter" | "isAlphabetic" => asked.is_alphabetic(),
+        "isLetterOrDigit" => asked.is_alphanumeric(),
+        "isUpperCase" => asked.is_uppercase(),
+        "isLowerCase" => asked.is_lowercase(),
+        "isWhitespace" | "isSpaceChar" => asked.is_whitespace(),
+        "getNumericValue" => {
+            let digit = asked.to_digit(36).map_or(-1, i64::from);
+            return Some(Value::Integer(digit));
+        }
+        "toString" | "valueOf" => return Some(Value::text(asked.to_string())),
+        _ => return None,
+    }))
 }

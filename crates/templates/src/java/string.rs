@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::{Answer, regex::Pattern};
+use super::{Answer, format, regex::Pattern};
 use crate::render::{Failure, Renderer};
 use crate::value::{Cursor, ListKind, Text, Value};
 
@@ -28,6 +28,10 @@ pub(super) fn method<'r>(
                 | "replaceFirst"
                 | "compareToIgnoreCase"
                 | "contentEquals"
+                | "indexOf"
+                | "lastIndexOf"
+                | "replace"
+                | "regionMatches"
         )
     {
         return Err(Failure::invocation(format!(
@@ -101,26 +105,32 @@ pub(super) fn method<'r>(
             renderer.budget.create(string.len() + other.len())?;
             Value::text(format!("{string}{}", other.as_str()))
         }
+        ("codePointAt", [Value::Integer(at)]) => {
+            let found = usize::try_from(*at)
+                .ok()
+                .and_then(|at| byte_of(string, at))
+                .and_then(|at| string[at..].chars().next());
+            match found {
+                Some(character) => Value::Integer(i64::from(u32::from(character))),
+                None => return Err(out_of_range(*at, length(string))),
+            }
+        }
+        ("formatted", values) => {
+            let made = format::format(renderer, text, values)?;
+            renderer.budget.create(made.len())?;
+            Value::text(made)
+        }
         ("format", [Value::Text(pattern), values @ ..]) => {
-            let made = format(renderer, pattern, values)?;
+            let made = format::format(renderer, pattern, values)?;
             renderer.budget.create(made.len())?;
             Value::text(made)
         }
         ("join", [Value::Text(separator), Value::List(list)]) => {
-            let mut out = String::new();
             // A `#define` block among the items may change the list while it is written.
             let items = list.items().clone();
-            for (at, item) in items.iter().enumerate() {
-                if at > 0 {
-                    out.push_str(separator);
-                }
-                let part = renderer.text_of(item)?;
-                out.push_str(&part);
-                renderer.budget.output(out.len())?;
-            }
-            renderer.budget.create(out.len())?;
-            Value::text(out)
+            join(renderer, separator, &items)?
         }
+        ("join", [Value::Text(separator), items @ ..]) => join(renderer, separator, items)?,
         ("valueOf" | "copyValueOf", [value]) => Value::Text(renderer.text_of(value)?),
         ("lines", []) => {
             let items: Vec<_> = string.lines().map(Value::text).collect();
@@ -168,7 +178,12 @@ fn unary<'r>(text: &Text<'r>, name: &str, arguments: &[Value<'r>]) -> Option<Val
             Value::Integer(compare(&string.to_lowercase(), &other.to_lowercase()))
         }
         ("indexOf" | "lastIndexOf", [needle, rest @ ..]) => {
-            let needle = sought(needle)?;
+            let needle = match (sought(needle), needle) {
+                (Some(needle), _) => needle,
+                // No code point is found nowhere.
+                (None, Value::Integer(_)) => return Some(Value::Integer(-1)),
+                (None, _) => return None,
+            };
             let last = name == "lastIndexOf";
             let found = match rest {
                 [] if last => string.rfind(&needle),
@@ -193,10 +208,6 @@ fn unary<'r>(text: &Text<'r>, name: &str, arguments: &[Value<'r>]) -> Option<Val
                 _ => return None,
             };
             Value::Integer(found.map_or(-1, |at| length(&string[..at])))
-        }
-        ("codePointAt", [Value::Integer(at)]) => {
-            let at = byte_of(string, usize::try_from(*at).ok()?)?;
-            Value::Integer(i64::from(string[at..].chars().next()? as u32))
         }
         ("regionMatches", arguments) => {
             let (ignore, arguments) = match arguments {
@@ -319,6 +330,24 @@ fn sought(value: &Value<'_>) -> Option<String> {
     }
 }
 
+fn join<'r>(
+    renderer: &mut Renderer<'r>,
+    separator: &str,
+    items: &[Value<'r>],
+) -> Result<Value<'r>, Failure> {
+    let mut out = String::new();
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            out.push_str(separator);
+        }
+        let part = renderer.text_of(item)?;
+        out.push_str(&part);
+        renderer.budget.output(out.len())?;
+    }
+    renderer.budget.create(out.len())?;
+    Ok(Value::text(out))
+}
+
 fn same_but_case(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b)
         || !(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase()
@@ -359,110 +388,4 @@ fn split<'r>(
         ListKind::Array,
         parts.into_iter().map(Value::text).collect(),
     ))
-}
-
-/// `String.format` with what templates use of it: `%s %d %x %f %b %c %n %%`, flags `-`, `0`, `,`, width and precision.
-fn format<'r>(
-    renderer: &mut Renderer<'r>,
-    pattern: &str,
-    values: &[Value<'r>],
-) -> Result<String, Failure> {
-    let mut out = String::new();
-    let mut values = values.iter();
-    let mut rest = pattern;
-    while let Some(at) = rest.find('%') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let flags: String = rest
-            .chars()
-            .take_while(|next| "-0,+ #".contains(*next))
-            .collect();
-        rest = &rest[flags.len()..];
-        let (width, after) = digits(rest);
-        rest = after;
-        let mut precision = None;
-        if let Some(after) = rest.strip_prefix('.') {
-            let (number, after) = digits(after);
-            precision = Some(number);
-            rest = after;
-        }
-        let Some(conversion) = rest.chars().next() else {
-            return Err(Failure::invocation("a format may not end in `%`"));
-        };
-        rest = &rest[conversion.len_utf8()..];
-        let mut argument = || {
-            values
-                .next()
-                .ok_or_else(|| Failure::invocation("the format has more places than values"))
-        };
-        let mut text = match conversion {
-            '%' => "%".to_owned(),
-            'n' => "\n".to_owned(),
-            's' | 'S' | 'b' | 'c' => {
-                let value = argument()?.clone();
-                let mut text = renderer.text_of(&value)?.as_str().to_owned();
-                if let Some(precision) = precision {
-                    text = text.chars().take(precision).collect();
-                }
-                if conversion == 'S' {
-                    text.to_uppercase()
-                } else {
-                    text
-                }
-            }
-            'd' | 'x' | 'X' => match argument()? {
-                Value::Integer(number) => match conversion {
-                    'd' if flags.contains(',') => grouped(*number),
-                    'd' => number.to_string(),
-                    'x' => format!("{number:x}"),
-                    _ => format!("{number:X}"),
-                },
-                _ => {
-                    return Err(Failure::invocation(format!(
-                        "`%{conversion}` takes a whole number"
-                    )));
-                }
-            },
-            'f' => match argument()? {
-                Value::Float(number) => {
-                    let digits = precision.unwrap_or(6).min(300);
-                    format!("{number:.digits$}")
-                }
-                _ => return Err(Failure::invocation("`%f` takes a number with a fraction")),
-            },
-            other => return Err(Failure::invocation(format!("unknown format `%{other}`"))),
-        };
-        let missing = width.saturating_sub(text.chars().count());
-        renderer.budget.create(missing)?;
-        if flags.contains('-') {
-            text.push_str(&" ".repeat(missing));
-        } else if flags.contains('0') {
-            let sign = usize::from(text.starts_with('-'));
-            text.insert_str(sign, &"0".repeat(missing));
-        } else {
-            text.insert_str(0, &" ".repeat(missing));
-        }
-        out.push_str(&text);
-        renderer.budget.output(out.len())?;
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-fn digits(text: &str) -> (usize, &str) {
-    let length = text.bytes().take_while(u8::is_ascii_digit).count();
-    let number = text[..length.min(9)].parse().unwrap_or(0);
-    (number, &text[length..])
-}
-
-fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    if number < 0 { format!("-{out}") } else { out }
 }

@@ -25,7 +25,7 @@ pub(crate) fn find<'v>(
     root: &Value<'v>,
     budget: &mut Budget,
 ) -> Outcome<Option<Found<'v>>> {
-    if path.function.is_some() || !path.is_definite() {
+    if path.function.is_some() || !path.is_single() {
         return Ok(evaluate(path, root, budget)?.map(Found::Value));
     }
     let mut here = Found::Value(root.clone());
@@ -104,9 +104,10 @@ pub(super) fn select<'v>(
         for segment in &path.segments {
             budget.step()?;
             let next = match (segment, &here) {
-                (Segment::Names(names), Value::Map(map)) => {
-                    names.first().and_then(|name| map.get_text(name))
-                }
+                (Segment::Names(names), Value::Map(map)) => match names.as_slice() {
+                    [name] => map.get_text(name),
+                    names => Some(picked(map, names)),
+                },
                 (Segment::Indexes(indexes), Value::List(list)) => {
                     let items = list.items();
                     let at = indexes.first().and_then(|at| place(*at, items.len()));
@@ -178,13 +179,7 @@ fn step<'v>(
             if names.len() == 1 || !last {
                 out.extend(names.iter().filter_map(|name| map.get_text(name)));
             } else {
-                let picked = Map::new();
-                for name in names {
-                    if let Some(value) = map.get_text(name) {
-                        picked.put(Value::text(name.as_str()), value);
-                    }
-                }
-                out.push(Value::Map(Rc::new(picked)));
+                out.push(picked(map, names));
             }
         }
         (Segment::Wildcard, Value::Map(map)) => {
@@ -233,6 +228,17 @@ fn step<'v>(
         _ => {}
     }
     Ok(())
+}
+
+/// A map of these members, as far as there are such.
+fn picked<'v>(map: &Map<'v>, names: &[String]) -> Value<'v> {
+    let picked = Map::new();
+    for name in names {
+        if let Some(value) = map.get_text(name) {
+            picked.put(Value::text(name.as_str()), value);
+        }
+    }
+    Value::Map(Rc::new(picked))
 }
 
 /// The segment on this node and on all below it.

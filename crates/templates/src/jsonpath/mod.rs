@@ -42,10 +42,25 @@ enum Function {
 impl Path {
     /// Whether it can name one value only. Such a path gives that value, or nothing; any other gives a list, always.
     fn is_definite(&self) -> bool {
-        self.segments.iter().all(|segment| match segment {
-            Segment::Names(names) => names.len() == 1,
-            Segment::Indexes(indexes) => indexes.len() == 1,
-            Segment::Wildcard | Segment::Slice(..) | Segment::Filter(_) | Segment::Descend => false,
-        })
+        match self.segments.split_last() {
+            // Several names at the end give one map of them.
+            Some((Segment::Names(_), before)) => before.iter().all(Segment::is_single),
+            _ => self.is_single(),
+        }
+    }
+
+    fn is_single(&self) -> bool {
+        self.segments.iter().all(Segment::is_single)
+    }
+}
+
+impl Segment {
+    /// Whether it is one name or one index.
+    fn is_single(&self) -> bool {
+        match self {
+            Self::Names(names) => names.len() == 1,
+            Self::Indexes(indexes) => indexes.len() == 1,
+            Self::Wildcard | Self::Slice(..) | Self::Filter(_) | Self::Descend => false,
+        }
     }
 }

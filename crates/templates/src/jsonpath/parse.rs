@@ -84,7 +84,7 @@ impl<'t> Reader<'t> {
                         path.segments.push(Segment::Wildcard);
                     }
                     _ => {
-                        let name = self.name()?;
+                        let name = self.name(whole)?;
                         path.segments.push(Segment::Names(vec![name]));
                     }
                 }
@@ -96,7 +96,7 @@ impl<'t> Reader<'t> {
                     }
                     Some('[') => {}
                     _ => {
-                        let name = self.name()?;
+                        let name = self.name(whole)?;
                         if self.accept("()") {
                             path.function = Some(match name.as_str() {
                                 "length" | "size" | "count" => Function::Length,
@@ -126,13 +126,14 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn name(&mut self) -> Result<String, String> {
+    /// A name without quotes. In a filter it ends where an operator may begin.
+    fn name(&mut self, whole: bool) -> Result<String, String> {
+        const ENDS: &[char] = &['.', '[', '(', ' '];
+        const OPERATORS: &[char] = &[')', '=', '!', '<', '>', '&', '|', ',', ']'];
         let rest = self.rest();
-        let end = rest
-            .find([
-                '.', '[', '(', ')', ' ', '=', '!', '<', '>', '&', '|', ',', ']',
-            ])
-            .unwrap_or(rest.len());
+        let ends =
+            |character| ENDS.contains(&character) || !whole && OPERATORS.contains(&character);
+        let end = rest.find(ends).unwrap_or(rest.len());
         if end == 0 {
             return self.fail("a name is missing");
         }

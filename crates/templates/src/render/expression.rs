@@ -152,6 +152,12 @@ impl<'r> Renderer<'r> {
             (Value::Null, Value::Null) => true,
             (Value::Null, _) | (_, Value::Null) => false,
             (Value::Text(left), Value::Text(right)) => left.as_str() == right.as_str(),
+            // A list and a set are of different classes.
+            (Value::List(a), Value::List(b))
+                if a.kind != b.kind && (a.kind.is_view() || b.kind.is_view()) =>
+            {
+                *self.text_of(left)? == *self.text_of(right)?
+            }
             (Value::List(_), Value::List(_))
             | (Value::Map(_), Value::Map(_))
             | (Value::Boolean(_), Value::Boolean(_)) => left.equals(right, &mut self.budget)?,

@@ -2,7 +2,7 @@
 
 use super::parser::{Parser, push_text};
 use super::token::Kind;
-use super::tree::{Call, Expression, Foreach, Macro, Node};
+use super::tree::{Call, Expression, Foreach, Macro, Node, Root};
 use crate::dialect::Dialect;
 use crate::fault::Fault;
 
@@ -165,7 +165,7 @@ impl Parser<'_, '_> {
     ) -> Result<Node, Fault> {
         let span = self.span(first);
         let mut arguments = arguments.into_iter();
-        let (Some(variable), Some(_), Some(list), Some(block)) =
+        let (Some(variable), Some(_), list, Some(block)) =
             (arguments.next(), arguments.next(), arguments.next(), block)
         else {
             return Err(self.bad(
@@ -174,16 +174,24 @@ impl Parser<'_, '_> {
                 "`#foreach($item in $list)`",
             ));
         };
+        // Without a list there is nothing to go through, and Velocity does not mind.
+        let list = list.map_or_else(|| Expression::List(Box::default()), |list| list.value);
         // With a fourth argument, that is what the loop renders: the block is one place too far.
         let block = match arguments.next().map(|argument| argument.value) {
             None => block,
             Some(Expression::Reference(reference)) => Box::new([Node::Reference(reference)]),
             Some(_) => Box::new([]),
         };
-        let slot = self.named_slot(variable.token);
+        let slot = match &variable.value {
+            Expression::Reference(reference) => match reference.root {
+                Root::Variable(slot) => slot,
+                Root::Literal => self.named_slot(variable.token),
+            },
+            _ => self.named_slot(variable.token),
+        };
         Ok(Node::Foreach(Box::new(Foreach {
             slot,
-            list: list.value,
+            list,
             block,
             span,
         })))

@@ -133,6 +133,11 @@ impl<'a> Value<'a> {
                 if Rc::ptr_eq(a, b) {
                     return Ok(true);
                 }
+                // Arrays and values are equal to themselves only, sets to sets, lists to lists.
+                let itself = |kind: ListKind| kind.is_array() || kind == ListKind::Values;
+                if itself(a.kind) || itself(b.kind) || a.kind.is_set() != b.kind.is_set() {
+                    return Ok(false);
+                }
                 let (a, b) = (a.items(), b.items());
                 if a.len() != b.len() {
                     return Ok(false);

@@ -91,7 +91,9 @@ impl Writer<'_> {
                 self.out.push_str("class ");
                 self.out.push_str(name);
             }
-            Value::Cursor(_) | Value::Block(_) | Value::Input | Value::Util => {}
+            // As of an array, the address is the same one every time.
+            Value::Cursor(_) => self.out.push_str("java.util.ArrayList$Itr@0"),
+            Value::Block(_) | Value::Input | Value::Util => {}
         }
         self.budget.output(self.out.len())
     }
