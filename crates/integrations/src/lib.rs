@@ -77,7 +77,13 @@ mod mock;
 mod mock_status;
 mod unserved;
 mod uri;
+#[cfg(feature = "validation")]
+mod validation;
 
+#[cfg(feature = "validation")]
+pub use validation::{
+    Model, Models, ValidationLayer, Validator, ValidatorBuilder, ValidatorConfig,
+};
 pub use {
     aws::{
         Aws, AwsBuilder, Credentials, CredentialsError, CredentialsFuture, CredentialsProvider,
