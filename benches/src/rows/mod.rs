@@ -7,6 +7,7 @@ mod live;
 mod request_id;
 mod routing;
 mod surroundings;
+mod validation;
 
 use crate::row::Case;
 
@@ -19,5 +20,6 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(request_id::cases());
     cases.extend(live::cases());
     cases.extend(gateway::cases());
+    cases.extend(validation::cases());
     cases
 }

@@ -58,6 +58,10 @@
 //! # Caveats
 //!
 //! VPC links and AWS services other than functions are not served yet: [`IntegrationConfig::compile`] lists them as [`Unsupported`].
+//!
+//! # Features
+//!
+//! `validation` adds `Validator` and `ValidationLayer`, which check requests before anything is called, with a JSON Schema library.
 
 mod aws;
 mod body;

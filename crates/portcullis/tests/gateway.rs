@@ -545,3 +545,109 @@ async fn a_mock_without_a_template_for_the_media_type_reads_its_status_from_the_
         assert_eq!(send(&gateway, request).await.status(), status, "{body}");
     }
 }
+
+/// An API that creates pets, with a validator of this name for the one operation, if there is one.
+fn pets(validator: Option<&str>, schemas: &Value) -> Value {
+    let mut operation = mock(&json!(["created"]));
+    operation["parameters"] = json!([
+        { "name": "dryRun", "in": "query", "required": true, "schema": { "type": "string" } },
+        { "name": "limit", "in": "query", "required": false, "schema": { "type": "string" } },
+        { "name": "X-Version", "in": "header", "required": true, "schema": { "type": "string" } }
+    ]);
+    operation["requestBody"] = json!({ "content": { "application/json": {
+        "schema": { "$ref": "#/components/schemas/Pet" }
+    } } });
+    if let Some(name) = validator {
+        operation["x-amazon-apigateway-request-validator"] = name.into();
+    }
+    json!({
+        "openapi": "3.0.1", "info": { "title": "t", "version": "1" },
+        "paths": { "/pets": { "post": operation } },
+        "components": { "schemas": schemas },
+        "x-amazon-apigateway-request-validator": "parameters",
+        "x-amazon-apigateway-request-validators": {
+            "all": { "validateRequestBody": true, "validateRequestParameters": true },
+            "body": { "validateRequestBody": true, "validateRequestParameters": false },
+            "parameters": { "validateRequestBody": false, "validateRequestParameters": true },
+            "none": { "validateRequestBody": false, "validateRequestParameters": false }
+        },
+        "x-amazon-apigateway-gateway-responses": { "BAD_REQUEST_BODY": {
+            "responseTemplates": { "application/json":
+                "{\"why\": \"$context.error.validationErrorString\"}" }
+        } }
+    })
+}
+
+#[tokio::test]
+async fn requests_are_validated_as_the_method_or_the_api_says() {
+    let schemas = json!({
+        "Pet": {
+            "type": "object", "required": ["name"],
+            "properties": { "friend": { "$ref": "#/components/schemas/Pet" }, "age": { "type": "integer" } }
+        }
+    });
+    let good = r#"{"name": "Rex", "friend": {"name": "Ada"}}"#;
+    let bad = r#"{"name": "Rex", "friend": {"name": "Ada", "age": "3"}}"#;
+    let missing = r#"{"message":"Missing required request parameters: [X-Version, dryRun]"}"#;
+    let why = |violation: &str| format!(r#"{{"why": "[{violation}]"}}"#);
+    let age = why(
+        r#"instance type (string) does not match any allowed primitive type (allowed: ["integer"])"#,
+    );
+    let unreadable = why("Unknown error parsing request body");
+    for (validator, complete, body, status, text) in [
+        (Some("all"), true, good, 200, r#"["created"]"#),
+        (Some("all"), true, bad, 400, &*age),
+        (Some("all"), true, "{", 400, &*unreadable),
+        (Some("all"), false, bad, 400, missing),
+        (Some("body"), false, good, 200, r#"["created"]"#),
+        (Some("body"), false, bad, 400, &*age),
+        (Some("parameters"), true, bad, 200, r#"["created"]"#),
+        // The API's own validator is for methods that name none.
+        (None, false, good, 400, missing),
+        (None, true, bad, 200, r#"["created"]"#),
+        (Some("none"), false, bad, 200, r#"["created"]"#),
+    ] {
+        let api = ApiSpec::rest(pets(validator, &schemas).to_string());
+        let gateway = gateway(api.id("a").stage_named("prod"));
+        assert_eq!(
+            gateway.coverage().not_served().count(),
+            0,
+            "{}",
+            gateway.coverage()
+        );
+        let mut request = Request::post(if complete {
+            "/prod/pets?dryRun=1"
+        } else {
+            "/prod/pets"
+        });
+        if complete {
+            request = request.header("x-version", "2");
+        }
+        let request = request
+            .header("content-type", "application/json")
+            .body(Body::from(body))
+            .expect("a request");
+        let response = send(&gateway, request).await;
+        assert_eq!(response.status(), status, "{validator:?} {complete} {body}");
+        assert_eq!(
+            testkit::text(response).await,
+            text,
+            "{validator:?} {complete} {body}"
+        );
+    }
+}
+
+#[test]
+fn a_model_that_is_none_is_a_fault_where_it_is_needed() {
+    let broken = json!({ "Pet": { "type": "thing" } });
+    let build = |validator| {
+        let api = ApiSpec::rest(pets(Some(validator), &broken).to_string());
+        Gateway::builder()
+            .api(api.id("a").stage_named("prod"))
+            .build()
+    };
+    let error = build("all").expect_err("no such type");
+    assert_eq!(error.faults()[0].place, "/components/schemas/Pet");
+    assert!(error.to_string().contains("/models/Pet"), "{error}");
+    assert!(build("parameters").is_ok());
+}

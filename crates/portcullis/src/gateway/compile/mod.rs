@@ -10,6 +10,7 @@ mod integration;
 mod rest;
 mod stages;
 mod survey;
+mod validation;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

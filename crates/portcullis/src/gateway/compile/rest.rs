@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::validation::Validation;
 use super::{Notes, Shared, guards, integration};
 use crate::core::Route;
 use crate::definition::RestApi;
@@ -18,6 +19,7 @@ pub(super) fn routes(
     notes: &mut Notes<'_>,
 ) -> Option<Routes> {
     let mut routes = RestRoutes::builder();
+    let mut validation = Validation::new(api);
     for resource in &api.resources {
         // The methods of one resource share what is the same for them.
         let mut shared_route = Route::new(resource.path.clone());
@@ -28,11 +30,16 @@ pub(super) fn routes(
             else {
                 continue;
             };
+            let mut guards = guards::rest(api, method, shared);
+            // Last, as in the service: who may not call learns nothing of what a call should look like.
+            if let Some(validator) = validation.validator(method, max_body_bytes, notes) {
+                guards = guards.with(validator);
+            }
             let plan = MethodPlan {
                 method: verb.clone(),
                 route: Arc::clone(&shared_route),
                 summary: compiled.summary,
-                guards: guards::rest(api, method, shared),
+                guards,
                 integration: compiled.integration,
                 streams: compiled.streams,
             };

@@ -123,7 +123,7 @@ impl Survey<'_> {
     /// What is looked at by validators, and by nobody else.
     const fn validated(&self) -> Rule {
         if self.validates {
-            not_served("request validation is not served yet")
+            ENFORCED
         } else {
             DOCUMENTATION
         }
@@ -214,13 +214,7 @@ impl Survey<'_> {
             },
             ["x-amazon-apigateway-binary-media-types"] => ENFORCED,
             ["x-amazon-apigateway-minimum-compression-size"] => ENFORCED,
-            ["x-amazon-apigateway-request-validators"] => {
-                if self.validates {
-                    not_served("request validation is not served yet")
-                } else {
-                    ENFORCED
-                }
-            }
+            ["x-amazon-apigateway-request-validators"] => ENFORCED,
             ["x-amazon-apigateway-request-validator"]
             | ["paths", _, _, "x-amazon-apigateway-request-validator"] => self.validated(),
             ["paths", _] => Rule::Descend,
