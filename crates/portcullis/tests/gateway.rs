@@ -9,7 +9,7 @@ use portcullis::core::{
     RequestContext, Verdict,
 };
 use portcullis::cors::CorsRules;
-use portcullis::{ApiSpec, Gateway, Served, UnknownRoute};
+use portcullis::{ApiSpec, Gateway, UnknownRoute};
 use portcullis_testkit::request as testkit;
 use serde_json::{Value, json};
 use tower::ServiceExt;
