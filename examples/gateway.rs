@@ -154,15 +154,23 @@ fn logged(
             let context = request.extensions().get::<RequestContext>().cloned();
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
             let response = gateway.oneshot(request).await?;
-            let fact = |name: &str| context.as_ref().and_then(|context| context.get(name));
+            let fact = |name: &str| {
+                let value = context.as_ref()?.get(name)?;
+                Some(
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned),
+                )
+            };
+            // What is not known has no field in the line.
             tracing::info!(
-                client = %fact("identity.sourceIp").unwrap_or_default(),
+                client = fact("identity.sourceIp"),
                 %method,
                 path,
-                resource = %fact("resourcePath").unwrap_or_default(),
+                resource = fact("resourcePath"),
                 status = response.status().as_u16(),
                 ms = (SystemClock::new().now() - started).as_millis(),
-                error = %fact("error.message").unwrap_or_default(),
+                error = fact("error.message"),
             );
             Ok(response)
         }

@@ -326,6 +326,30 @@ pub(crate) fn from_http_api(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers, false);
 }
 
+/// Takes out what a chunked answer says of its framing, which is not how it goes on: a length beside the coding means nothing (RFC 9112,
+/// section 6.3).
+///
+/// # Errors
+///
+/// If the answer has another coding, which nobody has taken off.
+pub(crate) fn take_framing(headers: &mut HeaderMap) -> Result<(), String> {
+    let Some(coding) = headers.get(header::TRANSFER_ENCODING) else {
+        return Ok(());
+    };
+    let is_only = headers.get_all(header::TRANSFER_ENCODING).iter().count() == 1;
+    if !is_only
+        || !coding
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked")
+    {
+        return Err(format!("its transfer coding {coding:?} is not understood"));
+    }
+    headers.remove(header::TRANSFER_ENCODING);
+    headers.remove(header::CONTENT_LENGTH);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

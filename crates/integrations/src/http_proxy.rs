@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
-use http::{Method, Request, Response, Uri, Version};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use portcullis_client::{Client, ClientErrorKind, SendFuture};
 use portcullis_core::{
@@ -331,10 +331,15 @@ impl Exchange<'_> {
         let waited = self.settings.clock.now().saturating_duration_since(started);
         let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
         context.measure(Measure::IntegrationLatency, waited);
-        let response = match sent {
+        let mut response = match sent {
             Ok(sent) => sent?,
             Err(_) => return Err(Failure::Timeout),
         };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let cause = "it switches protocols, which nobody asked for";
+            return Err(Failure::BrokenAnswer(cause.to_owned()));
+        }
+        headers::take_framing(response.headers_mut()).map_err(Failure::BrokenAnswer)?;
         context.measure(Measure::TimeToAllHeaders, waited);
         let status = i64::from(response.status().as_u16());
         context.measure(Measure::IntegrationStatus, status);

@@ -283,6 +283,76 @@ async fn the_standard_cors_layer_stands_outside_a_rest_api_by_one_line() {
     }
 }
 
+/// Refuses each request with the kind that it asks for.
+struct Obliging;
+
+impl Guard for Obliging {
+    type Ask = Never;
+
+    fn check(&self, head: &Head<'_>) -> Verdict<Never> {
+        let wanted = head
+            .headers()
+            .get("x-refuse")
+            .and_then(|value| value.to_str().ok());
+        let kinds = RejectionKind::ALL.iter();
+        let kind = kinds
+            .copied()
+            .find(|kind| Some(&*format!("{kind:?}")) == wanted);
+        let api = head
+            .context()
+            .and_then(RequestContext::stage)
+            .map(|stage| stage.kind);
+        kind.map_or(Verdict::Pass, |kind| {
+            Verdict::Refuse(Rejection::new(kind).for_api(api.unwrap_or_default()))
+        })
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_of_a_gateway_can_be_read_by_the_page_and_has_its_ids() {
+    let paths = json!({ "/pets": { "get": mock(&json!("pets")) } });
+    let cors = CorsRules::builder()
+        .allow_origins(["https://app.test"])
+        .build()
+        .expect("rules");
+    let mut http: Value = serde_json::from_str(&document(&json!({ "/pets": { "get": {
+        "x-amazon-apigateway-integration": {
+            "type": "http_proxy", "httpMethod": "GET", "uri": "http://localhost/", "payloadFormatVersion": "1.0"
+        }
+    } } })))
+    .expect("JSON");
+    http["x-amazon-apigateway-cors"] = json!({ "allowOrigins": ["https://app.test"] });
+    let gateway = Gateway::builder()
+        .api(ApiSpec::rest(document(&paths)).id("r").cors(cors))
+        .api(ApiSpec::http(http.to_string()).id("h"))
+        .guard(Obliging)
+        .build()
+        .expect("good definitions");
+    for kind in RejectionKind::ALL {
+        for (path, id) in [
+            ("/r/default/pets", "x-amzn-requestid"),
+            ("/h/pets", "apigw-requestid"),
+        ] {
+            let request = Request::get(path)
+                .header("origin", "https://app.test")
+                .header("x-refuse", format!("{kind:?}"))
+                .body(Body::empty());
+            let response = send(&gateway, request.expect("a request")).await;
+            let carried = response
+                .extensions()
+                .get::<Rejection>()
+                .map(Rejection::kind);
+            assert_eq!(carried, Some(*kind), "{path}");
+            let headers = response.headers();
+            assert_eq!(
+                headers["access-control-allow-origin"], "https://app.test",
+                "{kind:?} {path}"
+            );
+            assert!(headers.contains_key(id), "{kind:?} {path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_http_api_has_its_own_cors_conduct() {
     let mut definition: Value = serde_json::from_str(&document(&json!({}))).expect("JSON");

@@ -119,6 +119,44 @@ async fn an_endpoint_that_does_not_speak_http_is_broken() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_switches_protocols_is_broken() {
+    let switches = "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n";
+    let addr = raw(switches, false).await;
+    check(&format!("http://{addr}/"), BROKEN, AWAY).await;
+}
+
+#[tokio::test]
+async fn a_coding_that_nobody_takes_off_is_broken() {
+    for coding in ["gzip, chunked", "chunked\r\ntransfer-encoding: chunked"] {
+        let answer = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {coding}\r\n\r\n0\r\n\r\n");
+        let addr = raw(answer.leak(), true).await;
+        check(&format!("http://{addr}/"), BROKEN, AWAY).await;
+    }
+}
+
+#[tokio::test]
+async fn a_length_beside_chunks_means_nothing() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n5\r\nwhole\r\n0\r\n\r\n";
+    for api in [ApiKind::Rest, ApiKind::Http] {
+        let addr = raw(answer, true).await;
+        let asked = proxy(api, &format!("http://{addr}/")).oneshot(request("GET", "/", ""));
+        let response = asked.await.expect("infallible");
+        assert_eq!(response.headers().get("content-length"), None);
+        assert_eq!(testkit::text(response).await, "whole");
+    }
+}
+
+#[tokio::test]
+async fn informational_answers_are_passed_over() {
+    let answer = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    let addr = raw(answer, true).await;
+    let asked = proxy(ApiKind::Http, &format!("http://{addr}/")).oneshot(request("GET", "/", ""));
+    let response = asked.await.expect("infallible");
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers().get("link"), None);
+}
+
+#[tokio::test]
 async fn an_endpoint_that_does_not_encrypt_is_broken() {
     let addr = raw("HTTP/1.1 400 Bad Request\r\n\r\n", true).await;
     check(&format!("https://{addr}/"), BROKEN, AWAY).await;

@@ -139,6 +139,16 @@ async fn of_two_lengths_the_chunked_one_counts_and_the_connection_ends() {
     }
 }
 
+/// RFC 9112, section 2.2, lets a recipient do so; what goes on to an upstream is framed anew.
+#[tokio::test]
+async fn a_line_of_the_head_may_end_in_a_bare_line_feed_and_none_of_a_chunk_may() {
+    let server = start(builder()).await;
+    let head = "POST /a HTTP/1.1\nHost: a\nX: 1\nContent-Length: 2\n\nhi";
+    assert_eq!(wire::send(server.address, head).await.json()["body"], "hi");
+    let chunks = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\nhi\n0\n\n";
+    assert_eq!(wire::send(server.address, chunks).await.status, 400);
+}
+
 #[tokio::test]
 async fn a_broken_body_is_an_error_to_the_service() {
     let server = start(builder()).await;
