@@ -63,6 +63,8 @@ pub struct Invocation {
     pub qualifier: Option<Arc<str>>,
     /// The function's whole ARN without the qualifier, where the caller knows it: region and account are in it.
     pub arn: Option<Arc<str>>,
+    /// The ARN of the role with whose rights it is called, where the caller names one.
+    pub role: Option<Arc<str>>,
     /// The event, as JSON.
     pub payload: Bytes,
     /// The caller asked for `Event`: do not wait for the result.
@@ -81,6 +83,7 @@ impl Invocation {
             name: name.into(),
             qualifier: None,
             arn: None,
+            role: None,
             payload: payload.into(),
             asynchronous: false,
             timeout: None,
@@ -96,6 +99,7 @@ impl fmt::Debug for Invocation {
             .field("name", &self.name)
             .field("qualifier", &self.qualifier)
             .field("arn", &self.arn)
+            .field("role", &self.role)
             .field("payload_bytes", &self.payload.len())
             .field("asynchronous", &self.asynchronous)
             .field("timeout", &self.timeout)

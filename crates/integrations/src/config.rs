@@ -1,5 +1,7 @@
 //! What an integration is made from, and the step that makes it.
 
+mod aws;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +9,9 @@ use http::Method;
 use portcullis_client::Client;
 use portcullis_core::{ApiKind, Clock, SystemClock};
 
+use crate::aws::Aws;
 use crate::error::{Conduct, ConfigError, Findings, Unsupported};
-use crate::function::{FunctionProxy, FunctionUri, Functions, LambdaAction, PayloadFormat};
+use crate::function::{Functions, PayloadFormat};
 use crate::http_api::{MappedProxy, Proxy};
 use crate::http_backend::HttpBackend;
 use crate::http_proxy::HttpProxy;
@@ -64,6 +67,9 @@ pub struct IntegrationConfig {
     pub uri: Option<String>,
     /// The action of a first-class integration, such as `SQS-SendMessage`.
     pub subtype: Option<String>,
+    /// Who the integration calls AWS as: a role's ARN, which may hold stage variables, or `arn:aws:iam::*:user/*` for whoever signed the
+    /// request. `None` leaves it to the permissions of what is called.
+    pub credentials: Option<String>,
     /// The VPC link by which the endpoint is reached.
     pub vpc_link: Option<String>,
     /// `integration.request.header.name` and the like, to where the value comes from; for an HTTP API
@@ -135,6 +141,8 @@ pub struct Backends {
     pub client: Client,
     /// The functions, by name.
     pub functions: Functions,
+    /// For AWS services; without it they are not called.
+    pub aws: Option<Aws>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -146,6 +154,7 @@ impl Backends {
         Self {
             client,
             functions,
+            aws: None,
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -269,36 +278,9 @@ impl IntegrationConfig {
                     HttpProxy::compiled(settings.clone(), target, method, parameters, streams);
                 self.proxy(proxy, settings, findings)?
             }
-            IntegrationKind::Aws => {
-                let Some(function) = self.function(&backends.functions, findings)? else {
-                    return Ok(Unserved::new(self.api).into());
-                };
-                let target = (backends.functions.clone(), function);
-                let mapping = self.mapping(parameters, findings)?;
-                LambdaAction::compiled(settings, target, mapping).into()
-            }
+            IntegrationKind::Aws => self.aws(settings, parameters, backends, findings)?,
             IntegrationKind::AwsProxy => {
-                let Some(function) = self.function(&backends.functions, findings)? else {
-                    return Ok(Unserved::new(self.api).into());
-                };
-                self.check_function_verb(findings)?;
-                let format = match self.api {
-                    ApiKind::Rest => PayloadFormat::V1,
-                    ApiKind::Http => self.payload_format.unwrap_or(PayloadFormat::V1),
-                };
-                let proxy = FunctionProxy::compiled(
-                    settings.clone(),
-                    backends.functions.clone(),
-                    function,
-                    (format, self.binary_media_types.clone()),
-                    parameters.forbidden().is_some(),
-                );
-                let proxy = if self.streams_response {
-                    proxy.with_response_stream()
-                } else {
-                    proxy
-                };
-                self.proxy(proxy, settings, findings)?
+                self.aws_proxy(settings, &parameters, backends, findings)?
             }
         })
     }
@@ -380,55 +362,6 @@ impl IntegrationConfig {
                 .map(Some)
                 .map_err(|_| ConfigError::new("/httpMethod", format!("`{name}` is not a verb"))),
         }
-    }
-
-    /// A function is called with POST: the service takes another verb and then answers each call 500.
-    fn check_function_verb(&self, findings: &mut Findings) -> Result<(), ConfigError> {
-        if let Some(method) = self.method()?
-            && self.api == ApiKind::Rest
-            && method != Method::POST
-        {
-            let what = format!("functions called with `{method}`: it must be `POST`");
-            findings.add("/httpMethod", what, Conduct::RefuseAll);
-        }
-        Ok(())
-    }
-
-    fn function(
-        &self,
-        functions: &Functions,
-        findings: &mut Findings,
-    ) -> Result<Option<FunctionUri>, ConfigError> {
-        let uri = self.uri.as_deref().unwrap_or_default();
-        if self.subtype.is_some() {
-            return Ok(None);
-        }
-        if let Some(function) = FunctionUri::parse(uri) {
-            if let Some(target) = function.fixed()
-                && !functions.contains(&target.name, target.qualifier.as_deref())
-            {
-                let (name, qualifier) = (&target.name, target.qualifier.as_deref());
-                let what = match qualifier.filter(|_| functions.contains(name, None)) {
-                    Some(qualifier) => {
-                        format!(
-                            "the function `{name}`, which has no version or alias `{qualifier}`"
-                        )
-                    }
-                    None => format!(
-                        "the function `{name}`, which is not attached, and for AWS there are no credentials"
-                    ),
-                };
-                findings.add("/uri", what, Conduct::RefuseAll);
-            }
-            return Ok(Some(function));
-        }
-        let uri = self.uri()?;
-        if uri.starts_with("arn:") {
-            let what = format!("AWS services other than functions (`{uri}`)");
-            findings.add("/uri", what, Conduct::RefuseAll);
-            return Ok(None);
-        }
-        Err(ConfigError::new("/uri", format!("`{uri}` is not an ARN")))
     }
 }
 

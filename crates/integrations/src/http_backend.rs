@@ -109,8 +109,8 @@ impl Shared {
     }
 }
 
-/// What an endpoint gets by default: the service's own headers and, of the client's, the type of its body.
-fn own_headers(asked: &Parts, context: &RequestContext) -> HeaderMap {
+/// What a backend gets by default: the service's own headers and, of the client's, the type of its body.
+pub(crate) fn own_headers(asked: &Parts, context: &RequestContext) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(TRACE_ID, trace(&asked.headers, context));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

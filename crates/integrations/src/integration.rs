@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use http::{Request, Response};
 use portcullis_core::{Body, Rejection, RequestContext};
 
+use crate::aws::AwsService;
 use crate::config::IntegrationKind;
 use crate::function::{FunctionProxy, LambdaAction};
 use crate::http_api::MappedProxy;
@@ -29,6 +30,8 @@ pub enum Integration {
     HttpProxy(HttpProxy),
     /// `AWS`, calling a function.
     Lambda(LambdaAction),
+    /// `AWS`, calling a service.
+    Service(AwsService),
     /// `AWS_PROXY`
     Function(FunctionProxy),
     /// `HTTP_PROXY` or `AWS_PROXY` of an HTTP API, with parameter mapping.
@@ -47,6 +50,7 @@ impl Integration {
             Self::Http(http) => http.call(request, context),
             Self::HttpProxy(proxy) => proxy.call(request, context),
             Self::Lambda(lambda) => lambda.call(request, context),
+            Self::Service(service) => service.call(request, context),
             Self::Function(function) => function.call(request, context),
             Self::MappedProxy(proxy) => proxy.call(request, context),
             Self::Unserved(unserved) => unserved.call(request, context),
@@ -60,7 +64,7 @@ impl Integration {
             Self::Mock(_) => Some(IntegrationKind::Mock),
             Self::Http(_) => Some(IntegrationKind::Http),
             Self::HttpProxy(_) => Some(IntegrationKind::HttpProxy),
-            Self::Lambda(_) => Some(IntegrationKind::Aws),
+            Self::Lambda(_) | Self::Service(_) => Some(IntegrationKind::Aws),
             Self::Function(_) => Some(IntegrationKind::AwsProxy),
             Self::MappedProxy(proxy) => Some(proxy.kind()),
             Self::Unserved(_) => None,
@@ -82,6 +86,7 @@ from!(
     Http(HttpBackend),
     HttpProxy(HttpProxy),
     Lambda(LambdaAction),
+    Service(AwsService),
     Function(FunctionProxy),
     MappedProxy(MappedProxy),
     Unserved(Unserved)

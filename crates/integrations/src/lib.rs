@@ -57,7 +57,7 @@
 //!
 //! # Caveats
 //!
-//! VPC links and AWS services other than functions are not served yet: [`IntegrationConfig::compile`] lists them as [`Unsupported`].
+//! VPC links are not served yet: [`IntegrationConfig::compile`] lists them as [`Unsupported`].
 //!
 //! # Features
 //!
@@ -90,8 +90,8 @@ pub use validation::{
 };
 pub use {
     aws::{
-        Aws, AwsBuilder, Credentials, CredentialsError, CredentialsFuture, CredentialsProvider,
-        CredentialsSource,
+        Aws, AwsBuilder, AwsService, Credentials, CredentialsError, CredentialsFuture,
+        CredentialsProvider, CredentialsSource,
     },
     coding::{Compression, CompressionFuture, CompressionLayer, CompressionService, ContentCoding},
     config::{

@@ -36,6 +36,20 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// A request without trailers that was read to its end.
+    #[must_use]
+    pub fn new(parts: http::request::Parts, body: Bytes) -> Self {
+        Self {
+            method: parts.method,
+            uri: parts.uri,
+            version: parts.version,
+            headers: parts.headers,
+            body,
+            trailers: None,
+            broken: None,
+        }
+    }
+
     /// A header's value, if it is there and is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

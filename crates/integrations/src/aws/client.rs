@@ -9,7 +9,7 @@ use http::uri::{Authority, Scheme};
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use portcullis_client::{Client, ClientError};
-use portcullis_core::{Body, BoxError, Clock, SystemClock};
+use portcullis_core::{Body, BoxError, Clock, RequestContext, SystemClock};
 
 use super::credentials::{Credentials, CredentialsError};
 use super::endpoint::Endpoint;
@@ -42,9 +42,13 @@ struct Shared {
     wire: Wire,
     own: Kept,
     assume_roles: bool,
+    callers: Option<Callers>,
     /// The roles that were assumed so far. There are as many as definitions name.
     roles: Mutex<HashMap<String, Kept>>,
 }
+
+/// Gives the credentials of whoever signed a request.
+type Callers = Arc<dyn Fn(&RequestContext) -> Option<Credentials> + Send + Sync>;
 
 /// What a request needs besides credentials.
 #[derive(Clone)]
@@ -64,7 +68,7 @@ pub(crate) enum AwsError {
 }
 
 /// Builds [`Aws`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct AwsBuilder {
     client: Client,
@@ -72,6 +76,7 @@ pub struct AwsBuilder {
     region: String,
     endpoint: Option<String>,
     assume_roles: bool,
+    callers: Option<Callers>,
     clock: Arc<dyn Clock>,
 }
 
@@ -84,6 +89,7 @@ impl Aws {
             region: "us-east-1".to_owned(),
             endpoint: None,
             assume_roles: false,
+            callers: None,
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -98,6 +104,23 @@ impl Aws {
     #[must_use]
     pub fn assumes_roles(&self) -> bool {
         self.shared.assume_roles
+    }
+
+    /// Whether calls can be made as whoever signed the request.
+    #[must_use]
+    pub fn knows_callers(&self) -> bool {
+        self.shared.callers.is_some()
+    }
+
+    /// The credentials of whoever signed a request.
+    pub(crate) fn caller(&self, context: &RequestContext) -> Option<Credentials> {
+        self.shared.callers.as_ref()?(context)
+    }
+
+    /// Where all services are, if not at Amazon.
+    pub(crate) fn origin(&self) -> Option<String> {
+        let (scheme, authority) = self.shared.wire.endpoint.as_ref()?;
+        Some(format!("{scheme}://{authority}"))
     }
 
     /// The credentials of a call for which a definition names this role.
@@ -186,6 +209,16 @@ impl AwsBuilder {
         self
     }
 
+    /// Knows the credentials of whoever signed a request, for integrations that call as the caller (`arn:aws:iam::*:user/*`). Without it they are
+    /// refused.
+    pub fn callers(
+        mut self,
+        credentials: impl Fn(&RequestContext) -> Option<Credentials> + Send + Sync + 'static,
+    ) -> Self {
+        self.callers = Some(Arc::new(credentials));
+        self
+    }
+
     /// Takes the time from here.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -219,6 +252,7 @@ impl AwsBuilder {
                 own: Kept::new(provider, Arc::clone(&wire.clock)),
                 wire,
                 assume_roles: self.assume_roles,
+                callers: self.callers,
                 roles: Mutex::default(),
             }),
         })
@@ -256,6 +290,17 @@ impl fmt::Debug for Aws {
             .field("region", &self.shared.wire.region)
             .field("endpoint", &self.shared.wire.endpoint)
             .field("assume_roles", &self.shared.assume_roles)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AwsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsBuilder")
+            .field("source", &self.source)
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .field("assume_roles", &self.assume_roles)
             .finish_non_exhaustive()
     }
 }

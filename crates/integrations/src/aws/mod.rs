@@ -4,16 +4,26 @@ mod client;
 mod credentials;
 mod endpoint;
 mod environment;
+mod exchange;
+mod identity;
 mod kept;
 mod profile;
+mod service;
 mod services;
 mod sign;
 mod source;
 mod sts;
+mod uri;
 
-pub(crate) use {client::AwsError, endpoint::Endpoint};
+pub(crate) use {
+    client::AwsError,
+    endpoint::Endpoint,
+    identity::CallAs,
+    uri::{ServiceUri, ServiceUriFault},
+};
 pub use {
     client::{Aws, AwsBuilder},
     credentials::{Credentials, CredentialsError, CredentialsFuture, CredentialsProvider},
+    service::AwsService,
     source::CredentialsSource,
 };

@@ -17,7 +17,6 @@ pub(crate) enum Protocol {
 use Protocol::{Json10, Json11, Query};
 
 /// How actions of `service` are named; `None` where they are paths and verbs.
-#[cfg_attr(not(test), expect(dead_code, reason = "actions are not called yet"))]
 pub(crate) fn protocol(service: &str) -> Option<Protocol> {
     let at = ACTIONS.binary_search_by_key(&service, |row| row.0).ok()?;
     Some(ACTIONS[at].1)

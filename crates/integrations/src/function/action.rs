@@ -10,6 +10,7 @@ use portcullis_core::{Body, FunctionReply, RequestContext, TRACE_ID};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::aws::CallAs;
 use crate::body::read_in_time;
 use crate::config::Settings;
 use crate::failure::Failure;
@@ -33,13 +34,14 @@ struct Shared {
     settings: Settings,
     functions: Functions,
     uri: FunctionUri,
+    identity: CallAs,
     mapping: Mapping,
 }
 
 impl LambdaAction {
     pub(crate) fn compiled(
         settings: Settings,
-        (functions, uri): (Functions, FunctionUri),
+        (functions, uri, identity): (Functions, FunctionUri, CallAs),
         mapping: Mapping,
     ) -> Self {
         Self {
@@ -47,6 +49,7 @@ impl LambdaAction {
                 settings,
                 functions,
                 uri,
+                identity,
                 mapping,
             }),
         }
@@ -86,6 +89,7 @@ impl Shared {
         let call = FunctionCall {
             settings: &self.settings,
             function: &self.functions,
+            identity: &self.identity,
         };
         let given = call.send(target, payload, asynchronous, context).await?;
         let reply = Reply {

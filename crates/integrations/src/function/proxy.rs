@@ -13,6 +13,7 @@ use portcullis_core::{
 };
 use tokio::time::Instant;
 
+use crate::aws::CallAs;
 use crate::body::{TooLarge, cap, read_in_time};
 use crate::config::{Settings, check_timeout};
 use crate::error::ConfigError;
@@ -52,6 +53,7 @@ struct Shared {
     settings: Settings,
     functions: Functions,
     uri: FunctionUri,
+    identity: CallAs,
     format: PayloadFormat,
     binary: BinaryTypes,
     /// A mapping names a header that none may set: each call fails.
@@ -71,7 +73,8 @@ impl FunctionProxy {
             .ok_or_else(|| ConfigError::new("/uri", format!("`{uri}` names no function")))?;
         let settings = Settings::new(api, Arc::new(SystemClock::new()));
         let format = (PayloadFormat::V1, Vec::new());
-        Ok(Self::compiled(settings, functions, function, format, false))
+        let target = (functions, function, CallAs::Gateway);
+        Ok(Self::compiled(settings, target, format, false))
     }
 
     /// Uses this payload format. REST APIs have 1.0 only; with 2.0 what is here behaves as one of an HTTP API.
@@ -105,8 +108,7 @@ impl FunctionProxy {
 
     pub(crate) fn compiled(
         settings: Settings,
-        functions: Functions,
-        uri: FunctionUri,
+        (functions, uri, identity): (Functions, FunctionUri, CallAs),
         (format, binary): (PayloadFormat, Vec<String>),
         forbidden: bool,
     ) -> Self {
@@ -117,6 +119,7 @@ impl FunctionProxy {
                 settings,
                 functions,
                 uri,
+                identity,
                 format,
                 binary: BinaryTypes::new(binary),
                 forbidden,
@@ -232,6 +235,7 @@ impl Shared {
         let call = FunctionCall {
             settings: &self.settings,
             function,
+            identity: &self.identity,
         };
         if self.streams {
             return call.stream(target, payload, context).await;
@@ -272,6 +276,7 @@ fn without_stage(parts: &Parts, context: &RequestContext) -> Uri {
 pub(crate) struct FunctionCall<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) function: &'a dyn Function,
+    pub(crate) identity: &'a CallAs,
 }
 
 impl FunctionCall<'_> {
@@ -283,7 +288,7 @@ impl FunctionCall<'_> {
         asynchronous: bool,
         context: &RequestContext,
     ) -> Result<FunctionReply, Failure> {
-        let mut invocation = self.invocation(target, payload, context);
+        let mut invocation = self.invocation(target, payload, context)?;
         invocation.asynchronous = asynchronous;
         let started = self.settings.clock.now();
         let reply = self.in_time(self.function.invoke(invocation)).await;
@@ -305,7 +310,7 @@ impl FunctionCall<'_> {
         payload: Bytes,
         context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
-        let invocation = self.invocation(target, payload, context);
+        let invocation = self.invocation(target, payload, context)?;
         let started = self.settings.clock.now();
         let deadline = Instant::now() + self.settings.timeout;
         let invoked = self.function.invoke_with_response_stream(invocation);
@@ -332,13 +337,17 @@ impl FunctionCall<'_> {
         target: FunctionTarget,
         payload: Bytes,
         context: &RequestContext,
-    ) -> Invocation {
+    ) -> Result<Invocation, Failure> {
+        let role = self
+            .identity
+            .role(context.stage().map(|stage| &stage.variables))?;
         let mut invocation = Invocation::new(target.name, payload);
         invocation.qualifier = target.qualifier;
         invocation.arn = target.arn;
+        invocation.role = role.map(Into::into);
         invocation.timeout = Some(self.settings.timeout);
         invocation.trace = context.trace().cloned();
-        invocation
+        Ok(invocation)
     }
 
     async fn in_time<T>(

@@ -88,6 +88,27 @@ impl Functions {
         self.find(&target).is_ok()
     }
 
+    /// Whether it is an endpoint or AWS that is called for this name and qualifier.
+    pub(crate) fn is_elsewhere(&self, name: &str, qualifier: Option<&str>) -> bool {
+        let Some(named) = self.known.names.get(name) else {
+            return self.known.elsewhere.is_some();
+        };
+        let entry = match qualifier {
+            None => named.latest.as_ref(),
+            Some(qualifier) => match named.qualified.get(qualifier) {
+                Some(Qualified::Alias(alias)) => named.version(alias.function_version()),
+                _ => named.version(qualifier),
+            },
+        };
+        matches!(
+            entry,
+            Some(Entry::Events {
+                is_elsewhere: true,
+                ..
+            })
+        )
+    }
+
     /// Finds the one to call. Where an alias has several versions, chance decides, so a call asks once.
     pub(crate) fn find(&self, target: &FunctionTarget) -> Result<Callee, FunctionError> {
         let name = &*target.name;

@@ -3,44 +3,65 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use portcullis::core::{Function, FunctionReply, Invocation};
-use portcullis_testkit::HyperServer;
+use portcullis_testkit::{HyperServer, Recorded};
 use serde::Serialize;
 use serde_json::ser::Formatter;
 use serde_json::{Map, Value, json};
 
+use super::services::Service;
+
 pub(crate) struct Backend {
     server: HyperServer,
     calls: Arc<Mutex<Vec<Invocation>>>,
+    service: Arc<Mutex<Service>>,
 }
 
 impl Backend {
     pub(crate) async fn start(description: &Value) -> Self {
         let description = Arc::new(description.clone());
+        let aws = Arc::new(Mutex::new(Service::new(&description)));
+        let aws_service = Arc::clone(&aws);
         let service = tower::service_fn(move |request: Request<hyper::body::Incoming>| {
             let description = Arc::clone(&description);
+            let aws = Arc::clone(&aws);
             async move {
                 let (parts, body) = request.into_parts();
                 let body = match body.collect().await {
                     Ok(body) => body.to_bytes(),
                     Err(error) => Bytes::from(format!("broken body: {error}")),
                 };
-                Ok::<_, Infallible>(answer(&description, &parts, &body))
+                let is_aws = matches!(
+                    description["kind"].as_str(),
+                    Some("object-store" | "aws-service")
+                );
+                Ok::<_, Infallible>(if is_aws {
+                    let mut aws = aws.lock().expect("nothing panics in here");
+                    aws.answer(&description, Recorded::new(parts, body))
+                } else {
+                    answer(&description, &parts, &body)
+                })
             }
         });
         Self {
             server: HyperServer::start(service).await,
             calls: Arc::default(),
+            service: aws_service,
         }
     }
 
     pub(crate) fn host(&self) -> String {
         self.server.addr().to_string()
+    }
+
+    /// The AWS service behind it.
+    pub(crate) fn service(&self) -> MutexGuard<'_, Service> {
+        self.service.lock().expect("nothing panics in here")
     }
 
     /// The calls of the function so far.
@@ -267,7 +288,7 @@ fn title_case(name: &str) -> String {
     name.split('-').map(part).collect::<Vec<_>>().join("-")
 }
 
-fn arguments(query: Option<&str>, joined: bool) -> Map<String, Value> {
+pub(crate) fn arguments(query: Option<&str>, joined: bool) -> Map<String, Value> {
     let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for pair in query
         .unwrap_or_default()

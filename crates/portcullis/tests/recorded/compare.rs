@@ -172,6 +172,7 @@ fn body(expect: &Value, answer: &Answer) -> Result<(), String> {
 
 /// Compares what the backend got with what it must have got.
 pub(crate) fn backend(expect: &Value, backend: &Backend) -> Result<(), String> {
+    backend.service().holds(&expect["stored"])?;
     let Some(wanted) = expect.get("backend") else {
         return Ok(());
     };
@@ -183,7 +184,7 @@ pub(crate) fn backend(expect: &Value, backend: &Backend) -> Result<(), String> {
             )),
         };
     }
-    Err("what a service got is not looked at yet".to_owned())
+    backend.service().got(wanted)
 }
 
 fn equal(wanted: &str, got: &str) -> Result<(), String> {

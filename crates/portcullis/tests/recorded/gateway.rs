@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use portcullis::definition::Stage;
+use portcullis::integrations::Credentials;
 use portcullis::openapi::BasePath;
 use portcullis::serve::{Handle, Server};
 use portcullis::{ApiSpec, Gateway};
@@ -10,6 +11,7 @@ use portcullis_testkit::wire::{self, Answer};
 use serde_json::{Value, json};
 
 use super::backend::Backend;
+use super::services::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 
 const API_ID: &str = "abcde12345";
 const ACCOUNT_ID: &str = "111111111111";
@@ -88,9 +90,12 @@ impl Running {
         for (id, document) in case["deployments"].as_object().into_iter().flatten() {
             api = api.deployment(id, placeholders.fill(document).to_string());
         }
+        let credentials = Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY);
         let mut builder = Gateway::builder()
             .region("us-east-1")
             .account_id(ACCOUNT_ID)
+            .credentials(credentials)
+            .aws_endpoint(format!("http://{}", backend.host()))
             .api(api);
         if let Some(name) = case["backend"]["function"].as_str() {
             builder = builder.function(name, backend.function(&case["backend"]["behaviour"]));

@@ -6,6 +6,7 @@
 mod backend;
 mod compare;
 mod gateway;
+mod services;
 
 use std::path::Path;
 

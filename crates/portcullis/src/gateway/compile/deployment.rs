@@ -12,6 +12,7 @@ use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
 use crate::gateway::plan::ApiPlan;
+use crate::integrations::Aws;
 use crate::responses::GatewayResponses;
 
 pub(super) fn compile(
@@ -61,6 +62,7 @@ pub(super) fn compile(
         unsupported: &unsupported,
         warnings: &warnings,
         validates,
+        assumes_roles: shared.aws.as_ref().is_some_and(Aws::assumes_roles),
     };
     coverage.extend(survey.walk(read.document.root()));
     for remark in responses.iter().flat_map(GatewayResponses::remarks) {

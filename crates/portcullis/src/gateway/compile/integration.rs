@@ -44,6 +44,7 @@ pub(super) fn rest(
     let mut config = IntegrationConfig::new(kind(described.r#type), ApiKind::Rest);
     config.method.clone_from(&described.http_method);
     config.uri.clone_from(&described.uri);
+    config.credentials.clone_from(&described.credentials);
     config.vpc_link = vpc_link(described.connection_type, described.connection_id.as_ref());
     config.request_parameters = pairs(&described.request_parameters);
     config.request_templates = pairs(&described.request_templates);
@@ -106,6 +107,7 @@ pub(super) fn http(
     let mut config = IntegrationConfig::new(kind(described.integration_type), ApiKind::Http);
     config.method.clone_from(&described.integration_method);
     config.uri.clone_from(&described.integration_uri);
+    config.credentials.clone_from(&described.credentials_arn);
     config.subtype.clone_from(&described.integration_subtype);
     config.vpc_link = vpc_link(described.connection_type, described.connection_id.as_ref());
     config.request_parameters = pairs(&described.request_parameters);
@@ -150,6 +152,7 @@ fn finish(
     let place = source.map(Pointer::as_str).unwrap_or_default();
     let mut backends = Backends::new(shared.client.clone(), shared.functions.clone());
     backends.clock = shared.clock.clone();
+    backends.aws.clone_from(&shared.aws);
     match config.compile(&backends) {
         Ok(compiled) => {
             for missing in compiled.unsupported {

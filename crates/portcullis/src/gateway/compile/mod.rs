@@ -44,6 +44,7 @@ impl Gateway {
 struct Shared {
     client: Client,
     functions: Functions,
+    aws: Option<Aws>,
     region: String,
     account_id: String,
     skip_auth: bool,
@@ -69,7 +70,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
     source.made_client = Some(client.clone());
     let aws = aws(source, &client)?;
     let mut functions = source.functions.clone().client(client.clone());
-    if let Some(aws) = aws {
+    if let Some(aws) = aws.clone() {
         functions = functions.aws(aws);
     }
     let functions = match functions.build() {
@@ -82,6 +83,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
     let shared = Shared {
         client,
         functions,
+        aws,
         region: source.region.clone(),
         account_id: source.account_id.clone(),
         skip_auth: source.skip_auth,

@@ -34,6 +34,8 @@ pub(super) struct Survey<'a> {
     pub(super) warnings: &'a BTreeMap<String, String>,
     /// Whether a request validator looks at parameters and models.
     pub(super) validates: bool,
+    /// Whether the roles that integrations name are assumed.
+    pub(super) assumes_roles: bool,
 }
 
 impl Survey<'_> {
@@ -226,7 +228,11 @@ impl Survey<'_> {
             ["paths", _, _, "isDefaultRoute"] if !rest => ENFORCED,
             ["paths", _, _, "x-amazon-apigateway-integration"] => Rule::Descend,
             ["paths", _, _, "x-amazon-apigateway-integration", field, ..] => match *field {
-                "credentials" => Rule::Report(Served::DocumentationOnly, "roles are not assumed"),
+                "credentials" if self.assumes_roles => ENFORCED,
+                "credentials" => Rule::Report(
+                    Served::DocumentationOnly,
+                    "the role is not assumed: the gateway's own credentials sign the calls",
+                ),
                 "cacheNamespace" | "cacheKeyParameters" => {
                     Rule::Report(Served::DocumentationOnly, "says nothing without a cache")
                 }

@@ -1,0 +1,59 @@
+//! One signed request on behalf of a client, and what bounds it.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use portcullis_client::ClientErrorKind;
+use portcullis_core::{Detail, Measure, REQUEST_ID, RequestContext};
+use tokio::time::Instant;
+
+use super::client::{Aws, AwsError};
+use super::endpoint::Endpoint;
+use super::identity::CallAs;
+use crate::config::Settings;
+use crate::failure::Failure;
+
+pub(super) struct Exchange<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) aws: &'a Aws,
+    pub(super) identity: &'a CallAs,
+    pub(super) deadline: Instant,
+}
+
+impl Exchange<'_> {
+    /// Signs and sends, and waits for the head of the answer.
+    pub(super) async fn send(
+        &self,
+        request: Request<Bytes>,
+        endpoint: &Endpoint,
+        context: &RequestContext,
+    ) -> Result<Response<Incoming>, Failure> {
+        let started = self.settings.clock.now();
+        let call = async {
+            let credentials = self.identity.credentials(self.aws, context).await?;
+            let sent = self.aws.send(request, endpoint, &credentials).await;
+            sent.map_err(|error| match error {
+                AwsError::Unsigned(error) => {
+                    Failure::Configuration(format!("the request cannot be signed: {error}"))
+                }
+                AwsError::Client(error) if error.kind() == ClientErrorKind::Timeout => {
+                    Failure::Timeout
+                }
+                AwsError::Client(error) => Failure::Client(error),
+            })
+        };
+        let sent = tokio::time::timeout_at(self.deadline, call).await;
+        let waited = self.settings.clock.now().saturating_duration_since(started);
+        let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+        context.measure(Measure::IntegrationLatency, waited);
+        let response = sent.unwrap_or(Err(Failure::Timeout))?;
+        let status = i64::from(response.status().as_u16());
+        context.measure(Measure::IntegrationStatus, status);
+        context.measure(Measure::IntegrationServiceStatus, status);
+        let id = response.headers().get(REQUEST_ID);
+        if let Some(id) = id.and_then(|id| id.to_str().ok()) {
+            context.note(Detail::EndpointRequestId, id);
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,5 @@
+//! AWS services: what they are asked, as whom, and what becomes of their answers.
+
+mod actions;
+mod credentials;
+mod support;
