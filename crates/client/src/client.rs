@@ -1,7 +1,7 @@
 //! The client and its builder.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{self, Future};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
@@ -10,18 +10,16 @@ use std::time::Duration;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
-use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use pin_project_lite::pin_project;
 use portcullis_core::Body;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
 
 use crate::body::{Outgoing, Slot};
 use crate::connector::Connector;
 use crate::error::{ClientConfigError, ClientError, ClientErrorKind};
+use crate::origin::Settings;
+use crate::pool::Pool;
+use crate::tls::TlsSettings;
 use crate::upstreams::Upstreams;
 
 /// Sends requests. Clones share one pool of connections.
@@ -33,8 +31,6 @@ pub struct Client {
     verify: bool,
     prior_knowledge: bool,
 }
-
-type Pool = legacy::Client<Connector, Outgoing>;
 
 struct Shared {
     options: ClientBuilder,
@@ -107,30 +103,28 @@ impl Client {
                 .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let (body, slot) = Outgoing::new(body);
-        SendFuture {
-            inner: self.pool().request(Request::from_parts(parts, body)),
-            slot,
-        }
+        let inner: Sending = match self.pool().origin(&parts.uri) {
+            Ok(origin) => Box::pin(origin.send(Request::from_parts(parts, body))),
+            Err(error) => Box::pin(future::ready(Err(error))),
+        };
+        SendFuture { inner, slot }
     }
 
     fn pool(&self) -> &Pool {
         let index = usize::from(self.verify) + 2 * usize::from(self.prior_knowledge);
         self.shared.pools[index].get_or_init(|| {
             let options = &self.shared.options;
-            let connector = Connector::new(
-                options.connect_timeout,
-                Arc::clone(&self.shared.tls),
-                self.verify,
-                self.prior_knowledge,
-            );
-            legacy::Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .timer(TokioTimer::new())
-                .pool_idle_timeout(options.idle_timeout)
-                .pool_max_idle_per_host(options.max_idle)
-                .http2_only(self.prior_knowledge)
-                .http2_adaptive_window(true)
-                .build(connector)
+            Pool::new(Settings {
+                connector: Connector::new(
+                    options.connect_timeout,
+                    Arc::clone(&self.shared.tls),
+                    self.verify,
+                    self.prior_knowledge,
+                ),
+                only_http2: self.prior_knowledge,
+                idle_timeout: options.idle_timeout,
+                max_idle: options.max_idle,
+            })
         })
     }
 }
@@ -251,112 +245,33 @@ impl ClientBuilder {
     }
 }
 
-/// What TLS needs to know.
-pub(crate) struct TlsSettings {
-    roots: Vec<CertificateDer<'static>>,
-}
+type Sending = Pin<Box<dyn Future<Output = Result<Response<Incoming>, ClientError>> + Send>>;
 
-impl TlsSettings {
-    pub(crate) fn client_config(&self, verify: bool) -> Result<ClientConfig, rustls::Error> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()?;
-        if !verify {
-            return Ok(builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(BelieveAnything { provider }))
-                .with_no_client_auth());
-        }
-        let mut roots = RootCertStore::empty();
-        for root in &self.roots {
-            roots.add(root.clone())?;
-        }
-        roots.add_parsable_certificates(platform_roots().iter().cloned());
-        Ok(builder.with_root_certificates(roots).with_no_client_auth())
-    }
-}
-
-/// The platform's roots, read once in the life of the process.
-fn platform_roots() -> &'static [CertificateDer<'static>] {
-    static ROOTS: OnceLock<Vec<CertificateDer<'static>>> = OnceLock::new();
-    ROOTS.get_or_init(|| {
-        let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            tracing::warn!(%error, "cannot read a root certificate of the platform");
-        }
-        if found.certs.is_empty() {
-            tracing::warn!("the platform has no root certificates");
-        }
-        found.certs
-    })
-}
-
-/// For integrations that say `insecureSkipVerification`.
-#[derive(Debug)]
-struct BelieveAnything {
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for BelieveAnything {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let schemes = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, dss, schemes)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let schemes = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, dss, schemes)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
-}
-
-pin_project! {
-    /// The future of [`Client::send`].
-    #[derive(Debug)]
-    #[must_use = "futures do nothing unless they are polled"]
-    pub struct SendFuture {
-        #[pin]
-        inner: legacy::ResponseFuture,
-        slot: Option<Slot>,
-    }
+/// The future of [`Client::send`].
+#[must_use = "futures do nothing unless they are polled"]
+pub struct SendFuture {
+    // hyper's own future, which is in there, has no name.
+    inner: Sending,
+    slot: Option<Slot>,
 }
 
 impl Future for SendFuture {
     type Output = Result<Response<Incoming>, ClientError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        Poll::Ready(ready!(this.inner.poll(cx)).map_err(|error| {
-            match this.slot.as_ref().and_then(Slot::take) {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let sent = ready!(self.inner.as_mut().poll(cx));
+        Poll::Ready(sent.map_err(|error| {
+            // What the body says of its failure says more than what the connection says.
+            match self.slot.as_ref().and_then(Slot::take) {
                 Some(own) => ClientError::new(ClientErrorKind::RequestBody, own),
-                None => ClientError::from_hyper(error),
+                None => error,
             }
         }))
+    }
+}
+
+impl fmt::Debug for SendFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendFuture").finish_non_exhaustive()
     }
 }

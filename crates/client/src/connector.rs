@@ -19,8 +19,8 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::client::TlsSettings;
 use crate::error::ClientErrorKind;
+use crate::tls::TlsSettings;
 
 /// Makes the connections of one pool.
 #[derive(Clone)]

@@ -48,8 +48,17 @@ impl ClientError {
         }
     }
 
-    pub(crate) fn from_hyper(error: hyper_util::client::legacy::Error) -> Self {
-        Self::new(classify(&error), error)
+    /// A connection that could not be made.
+    pub(crate) fn from_connect(error: BoxError) -> Self {
+        // Whatever fails between the connection and the first byte of HTTP is the handshake.
+        let kind = classify(&*error, ClientErrorKind::Tls);
+        Self::new(kind, error)
+    }
+
+    /// A connection that was there, and failed.
+    pub(crate) fn from_hyper(error: hyper::Error) -> Self {
+        let kind = classify(&error, ClientErrorKind::Protocol);
+        Self::new(kind, error)
     }
 
     /// Which kind of failure it is.
@@ -59,15 +68,10 @@ impl ClientError {
     }
 }
 
-/// Looks through the causes for the one that says most.
-fn classify(error: &hyper_util::client::legacy::Error) -> ClientErrorKind {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    let mut kind = if error.is_connect() {
-        // Whatever fails between the connection and the first byte of HTTP is the handshake.
-        ClientErrorKind::Tls
-    } else {
-        ClientErrorKind::Protocol
-    };
+/// Looks through the causes for the one that says most. Without any that says something, it is the `unknown` kind.
+fn classify(error: &(dyn Error + 'static), unknown: ClientErrorKind) -> ClientErrorKind {
+    let mut cause = Some(error);
+    let mut kind = unknown;
     while let Some(error) = cause {
         if let Some(failure) = error.downcast_ref::<ConnectFailure>() {
             return failure.kind();
@@ -77,15 +81,17 @@ fn classify(error: &hyper_util::client::legacy::Error) -> ClientErrorKind {
             return ClientErrorKind::Dns;
         }
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
-            if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-                kind = ClientErrorKind::Closed;
-            }
-            if error.is_timeout() {
-                kind = ClientErrorKind::Timeout;
-            }
+            // The innermost knows: a request is cancelled because something came that is not HTTP, say.
+            kind = if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+                ClientErrorKind::Closed
+            } else if error.is_timeout() {
+                ClientErrorKind::Timeout
+            } else {
+                unknown
+            };
         }
         if let Some(error) = error.downcast_ref::<io::Error>()
-            && kind != ClientErrorKind::Tls
+            && unknown != ClientErrorKind::Tls
             && is_end(error.kind())
         {
             kind = ClientErrorKind::Closed;

@@ -21,6 +21,9 @@
 //!
 //! - HTTP/1.1 or HTTP/2, as the server chooses by ALPN; in the clear HTTP/1.1, or HTTP/2 with
 //!   [`Client::with_http2_prior_knowledge`].
+//! - A request takes a connection of its origin that is open and free, or one that becomes free before its own is made. HTTP/2
+//!   has one connection for all requests of an origin. The pool is our own, since hyper's older client costs more
+//!   than the exchange itself.
 //! - What is sent is framed from the body, never from the headers: `Content-Length`, `Transfer-Encoding`, `Connection`
 //!   and their kind are taken out of every request.
 //! - Certificates are checked against the platform's roots, which are read once, when the first encrypted connection is made.
@@ -35,8 +38,12 @@
 
 mod body;
 mod client;
+mod connections;
 mod connector;
 mod error;
+mod origin;
+mod pool;
+mod tls;
 mod upstreams;
 
 pub use {

@@ -135,7 +135,7 @@ fn fault(entry: &str, fault: &'static str) -> UpstreamsError {
     }
 }
 
-fn without_user(authority: &Authority) -> &str {
+pub(crate) fn without_user(authority: &Authority) -> &str {
     let text = authority.as_str();
     text.rsplit_once('@').map_or(text, |(_, host)| host)
 }

@@ -1,86 +1,20 @@
 //! The client over real sockets.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+mod pool;
+mod support;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body::Frame;
-use http_body_util::{BodyExt, Full, StreamBody};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
+use http_body_util::{Full, StreamBody};
 use portcullis_client::{Client, ClientErrorKind};
 use portcullis_core::{Body, BoxError};
 use portcullis_testkit::{HyperServer, Recorded, Recorder, request as testkit};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{ServerConfig, version::TLS13};
 
-fn client() -> Client {
-    Client::builder().build().expect("the defaults are valid")
-}
-
-fn get(uri: &str) -> Request<Body> {
-    Request::get(uri).body(Body::empty()).expect("valid")
-}
-
-async fn kind(client: &Client, request: Request<Body>) -> ClientErrorKind {
-    client.send(request).await.expect_err("no answer").kind()
-}
-
-/// An endpoint that answers each connection with `bytes` and closes it.
-async fn raw(bytes: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-    let addr = listener.local_addr().expect("an address");
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut head = [0; 4096];
-            let _ = stream.read(&mut head).await;
-            let _ = stream.write_all(bytes.as_bytes()).await;
-        }
-    });
-    addr
-}
-
-/// A TLS endpoint for `localhost` that answers with the HTTP version, and its certificate.
-async fn encrypted(alpn: &[&str]) -> (SocketAddr, Vec<u8>) {
-    let names = ["localhost".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
-    let certificate = CertificateDer::from(made.cert.der().to_vec());
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13])
-        .expect("a version")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .expect("a pair");
-    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-    let addr = listener.local_addr().expect("an address");
-    let answer: fn(&Recorded) -> Response<Full<Bytes>> =
-        |got| testkit::answer(200, format!("{:?}", got.version));
-    let service = TowerToHyperService::new(Recorder::new(answer));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, service) = (acceptor.clone(), service.clone());
-            tokio::spawn(async move {
-                if let Ok(stream) = acceptor.accept(stream).await {
-                    let _ = auto::Builder::new(TokioExecutor::new())
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                }
-            });
-        }
-    });
-    (addr, certificate.to_vec())
-}
+use support::{Encrypted, client, fetch, get, kind, raw};
 
 #[tokio::test]
 async fn tls_speaks_the_version_that_the_server_chooses() {
@@ -89,28 +23,23 @@ async fn tls_speaks_the_version_that_the_server_chooses() {
         (&["http/1.1"][..], "HTTP/1.1"),
         (&[][..], "HTTP/1.1"),
     ] {
-        let (addr, certificate) = encrypted(alpn).await;
-        let client = Client::builder().root_certificate(certificate);
-        let client = client.build().expect("a certificate");
-        let uri = format!("https://localhost:{}/", addr.port());
-        let response = client.send(get(&uri)).await.expect("an answer");
-        let body = response.into_body().collect().await.expect("whole");
-        assert_eq!(body.to_bytes(), expected, "{alpn:?}");
+        let endpoint = Encrypted::start(alpn).await;
+        let answer = fetch(&endpoint.client(), &endpoint.url()).await;
+        assert_eq!(answer, expected, "{alpn:?}");
     }
 }
 
 #[tokio::test]
 async fn an_unknown_authority_is_believed_only_where_that_is_said() {
-    let (addr, certificate) = encrypted(&["http/1.1"]).await;
-    let uri = format!("https://localhost:{}/", addr.port());
+    let endpoint = Encrypted::start(&["http/1.1"]).await;
+    let uri = endpoint.url();
     assert_eq!(kind(&client(), get(&uri)).await, ClientErrorKind::Tls);
     let dangerous = client().dangerous_without_verification();
     dangerous.send(get(&uri)).await.expect("an answer");
 
-    let client = Client::builder().root_certificate(certificate);
-    let client = client.build().expect("a certificate");
+    let client = endpoint.client();
     let dangerous = client.dangerous_without_verification();
-    let other_name = format!("https://127.0.0.1:{}/", addr.port());
+    let other_name = endpoint.other_url();
     dangerous.send(get(&other_name)).await.expect("an answer");
     assert_eq!(
         kind(&client, get(&other_name)).await,

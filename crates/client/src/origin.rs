@@ -1,0 +1,257 @@
+//! One origin: how requests and connections get there.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Method, Request, Response, Uri, header, uri};
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
+use hyper_util::client::legacy::connect::Connection as _;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower_service::Service as _;
+
+use crate::body::Outgoing;
+use crate::connections::{Connections, Open, Turn};
+use crate::connector::Connector;
+use crate::error::{ClientError, ClientErrorKind};
+
+/// How the connections of one pool are made, and how long they are kept.
+pub(crate) struct Settings {
+    pub(crate) connector: Connector,
+    /// HTTP/2 is spoken from the first byte, also in the clear.
+    pub(crate) only_http2: bool,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) max_idle: usize,
+}
+
+/// What stands behind one scheme, host and port.
+pub(crate) struct Origin {
+    settings: Arc<Settings>,
+    scheme: Scheme,
+    authority: Authority,
+    /// What `Host` says where the caller does not.
+    host: HeaderValue,
+    connections: Connections,
+}
+
+impl Origin {
+    /// # Errors
+    ///
+    /// If the authority has no host that a header can name.
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        scheme: Scheme,
+        authority: Authority,
+    ) -> Result<Self, ClientError> {
+        let default = if scheme == Scheme::HTTPS { 443 } else { 80 };
+        let host = match authority.port_u16() {
+            Some(port) if port != default => format!("{}:{port}", authority.host()),
+            _ => authority.host().to_owned(),
+        };
+        let host = HeaderValue::try_from(host)
+            .map_err(|error| ClientError::new(ClientErrorKind::Address, error))?;
+        // The first clone of a value turns it into a shared one, which allocates: here, not on a request.
+        drop(host.clone());
+        Ok(Self {
+            connections: Connections::new(settings.idle_timeout, settings.max_idle),
+            settings,
+            scheme,
+            authority,
+            host,
+        })
+    }
+
+    /// Sends a request, on a connection that is open or a new one.
+    ///
+    /// An open connection may turn out to be closed before anything of the request was written to it. Then another one is
+    /// taken.
+    pub(crate) async fn send(
+        self: Arc<Self>,
+        mut request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let target = match request.uri().path_and_query() {
+            Some(target) => target.clone(),
+            None => PathAndQuery::from_static("/"),
+        };
+        loop {
+            let (mut open, reused) = match self.connections.take() {
+                Some(open) => (open, true),
+                // Boxed, so that the futures of all other requests are no larger for it.
+                None => Box::pin(self.connect_or_wait()).await?,
+            };
+            let sent = match &mut open {
+                Open::Http1(sender) => {
+                    self.address_http1(&mut request, &target);
+                    sender.try_send_request(request).await
+                }
+                Open::Http2(sender) => {
+                    *request.uri_mut() = self.uri(target.clone())?;
+                    sender.try_send_request(request).await
+                }
+            };
+            match sent {
+                Ok(response) => {
+                    self.release(open);
+                    return Ok(response);
+                }
+                Err(error) => request = unsent(error, reused)?,
+            }
+        }
+    }
+
+    /// HTTP/1.1 names the host in a header, and only the path in the request's first line (RFC 9112, 3.2).
+    fn address_http1(&self, request: &mut Request<Outgoing>, target: &PathAndQuery) {
+        if !request.headers().contains_key(header::HOST) {
+            let host = self.host.clone();
+            request.headers_mut().insert(header::HOST, host);
+        }
+        *request.uri_mut() = if *request.method() == Method::CONNECT {
+            self.authority.clone().into()
+        } else {
+            target.clone().into()
+        };
+    }
+
+    fn uri(&self, target: PathAndQuery) -> Result<Uri, ClientError> {
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(target);
+        Uri::from_parts(parts).map_err(|error| ClientError::new(ClientErrorKind::Address, error))
+    }
+
+    /// Makes a connection, or waits for one that another request is done with, whichever is first. The flag says whether
+    /// the connection has served before.
+    async fn connect_or_wait(self: &Arc<Self>) -> Result<(Open, bool), ClientError> {
+        loop {
+            let free = match self.connections.turn(self.settings.only_http2) {
+                Turn::Use(open) => return Ok((open, true)),
+                Turn::Connect(free) => free,
+                Turn::Wait(free) => match free.await {
+                    Ok(open) => return Ok((open, true)),
+                    // Whoever was making the connection failed.
+                    Err(_) => continue,
+                },
+            };
+            let attempt = Attempt {
+                origin: Arc::clone(self),
+            };
+            let mut connecting = Box::pin(attempt.connect());
+            let mut free = Some(free);
+            let first = poll_fn(|cx| {
+                if let Some(waiting) = &mut free
+                    && let Poll::Ready(freed) = Pin::new(waiting).poll(cx)
+                {
+                    free = None;
+                    if let Ok(open) = freed {
+                        return Poll::Ready(Ok(open));
+                    }
+                }
+                connecting.as_mut().poll(cx).map(Err)
+            });
+            match first.await {
+                Err(connected) => return Ok((connected?, false)),
+                Ok(open) => {
+                    // The new connection will be for another request.
+                    let origin = Arc::clone(self);
+                    tokio::spawn(async move {
+                        if let Ok(open) = connecting.await {
+                            origin.release(open);
+                        }
+                    });
+                    return Ok((open, true));
+                }
+            }
+        }
+    }
+
+    /// Takes a connection back once it can serve again.
+    fn release(self: &Arc<Self>, open: Open) {
+        let Open::Http1(mut sender) = open else {
+            return;
+        };
+        if sender.is_ready() {
+            self.connections.put(sender);
+        } else if !sender.is_closed() {
+            // The answer's body is still on its way.
+            let origin = Arc::clone(self);
+            tokio::spawn(async move {
+                if sender.ready().await.is_ok() {
+                    origin.connections.put(sender);
+                }
+            });
+        }
+    }
+
+    /// Closes what was not used for long. Whether anything is left.
+    pub(crate) fn close_idle(&self) -> bool {
+        self.connections.close_idle()
+    }
+}
+
+/// A request makes a connection. When that ends, others may be waiting to hear of it, whatever it comes to.
+struct Attempt {
+    origin: Arc<Origin>,
+}
+
+impl Attempt {
+    async fn connect(self) -> Result<Open, ClientError> {
+        let origin = &*self.origin;
+        let mut connector = origin.settings.connector.clone();
+        poll_fn(|cx| connector.poll_ready(cx))
+            .await
+            .map_err(ClientError::from_connect)?;
+        let address = origin.uri(PathAndQuery::from_static("/"))?;
+        let io = connector
+            .call(address)
+            .await
+            .map_err(ClientError::from_connect)?;
+        if origin.settings.only_http2 || io.connected().is_negotiated_h2() {
+            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .adaptive_window(true)
+                .handshake(io)
+                .await
+                .map_err(ClientError::from_hyper)?;
+            spawn(connection);
+            return Ok(Open::Http2(origin.connections.share(sender)));
+        }
+        let (sender, connection) = http1::handshake(io)
+            .await
+            .map_err(ClientError::from_hyper)?;
+        spawn(connection.with_upgrades());
+        Ok(Open::Http1(sender))
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.origin.settings.only_http2 {
+            self.origin.connections.connected();
+        }
+    }
+}
+
+/// The request, if nothing of it was written to a connection that had served before; else the failure.
+fn unsent(
+    mut error: TrySendError<Request<Outgoing>>,
+    reused: bool,
+) -> Result<Request<Outgoing>, ClientError> {
+    match error.take_message() {
+        Some(request) if reused => Ok(request),
+        _ => Err(ClientError::from_hyper(error.into_error())),
+    }
+}
+
+/// Drives a connection to its end. Whoever sends on it hears of its failure.
+fn spawn(connection: impl Future<Output = Result<(), hyper::Error>> + Send + 'static) {
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection failed");
+        }
+    });
+}
