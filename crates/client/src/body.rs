@@ -16,6 +16,11 @@ use portcullis_core::{Body, BoxError};
 pub(crate) struct Slot(Arc<Mutex<Option<BoxError>>>);
 
 impl Slot {
+    /// A slot for this body; `None` for one in memory, which cannot fail.
+    pub(crate) fn of(body: &Body) -> Option<Self> {
+        body.as_bytes().is_none().then(Self::default)
+    }
+
     pub(crate) fn take(&self) -> Option<BoxError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -31,7 +36,7 @@ impl fmt::Debug for Slot {
     }
 }
 
-/// A body on its way out. One in memory cannot fail and has no slot.
+/// A body on its way out.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     body: Body,
@@ -39,13 +44,8 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(crate) fn new(body: Body) -> (Self, Option<Slot>) {
-        let slot = body.as_bytes().is_none().then(Slot::default);
-        let out = Self {
-            body,
-            slot: slot.clone(),
-        };
-        (out, slot)
+    pub(crate) const fn new(body: Body, slot: Option<Slot>) -> Self {
+        Self { body, slot }
     }
 }
 

@@ -1,10 +1,8 @@
 //! The client and its builder.
 
 use std::fmt;
-use std::future::{self, Future};
-use std::pin::Pin;
+use std::future::Future;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING};
@@ -86,28 +84,38 @@ impl Client {
     /// The request is framed from its body; headers that speak of the connection or the framing are taken out. (`TE: trailers`
     /// stays, and `Upgrade` and `Trailer`, which mean nothing without the others.) Without a `Host`, the URI's is sent.
     /// Dropping the future drops the request, and its connection if it speaks HTTP/1.1.
-    pub fn send(&self, mut request: Request<Body>) -> SendFuture {
+    ///
+    /// # Errors
+    ///
+    /// If no answer came. [`ClientError::kind`] says why.
+    pub fn send(
+        &self,
+        mut request: Request<Body>,
+    ) -> impl Future<Output = Result<Response<Incoming>, ClientError>> + Send + use<> {
         prepare(request.headers_mut());
         // The version of the caller's own request means nothing to this connection.
         *request.version_mut() = Version::HTTP_11;
-        let (mut parts, body) = request.into_parts();
-        self.shared
-            .options
-            .upstreams
-            .apply(&mut parts.uri, &mut parts.headers);
+        self.shared.options.upstreams.apply(&mut request);
         // Methods that give a body its meaning say so when there is none (RFC 9110, 8.6).
-        let expects_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
-        if expects_body && http_body::Body::size_hint(&body).exact() == Some(0) {
-            parts
-                .headers
-                .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        let expects_body = matches!(
+            *request.method(),
+            Method::POST | Method::PUT | Method::PATCH
+        );
+        if expects_body && http_body::Body::size_hint(request.body()).exact() == Some(0) {
+            let none = HeaderValue::from_static("0");
+            request.headers_mut().insert(CONTENT_LENGTH, none);
         }
-        let (body, slot) = Outgoing::new(body);
-        let inner: Sending = match self.pool().origin(&parts.uri) {
-            Ok(origin) => Box::pin(origin.send(Request::from_parts(parts, body))),
-            Err(error) => Box::pin(future::ready(Err(error))),
-        };
-        SendFuture { inner, slot }
+        let slot = Slot::of(request.body());
+        let origin = self.pool().origin(request.uri());
+        async move {
+            let outgoing = request.map(|body| Outgoing::new(body, slot.clone()));
+            let sent = origin?.send(outgoing).await;
+            // What the body says of its failure says more than what the connection says.
+            sent.map_err(|error| match slot.and_then(|slot| slot.take()) {
+                Some(own) => ClientError::new(ClientErrorKind::RequestBody, own),
+                None => error,
+            })
+        }
     }
 
     fn pool(&self) -> &Pool {
@@ -242,36 +250,5 @@ impl ClientBuilder {
             verify: true,
             prior_knowledge: false,
         }
-    }
-}
-
-type Sending = Pin<Box<dyn Future<Output = Result<Response<Incoming>, ClientError>> + Send>>;
-
-/// The future of [`Client::send`].
-#[must_use = "futures do nothing unless they are polled"]
-pub struct SendFuture {
-    // hyper's own future, which is in there, has no name.
-    inner: Sending,
-    slot: Option<Slot>,
-}
-
-impl Future for SendFuture {
-    type Output = Result<Response<Incoming>, ClientError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let sent = ready!(self.inner.as_mut().poll(cx));
-        Poll::Ready(sent.map_err(|error| {
-            // What the body says of its failure says more than what the connection says.
-            match self.slot.as_ref().and_then(Slot::take) {
-                Some(own) => ClientError::new(ClientErrorKind::RequestBody, own),
-                None => error,
-            }
-        }))
-    }
-}
-
-impl fmt::Debug for SendFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendFuture").finish_non_exhaustive()
     }
 }

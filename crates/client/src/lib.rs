@@ -47,7 +47,7 @@ mod tls;
 mod upstreams;
 
 pub use {
-    client::{Client, ClientBuilder, SendFuture},
+    client::{Client, ClientBuilder},
     error::{ClientConfigError, ClientError, ClientErrorKind},
     upstreams::{Upstreams, UpstreamsError},
 };

@@ -56,11 +56,12 @@ impl Pool {
         if !encrypted && *scheme != Scheme::HTTP {
             return Err(not_an_address(uri));
         }
-        let name = without_user(authority);
-        let name = if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            Cow::Owned(name.to_ascii_lowercase())
+        // As it stands, as a rule.
+        let odd = |byte: u8| byte == b'@' || byte.is_ascii_uppercase();
+        let name = if authority.as_str().bytes().any(odd) {
+            Cow::Owned(without_user(authority).to_ascii_lowercase())
         } else {
-            Cow::Borrowed(name)
+            Cow::Borrowed(authority.as_str())
         };
         {
             let origins = self.origins.read().unwrap_or_else(PoisonError::into_inner);

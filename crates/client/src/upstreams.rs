@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use http::header::HOST;
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderValue, Request, Uri};
 
 /// Which origins stand in for which: `https://api.example.com` → `http://127.0.0.1:9000`.
 ///
@@ -95,10 +95,10 @@ impl Upstreams {
         Some((Uri::from_parts(parts).ok()?, host))
     }
 
-    pub(crate) fn apply(&self, uri: &mut Uri, headers: &mut HeaderMap) {
-        if let Some((target, host)) = self.rewrite(uri) {
-            *uri = target;
-            headers.entry(HOST).or_insert(host);
+    pub(crate) fn apply<B>(&self, request: &mut Request<B>) {
+        if let Some((target, host)) = self.rewrite(request.uri()) {
+            *request.uri_mut() = target;
+            request.headers_mut().entry(HOST).or_insert(host);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Who the request came from, told to HTTP endpoints.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
@@ -19,18 +19,25 @@ pub(crate) fn add_x_forwarded(headers: &mut HeaderMap, context: &RequestContext)
         return;
     };
     let peer = connection.peer.ip().to_canonical();
-    let mut chain = String::with_capacity(40);
-    for line in headers.get_all(FOR) {
-        // What is no text is no address either.
-        if let Ok(line) = line.to_str()
-            && !line.trim().is_empty()
-        {
-            chain.push_str(line.trim());
-            chain.push_str(", ");
+    let mut own = Address::new();
+    own.write(peer);
+    let mut lines = headers.get_all(FOR).iter().peekable();
+    if lines.peek().is_none() {
+        set(headers, FOR, own.as_str());
+    } else {
+        let mut chain = String::with_capacity(64);
+        for line in lines {
+            // What is no text is no address either.
+            if let Ok(line) = line.to_str()
+                && !line.trim().is_empty()
+            {
+                chain.push_str(line.trim());
+                chain.push_str(", ");
+            }
         }
+        chain.push_str(own.as_str());
+        set(headers, FOR, &chain);
     }
-    push_address(&mut chain, peer);
-    set(headers, FOR, &chain);
     let through_proxy = context.client().is_some_and(|client| client != peer);
     if through_proxy && headers.contains_key(PROTO) {
         return;
@@ -50,25 +57,61 @@ pub(crate) fn add_x_forwarded(headers: &mut HeaderMap, context: &RequestContext)
     headers.insert(PORT, port);
 }
 
-/// Writes an address. (Formatting one of IPv4 by the standard library costs ten times that.)
-fn push_address(out: &mut String, address: IpAddr) {
-    let IpAddr::V4(address) = address else {
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{address}");
-        return;
-    };
-    for (index, octet) in address.octets().into_iter().enumerate() {
-        if index > 0 {
-            out.push('.');
+/// `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`
+const LONGEST_ADDRESS: usize = 45;
+
+/// An address as text, without an allocation.
+struct Address {
+    text: [u8; LONGEST_ADDRESS],
+    length: usize,
+}
+
+impl Address {
+    const fn new() -> Self {
+        Self {
+            text: [0; LONGEST_ADDRESS],
+            length: 0,
         }
-        let digit = |number: u8| char::from(b'0' + number % 10);
-        if octet >= 100 {
-            out.push(digit(octet / 100));
+    }
+
+    /// Formatting an address of IPv4 by the standard library costs ten times that.
+    fn write(&mut self, address: IpAddr) {
+        let IpAddr::V4(address) = address else {
+            // It has room for the longest.
+            let _ = write!(self, "{address}");
+            return;
+        };
+        for (index, octet) in address.octets().into_iter().enumerate() {
+            if index > 0 {
+                self.push(b'.');
+            }
+            let digit = |number: u8| b'0' + number % 10;
+            if octet >= 100 {
+                self.push(digit(octet / 100));
+            }
+            if octet >= 10 {
+                self.push(digit(octet / 10));
+            }
+            self.push(digit(octet));
         }
-        if octet >= 10 {
-            out.push(digit(octet / 10));
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.text.get_mut(self.length) {
+            *place = byte;
+            self.length += 1;
         }
-        out.push(digit(octet));
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.text[..self.length]).unwrap_or_default()
+    }
+}
+
+impl Write for Address {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.bytes().for_each(|byte| self.push(byte));
+        Ok(())
     }
 }
 
@@ -202,10 +245,11 @@ mod tests {
             "10.9.101.1",
             "::1",
             "2001:db8::7",
+            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
         ] {
-            let mut out = String::new();
-            push_address(&mut out, text.parse().expect("an address"));
-            assert_eq!(out, text);
+            let mut address = Address::new();
+            address.write(text.parse().expect("an address"));
+            assert_eq!(address.as_str(), text);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which headers pass, which are dropped and which get another name.
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 use portcullis_core::{REQUEST_ID, TRACE_ID};
 
 /// The header that tells an HTTP endpoint which API calls.
@@ -297,27 +297,34 @@ pub(crate) fn for_http_api(headers: &mut HeaderMap, http2: bool) {
 /// What a REST API makes of the headers of an HTTP proxy's endpoint.
 pub(crate) fn from_rest_proxy(headers: &mut HeaderMap) {
     let there = known(headers) & REST_PROXY_RESPONSE_RENAMES;
-    let mut renamed = Vec::with_capacity(there.count_ones() as usize);
-    for name in names_in(there) {
-        // What `Connection` says is still to be read.
+    // In here, and not in a list that allocates: every answer has some.
+    let mut renamed = [const { None }; REST_PROXY_RESPONSE_RENAMES.count_ones() as usize];
+    for (name, place) in names_in(there).zip(&mut renamed) {
         let value = if *name == header::CONNECTION {
+            // What it says is still to be read.
             headers.get(name).cloned()
+        } else if *name == header::CONTENT_LENGTH {
+            // It is true of what is passed on, too, and the only length that an answer to HEAD has.
+            only_one(headers, name)
         } else {
             headers.remove(name)
         };
-        renamed.extend(
-            value
-                .zip(remapped(name))
-                .map(|(value, to)| (name, to, value)),
-        );
+        *place = value.zip(remapped(name));
     }
     strip(headers, false, REST_PROXY_RESPONSE_DROPS);
-    for (name, to, value) in renamed {
-        // The length is true of what is passed on, too, and the only one that an answer to HEAD has.
-        if *name == header::CONTENT_LENGTH {
-            headers.insert(name, value.clone());
+    for (value, name) in renamed.into_iter().flatten() {
+        headers.insert(name, value);
+    }
+}
+
+/// The first value of a header, which is the only one from now on.
+fn only_one(headers: &mut HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    match headers.entry(name) {
+        Entry::Occupied(mut entry) => {
+            let first = entry.get().clone();
+            Some(entry.insert(first))
         }
-        headers.insert(to, value);
+        Entry::Vacant(_) => None,
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
-use portcullis_client::{Client, ClientErrorKind, SendFuture};
+use portcullis_client::{Client, ClientErrorKind};
 use portcullis_core::{
     ApiKind, Body, Measure, Rejection, RequestContext, SystemClock, TRACE_ID, Trace,
 };
@@ -347,10 +347,10 @@ impl Exchange<'_> {
         Ok(response)
     }
 
-    async fn exchange(&self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+    async fn exchange(&self, mut request: Request<Body>) -> Result<Response<Incoming>, Failure> {
         let http2 = request.version() == Version::HTTP_2;
-        let (mut parts, body) = request.into_parts();
         let too_large = |TooLarge { limit }| Failure::TooLarge { limit };
+        let body = std::mem::take(request.body_mut());
         let mut body = cap(body, self.settings.max_request).map_err(too_large)?;
         // A chunked request may have no body at all. Over HTTP/2 that is known, and a stream may well wait for the
         // answer before it says anything.
@@ -362,10 +362,11 @@ impl Exchange<'_> {
                     None => Failure::BadRequest(format!("the body is broken: {error}")),
                 })?;
         }
-        // Extensions are the server's own.
-        parts.extensions = http::Extensions::new();
-        let sending: SendFuture = self.client.send(Request::from_parts(parts, body));
-        sending.await.map_err(|error| match error.kind() {
+        *request.body_mut() = body;
+        // They are the server's own.
+        *request.extensions_mut() = http::Extensions::new();
+        let sent = self.client.send(request).await;
+        sent.map_err(|error| match error.kind() {
             ClientErrorKind::Timeout => Failure::Timeout,
             _ => Failure::Client(error),
         })

@@ -6,6 +6,13 @@ pub(crate) const MAX: usize = 255;
 /// Hands `host` on without port and trailing dot and in lower case; `None` if it is longer than any name can be.
 pub(crate) fn with_normal<T>(host: &str, read: impl FnOnce(&str) -> T) -> Option<T> {
     let host = normal_end(host);
+    if host.len() > MAX {
+        return None;
+    }
+    // As clients send it, as a rule.
+    if !host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Some(read(host));
+    }
     let mut buffer = [0; MAX];
     let buffer = buffer.get_mut(..host.len())?;
     buffer.copy_from_slice(host.as_bytes());
@@ -16,11 +23,12 @@ pub(crate) fn with_normal<T>(host: &str, read: impl FnOnce(&str) -> T) -> Option
 
 /// `host` without port and trailing dot.
 fn normal_end(host: &str) -> &str {
-    let host = match host.rfind(':') {
+    let last = host
+        .bytes()
+        .rposition(|byte| matches!(byte, b':' | b']'))
         // A colon within brackets belongs to an address.
-        Some(colon) if !host[colon..].contains(']') => &host[..colon],
-        _ => host,
-    };
+        .filter(|last| host.as_bytes()[*last] == b':');
+    let host = last.map_or(host, |colon| &host[..colon]);
     host.strip_suffix('.').unwrap_or(host)
 }
 
