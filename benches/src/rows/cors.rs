@@ -11,7 +11,7 @@ use http::header::{
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD,
     AUTHORIZATION, CONTENT_TYPE, ORIGIN, VARY,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use portcullis_cors::{CorsLayer, CorsRules};
 use tower_http::cors as peer;
 use tower_layer::Layer;
@@ -130,7 +130,8 @@ fn peer_layer() -> peer::CorsLayer {
         .max_age(Duration::from_secs(600))
 }
 
-/// The floor: these rules and no others, written out.
+/// The floor: these rules and no others, written out. It is correct: two origins are no origin, the service's own CORS headers
+/// do not get through, and every answer says that it varies.
 #[derive(Clone)]
 struct ByHand<S> {
     inner: S,
@@ -183,19 +184,25 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let headers = request.headers();
-        let origin = headers
-            .get(ORIGIN)
-            .filter(|o| self.rules.origins.contains(o));
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let (first, second) = (origins.next(), origins.next());
+        let origin = first.filter(|origin| second.is_none() && self.rules.origins.contains(origin));
         let origin = origin.cloned();
         if request.method() == Method::OPTIONS
+            && first.is_some()
             && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
         {
             let mut response = Response::new(Body::default());
             *response.status_mut() = StatusCode::NO_CONTENT;
-            if let Some(origin) = origin {
-                let mut headers = self.rules.preflight.clone();
-                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-                *response.headers_mut() = headers;
+            let headers = response.headers_mut();
+            match origin {
+                Some(origin) => {
+                    *headers = self.rules.preflight.clone();
+                    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+                }
+                None => {
+                    headers.insert(VARY, self.rules.preflight[VARY].clone());
+                }
             }
             return ByHandFuture::Reply(Some(response));
         }
@@ -219,13 +226,12 @@ where
             Self::Inner(future, origin) => {
                 let mut response = ready!(Pin::new(future).poll(cx))?;
                 let headers = response.headers_mut();
-                match origin.take() {
-                    Some(origin) => {
-                        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-                    }
-                    None => {
-                        headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
-                    }
+                let is_cors = |name: &&HeaderName| name.as_str().starts_with("access-control-");
+                while let Some(own) = headers.keys().find(is_cors).cloned() {
+                    headers.remove(own);
+                }
+                if let Some(origin) = origin.take() {
+                    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
                 }
                 headers.append(VARY, HeaderValue::from_static("Origin"));
                 Poll::Ready(Ok(response))

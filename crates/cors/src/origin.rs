@@ -12,9 +12,6 @@ pub(crate) type AllowedFuture = Pin<Box<dyn Future<Output = bool> + Send>>;
 pub(crate) type Predicate = Arc<dyn Fn(&HeaderValue) -> bool + Send + Sync>;
 pub(crate) type AsyncPredicate = Arc<dyn Fn(HeaderValue) -> AllowedFuture + Send + Sync>;
 
-/// Up to so many headers, a walk over their names is cheaper than the hash of one.
-const FEW: usize = 12;
-
 /// What a request says of its origin.
 #[derive(Clone, Copy)]
 pub(crate) enum Origin<'a> {
@@ -29,15 +26,7 @@ pub(crate) enum Origin<'a> {
 impl<'a> Origin<'a> {
     #[inline]
     pub(crate) fn of(headers: &'a HeaderMap) -> Self {
-        if headers.len() > FEW {
-            return Self::first_two(headers.get_all(ORIGIN).iter());
-        }
-        let origins = headers.iter().filter(|(name, _)| **name == ORIGIN);
-        Self::first_two(origins.map(|(_, value)| value))
-    }
-
-    #[inline]
-    fn first_two(mut values: impl Iterator<Item = &'a HeaderValue>) -> Self {
+        let mut values = headers.get_all(ORIGIN).iter();
         match (values.next(), values.next()) {
             (None, _) => Self::Absent,
             (Some(one), None) => Self::One(one),
@@ -199,6 +188,7 @@ impl Origins {
         }
     }
 
+    #[inline]
     pub(crate) fn rule(&self, origin: &HeaderValue) -> Ruling {
         if self.has_exact(origin.as_bytes()) {
             return Ruling::Allow;
