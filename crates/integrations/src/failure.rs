@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     Unprocessable(String),
     /// The same, for a value of a parameter.
     NoJson(String),
+    /// A function's event is no JSON.
+    NoEvent(String),
     /// The client's body is larger than allowed.
     TooLarge { limit: u64 },
     /// No template fits the body's media type, and it must not pass.
@@ -78,6 +80,12 @@ impl Failure {
             Self::NoJson(cause) => (
                 Rejection::new(MalformedRequest).with_message("Invalid JSON in request body"),
                 "request body",
+                cause,
+            ),
+            Self::NoEvent(cause) => (
+                Rejection::new(MalformedRequest)
+                    .with_message("Could not parse request body into json."),
+                "event",
                 cause,
             ),
             Self::TooLarge { limit } => {

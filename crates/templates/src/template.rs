@@ -135,6 +135,7 @@ impl Template {
             text: finished.text,
             request_override: finished.request_override,
             response_override: finished.response_override,
+            overridden_twice: finished.overridden_twice,
         })
     }
 
@@ -157,6 +158,7 @@ pub struct Output {
     text: String,
     request_override: Data,
     response_override: Data,
+    overridden_twice: Option<String>,
 }
 
 impl Output {
@@ -176,6 +178,22 @@ impl Output {
     #[must_use]
     pub fn into_parts(self) -> (String, Data, Data) {
         (self.text, self.request_override, self.response_override)
+    }
+
+    /// The status or parameter that the template has overridden more than once, if there is one. The service fails such a
+    /// request; the values are the last ones all the same.
+    ///
+    /// ```
+    /// use portcullis_templates::{Scope, Template};
+    ///
+    /// let twice = "#set($context.responseOverride.status = 404)#set($context.responseOverride.status = 409)";
+    /// let output = Template::parse(twice)?.render(&Scope::new(b""))?;
+    /// assert_eq!(output.overridden_twice(), Some("status"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn overridden_twice(&self) -> Option<&str> {
+        self.overridden_twice.as_deref()
     }
 
     /// `$context.requestOverride` as the template left it; [`Data::Null`] if the template never asked for it.

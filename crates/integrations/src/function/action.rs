@@ -114,7 +114,7 @@ fn event(payload: Bytes) -> Result<Bytes, Failure> {
     }
     match serde_json::from_slice::<IgnoredAny>(&payload) {
         Ok(_) => Ok(payload),
-        Err(error) => Err(Failure::BadRequest(format!(
+        Err(error) => Err(Failure::NoEvent(format!(
             "the body is not JSON, as a function's event must be: {error}"
         ))),
     }

@@ -6,7 +6,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use portcullis_core::{Body, RequestContext};
-use portcullis_templates::Data;
+use portcullis_templates::{Data, Output};
 
 use super::parameters::{Mapped, MappingFault};
 use crate::failure::Failure;
@@ -20,8 +20,17 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
-    /// Takes what a rendering left. A template that does not name `$context` leaves nothing and changes nothing.
-    pub(super) fn update(&mut self, request: Data, response: Data, context: &RequestContext) {
+    /// Takes what a rendering left, and gives its text. A template that names no override leaves none and changes none.
+    pub(super) fn update(
+        &mut self,
+        output: Output,
+        context: &RequestContext,
+    ) -> Result<String, Failure> {
+        if let Some(name) = output.overridden_twice() {
+            let cause = format!("the template overrides `{name}` more than once");
+            return Err(Failure::Configuration(cause));
+        }
+        let (text, request, response) = output.into_parts();
         for (own, left) in [(&mut self.request, request), (&mut self.response, response)] {
             if left != Data::Null {
                 *own = left;
@@ -34,6 +43,7 @@ impl Carried {
                 overrides.response = response;
             });
         }
+        Ok(text)
     }
 
     /// Puts overrides of the request in the place of what was mapped.

@@ -132,8 +132,7 @@ impl RequestMapping {
                     FailureKind::Body => Failure::Unprocessable(error.fault().message().to_owned()),
                     _ => Failure::Configuration(format!("the request template failed: {error}")),
                 })?;
-                let (text, request, response) = output.into_parts();
-                mapped.carried.update(request, response, context);
+                let text = mapped.carried.update(output, context)?;
                 mapped
                     .carried
                     .apply_to_request(&mut mapped.parameters, self.to_aws)?;

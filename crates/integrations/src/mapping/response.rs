@@ -215,9 +215,7 @@ impl Rule {
                 let output = rendered.map_err(|error| {
                     Failure::Configuration(format!("the response template failed: {error}"))
                 })?;
-                let (text, request, response) = output.into_parts();
-                carried.update(request, response, context);
-                text.into()
+                carried.update(output, context)?.into()
             }
         };
         if decodes_after && self.handling == Some(ContentHandling::ToBinary) {

@@ -36,7 +36,11 @@ async fn a_custom_integration_gives_the_body_and_gets_one() {
         ("", 200, "{}"),
         ("\"HelloWorld\"", 200, "\"HelloWorld\""),
         ("{\"a\":1}", 200, "{\"a\":1}"),
-        ("not JSON", 400, "{\"message\":\"Bad Request\"}"),
+        (
+            "not JSON",
+            400,
+            "{\"message\":\"Could not parse request body into json.\"}",
+        ),
     ] {
         let call = Request::post("/").body(Body::from(body)).expect("valid");
         let response = compiled.integration.clone().oneshot(call).await;

@@ -304,6 +304,33 @@ async fn a_response_template_overrides_status_and_headers() {
 }
 
 #[tokio::test]
+async fn an_override_is_set_once_in_each_template() {
+    let server = HyperServer::start(Recorder::new(|_| testkit::answer(200, "{}"))).await;
+    let set = |what: &str| format!("#set($context.{what} = 202)");
+    for (template, expected) in [
+        (set("responseOverride.status").repeat(2), 500),
+        (set("requestOverride.header.x-a").repeat(2), 500),
+        (set("requestOverride.querystring['a']").repeat(2), 500),
+        ("$context.requestOverride.path.put('a', 1)".repeat(2), 500),
+        // What is no parameter is a stash.
+        (set("responseOverride.custom").repeat(2), 200),
+        (set("responseOverride.status"), 202),
+    ] {
+        let mut config = http(&server.url("/"));
+        config.request_templates = pairs(&[("application/json", &template)]);
+        let response = call(&config, request("POST", "/pets/7", "")).await;
+        assert_eq!(response.status(), expected, "{template}");
+    }
+    let mut config = http(&server.url("/"));
+    let once = set("responseOverride.status");
+    config.request_templates = pairs(&[("application/json", &once)]);
+    let again = once.replace("202", "409");
+    config.responses[0].templates = pairs(&[("application/json", &again)]);
+    let response = call(&config, request("POST", "/pets/7", "")).await;
+    assert_eq!(response.status(), 409, "each template may");
+}
+
+#[tokio::test]
 async fn what_a_request_template_sets_reaches_the_response() {
     let server = HyperServer::start(Recorder::new(|_| testkit::answer(200, "{}"))).await;
     let mut config = http(&server.url("/"));

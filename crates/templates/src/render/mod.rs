@@ -76,6 +76,7 @@ pub(crate) struct Finished {
     pub(crate) text: String,
     pub(crate) request_override: Data,
     pub(crate) response_override: Data,
+    pub(crate) overridden_twice: Option<String>,
 }
 
 impl<'r> Renderer<'r> {
@@ -198,13 +199,26 @@ impl<'r> Renderer<'r> {
             text: std::mem::take(&mut self.out),
             request_override: Data::Null,
             response_override: Data::Null,
+            overridden_twice: None,
         };
-        if let Some(context) = self.context.clone() {
-            if let Some(value) = context.touched("requestOverride") {
-                finished.request_override = self.export(&value)?;
-            }
-            if let Some(value) = context.touched("responseOverride") {
-                finished.response_override = self.export(&value)?;
+        let Some(context) = self.context.clone() else {
+            return Ok(finished);
+        };
+        let Finished {
+            request_override,
+            response_override,
+            overridden_twice,
+            ..
+        } = &mut finished;
+        for (name, exported) in [
+            ("requestOverride", request_override),
+            ("responseOverride", response_override),
+        ] {
+            if let Some(value) = context.touched(name) {
+                *exported = self.export(&value)?;
+                if let (Value::Map(map), None) = (&value, &overridden_twice) {
+                    *overridden_twice = map.overridden_twice();
+                }
             }
         }
         Ok(finished)

@@ -39,6 +39,15 @@ pub(crate) struct Map<'a> {
     pub(crate) silent: bool,
     /// `$context` itself, which always has its two overrides.
     is_context: bool,
+    /// What a template sets, of overrides and the groups in them.
+    assigned: Option<Box<Assigned>>,
+}
+
+/// The keys that a template has set, and the first that it has set again.
+#[derive(Default)]
+struct Assigned {
+    keys: RefCell<Vec<String>>,
+    twice: RefCell<Option<String>>,
 }
 
 /// What a map has by a name.
@@ -113,7 +122,7 @@ impl<'a> Map<'a> {
             }
             Source::Fields(source) => {
                 let value = match source.field(name) {
-                    Some(value) => Some(value.into_value(self.silent)),
+                    Some(value) => Some(self.watched(name, value.into_value(self.silent))),
                     None if self.is_context => overrides(name),
                     None => None,
                 };
@@ -123,6 +132,32 @@ impl<'a> Map<'a> {
                 })
             }
         }
+    }
+
+    /// Has what a template sets of overrides, and of the groups in them, watched.
+    fn watched(&self, name: &str, mut value: Value<'a>) -> Value<'a> {
+        let is_override = self.is_context && name.ends_with("Override");
+        if (is_override || self.assigned.is_some())
+            && let Value::Map(map) = &mut value
+            && let Some(map) = std::rc::Rc::get_mut(map)
+        {
+            map.assigned = Some(Box::default());
+        }
+        value
+    }
+
+    /// The first override that was set more than once: `status`, or a name in one of the groups.
+    pub(crate) fn overridden_twice(&self) -> Option<String> {
+        let twice = |map: &Self| map.assigned.as_ref()?.twice.borrow().clone();
+        let own = twice(self).filter(|name| name == "status");
+        own.or_else(|| {
+            let entries = self.entries.borrow();
+            let mut groups = entries.items.iter().filter_map(|(_, value)| match value {
+                Value::Map(group) => twice(group),
+                _ => None,
+            });
+            groups.next()
+        })
     }
 
     /// A list or a map, asked again, must be the same one, with what was put into it.
@@ -182,7 +217,7 @@ impl<'a> Map<'a> {
                 let value = match cached.find(&key) {
                     Some(at) => cached.items[at].1.clone(),
                     None => match source.field(name) {
-                        Some(value) => value.into_value(self.silent),
+                        Some(value) => self.watched(name, value.into_value(self.silent)),
                         None => return,
                     },
                 };
@@ -222,6 +257,9 @@ impl<'a> Map<'a> {
     pub(crate) fn put(&self, key: Value<'a>, value: Value<'a>) -> Option<Value<'a>> {
         self.load();
         self.writes.set(self.writes.get() + 1);
+        if let (Some(assigned), Value::Text(name)) = (&self.assigned, &key) {
+            assigned.note(name.as_str());
+        }
         let mut entries = self.entries.borrow_mut();
         let before = entries.items.len();
         let old = entries.put(key, value);
@@ -336,6 +374,19 @@ impl<'a> Entries<'a> {
     }
 }
 
+impl Assigned {
+    fn note(&self, name: &str) {
+        let mut keys = self.keys.borrow_mut();
+        if keys.iter().any(|known| known == name) {
+            self.twice
+                .borrow_mut()
+                .get_or_insert_with(|| name.to_owned());
+        } else {
+            keys.push(name.to_owned());
+        }
+    }
+}
+
 /// The empty overrides that a template may fill.
 fn overrides<'a>(name: &str) -> Option<Value<'a>> {
     let groups: &[&str] = match name {
@@ -346,11 +397,13 @@ fn overrides<'a>(name: &str) -> Option<Value<'a>> {
     let silent = || {
         let mut map = Map::new();
         map.silent = true;
+        map.assigned = Some(Box::default());
         map
     };
     let map = silent();
     for group in groups {
-        map.put(Value::text(*group), Value::Map(std::rc::Rc::new(silent())));
+        let group = (Value::text(*group), Value::Map(std::rc::Rc::new(silent())));
+        map.entries.borrow_mut().items.push(group);
     }
     Some(Value::Map(std::rc::Rc::new(map)))
 }
