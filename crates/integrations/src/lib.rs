@@ -43,14 +43,53 @@
 //! # }
 //! ```
 //!
+//! `MOCK`, `HTTP` and `AWS` map requests and responses: by templates, parameters, patterns and overrides.
+//!
+//! ```
+//! use portcullis_client::Client;
+//! use portcullis_core::{ApiKind, Body, FunctionReply, Invocation};
+//! use portcullis_integrations::{Backends, Functions, IntegrationConfig, IntegrationKind, ResponseConfig};
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let functions = Functions::builder()
+//!     .function("echo", |call: Invocation| async { Ok(FunctionReply::success(call.payload)) })
+//!     .build()?;
+//!
+//! let json = "application/json".to_owned();
+//! let mut config = IntegrationConfig::new(IntegrationKind::Aws, ApiKind::Rest);
+//! config.uri = Some("echo".into());
+//! config.request_templates = vec![(json.clone(), r#"{"name": $input.json('$.pet.name')}"#.into())];
+//! let mut response = ResponseConfig::new("200");
+//! response.parameters = vec![("method.response.header.x-name".into(), "integration.response.body.name".into())];
+//! response.templates = vec![(json, "#set($context.responseOverride.status = 201)Hello, $input.path('$.name')!".into())];
+//! config.responses = vec![response];
+//!
+//! let backends = Backends::new(Client::builder().build()?, functions);
+//! let integration = config.compile(&backends)?.integration; // compiled once; a tower service
+//! let request = http::Request::post("/").body(Body::from(r#"{"pet": {"name": "Rex"}}"#))?;
+//! let response = integration.oneshot(request).await?;
+//! assert_eq!(response.status(), 201);
+//! assert_eq!(response.headers()["x-name"], "Rex");
+//! assert_eq!(response.body().as_bytes(), Some(&b"Hello, Rex!"[..]));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Semantics
 //!
 //! Requests, responses and failures are those of Amazon API Gateway, for both kinds of APIs. What is decided otherwise:
 //!
 //! - A path value that has `.` or `..` for a segment, encoded or not, is answered 400: the endpoint would read another path than
 //!   the route that was matched.
-//! - `Content-Encoding` stays on a request that has a body, and on every answer: without it the body could not be read.
-//! - Bodies stream. An endpoint that breaks off in the middle of its answer, or takes longer than the timeout to
+//! - `Content-Encoding` stays on a proxied request that has a body, and on every answer: without it the body could not be read.
+//! - A mapping reads a body only where it needs it, and within the integration's timeout and the cap on bodies; compressed ones (gzip,
+//!   deflate) must fit the cap when they are inflated, too.
+//! - A template that cannot be read is reported as [`Unsupported`] with its line and column, and a request that comes to it is answered
+//!   500, as by the service. One that fails while it is rendered is answered 500, or 400 if it is the client's body that is no JSON.
+//! - The letter case of header names does not matter in templates and mappings.
+//! - Bodies of proxies stream. An endpoint that breaks off in the middle of its answer, or takes longer than the timeout to
 //!   finish it, breaks the client's response off; the service, which holds answers back, sends a 5xx.
 //! - `Expect`, `Upgrade` and what else speaks of one connection only is never passed on, and no message is framed by
 //!   headers that it came with.

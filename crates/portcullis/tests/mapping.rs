@@ -278,3 +278,63 @@ async fn an_http_apis_parameters_are_mapped() {
     assert_eq!(got.uri, "/internal/7");
     assert_eq!(got.header("x-route"), Some("GET /pets/{id}"));
 }
+
+#[tokio::test]
+async fn the_definition_in_the_guide_runs() {
+    let guide = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/guide/integrations.md"
+    );
+    let guide = std::fs::read_to_string(guide).expect("the guide");
+    let (_, rest) = guide.split_once("```yaml\n").expect("a definition");
+    let (definition, _) = rest.split_once("```\n").expect("its end");
+    let backend = Recorder::new(|got| {
+        let answer = if got.header("x-express").is_some() {
+            "<rejected/>"
+        } else {
+            "<ok a='1'/>"
+        };
+        let failed = got.uri.query() == Some("dry=1");
+        testkit::answer(if failed { 503 } else { 200 }, answer)
+    });
+    let server = HyperServer::start(backend.clone()).await;
+    let api = ApiSpec::rest(definition).id("a").stage_named("prod");
+    let gateway = Gateway::builder()
+        .api(api)
+        .upstream("http://127.0.0.1:9000", server.url(""))
+        .strict(true)
+        .build()
+        .expect("every field is served");
+
+    let response = send(&gateway, Request::get("/prod/pets/7"), "").await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["x-stage"], "prod");
+    assert_eq!(testkit::json(response).await, json!({"id": "7"}));
+    let response = send(&gateway, Request::get("/prod/pets/none"), "").await;
+    assert_eq!(response.status(), 404);
+    assert_eq!(
+        testkit::json(response).await,
+        json!({"message": "no such pet"})
+    );
+
+    let order = r#"{"order": {"id": 7, "skus": ["a", "b"]}}"#;
+    let response = send(&gateway, Request::post("/prod/orders"), order).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(
+        testkit::json(response).await,
+        json!({"answer": "<ok a='1'/>"})
+    );
+    let got = backend.only();
+    assert_eq!(
+        got.text().trim(),
+        "<order id=\"7\"><sku>a</sku><sku>b</sku></order>"
+    );
+    assert_eq!(got.header("x-order"), Some("7"));
+    let express = r#"{"order": {"id": 8, "express": true, "skus": []}}"#;
+    let response = send(&gateway, Request::post("/prod/orders"), express).await;
+    assert_eq!(response.status(), 409);
+    let response = send(&gateway, Request::post("/prod/orders?dry=1"), order).await;
+    assert_eq!(response.status(), 502);
+    let csv = Request::post("/prod/orders").header("content-type", "text/csv");
+    assert_eq!(send(&gateway, csv, "a,b").await.status(), 415);
+}
