@@ -14,9 +14,10 @@ use rustls::pki_types::CertificateDer;
 
 use crate::body::{Outgoing, Slot};
 use crate::connector::Connector;
-use crate::error::{ClientConfigError, ClientError, ClientErrorKind};
+use crate::error::{ClientConfigError, ClientError};
 use crate::origin::Settings;
 use crate::pool::Pool;
+use crate::sending::{SendFuture, Sending};
 use crate::tls::TlsSettings;
 use crate::upstreams::Upstreams;
 
@@ -83,7 +84,8 @@ impl Client {
     ///
     /// The request is framed from its body; headers that speak of the connection or the framing are taken out. (`TE: trailers`
     /// stays, and `Upgrade` and `Trailer`, which mean nothing without the others.) Without a `Host`, the URI's is sent.
-    /// Dropping the future drops the request, and its connection if it speaks HTTP/1.1.
+    /// Where a connection is free, the request is on its way before the future is polled. Dropping the future drops the
+    /// request, and its connection if it speaks HTTP/1.1.
     ///
     /// # Errors
     ///
@@ -106,16 +108,11 @@ impl Client {
             request.headers_mut().insert(CONTENT_LENGTH, none);
         }
         let slot = Slot::of(request.body());
-        let origin = self.pool().origin(request.uri());
-        async move {
-            let outgoing = request.map(|body| Outgoing::new(body, slot.clone()));
-            let sent = origin?.send(outgoing).await;
-            // What the body says of its failure says more than what the connection says.
-            sent.map_err(|error| match slot.and_then(|slot| slot.take()) {
-                Some(own) => ClientError::new(ClientErrorKind::RequestBody, own),
-                None => error,
-            })
-        }
+        let sending = match self.pool().origin(request.uri()) {
+            Ok(origin) => origin.send(request.map(|body| Outgoing::new(body, slot.clone()))),
+            Err(error) => Sending::Failed { error: Some(error) },
+        };
+        SendFuture { sending, slot }
     }
 
     fn pool(&self) -> &Pool {

@@ -43,6 +43,7 @@ mod connector;
 mod error;
 mod origin;
 mod pool;
+mod sending;
 mod tls;
 mod upstreams;
 

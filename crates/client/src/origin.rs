@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use crate::body::Outgoing;
 use crate::connections::{Connections, Open, Turn};
 use crate::connector::Connector;
 use crate::error::{ClientError, ClientErrorKind};
+use crate::pool::Origins;
+use crate::sending::{Sending, Sent};
 
 /// How the connections of one pool are made, and how long they are kept.
 pub(crate) struct Settings {
@@ -31,6 +33,8 @@ pub(crate) struct Settings {
 /// What stands behind one scheme, host and port.
 pub(crate) struct Origin {
     settings: Arc<Settings>,
+    /// All that are known, this one among them.
+    origins: Weak<Origins>,
     scheme: Scheme,
     authority: Authority,
     /// What `Host` says where the caller does not.
@@ -44,6 +48,7 @@ impl Origin {
     /// If the authority has no host that a header can name.
     pub(crate) fn new(
         settings: Arc<Settings>,
+        origins: Weak<Origins>,
         scheme: Scheme,
         authority: Authority,
     ) -> Result<Self, ClientError> {
@@ -59,37 +64,52 @@ impl Origin {
         Ok(Self {
             connections: Connections::new(settings.idle_timeout, settings.max_idle),
             settings,
+            origins,
             scheme,
             authority,
             host,
         })
     }
 
-    /// Sends a request, on a connection that is open or a new one.
+    /// Sends a request: at once, if a connection of HTTP/1.1 is free.
+    pub(crate) fn send(
+        self: Arc<Self>,
+        mut request: Request<Outgoing>,
+    ) -> Sending<impl Future<Output = Sent> + use<>> {
+        match self.connections.take() {
+            Some(Open::Http1(mut sender)) => {
+                self.address_http1(&mut request);
+                Sending::Written {
+                    sent: sender.try_send_request(request),
+                    sender: Some(sender),
+                    origin: self,
+                }
+            }
+            open => Sending::elsewise(self.send_on(open, request)),
+        }
+    }
+
+    /// Sends a request on this connection, or else on the next that is open, or on a new one.
     ///
     /// An open connection may turn out to be closed before anything of the request was written to it. Then another one is
     /// taken.
-    pub(crate) async fn send(
+    pub(crate) async fn send_on(
         self: Arc<Self>,
+        mut first: Option<Open>,
         mut request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, ClientError> {
-        let target = match request.uri().path_and_query() {
-            Some(target) => target.clone(),
-            None => PathAndQuery::from_static("/"),
-        };
         loop {
-            let (mut open, reused) = match self.connections.take() {
+            let (mut open, reused) = match first.take().or_else(|| self.connections.take()) {
                 Some(open) => (open, true),
-                // Boxed, so that the futures of all other requests are no larger for it.
-                None => Box::pin(self.connect_or_wait()).await?,
+                None => self.connect_or_wait().await?,
             };
             let sent = match &mut open {
                 Open::Http1(sender) => {
-                    self.address_http1(&mut request, &target);
+                    self.address_http1(&mut request);
                     sender.try_send_request(request).await
                 }
                 Open::Http2(sender) => {
-                    *request.uri_mut() = self.uri(target.clone())?;
+                    *request.uri_mut() = self.uri(target_of(&request))?;
                     sender.try_send_request(request).await
                 }
             };
@@ -104,7 +124,7 @@ impl Origin {
     }
 
     /// HTTP/1.1 names the host in a header, and only the path in the request's first line (RFC 9112, 3.2).
-    fn address_http1(&self, request: &mut Request<Outgoing>, target: &PathAndQuery) {
+    fn address_http1(&self, request: &mut Request<Outgoing>) {
         if !request.headers().contains_key(header::HOST) {
             let host = self.host.clone();
             request.headers_mut().insert(header::HOST, host);
@@ -112,7 +132,7 @@ impl Origin {
         *request.uri_mut() = if *request.method() == Method::CONNECT {
             self.authority.clone().into()
         } else {
-            target.clone().into()
+            target_of(request).into()
         };
     }
 
@@ -170,7 +190,7 @@ impl Origin {
     }
 
     /// Takes a connection back once it can serve again.
-    fn release(self: &Arc<Self>, open: Open) {
+    pub(crate) fn release(self: &Arc<Self>, open: Open) {
         let Open::Http1(mut sender) = open else {
             return;
         };
@@ -201,6 +221,9 @@ struct Attempt {
 impl Attempt {
     async fn connect(self) -> Result<Open, ClientError> {
         let origin = &*self.origin;
+        if let Some(origins) = origin.origins.upgrade() {
+            origins.keep_clean(origin.settings.idle_timeout);
+        }
         let mut connector = origin.settings.connector.clone();
         poll_fn(|cx| connector.poll_ready(cx))
             .await
@@ -236,8 +259,16 @@ impl Drop for Attempt {
     }
 }
 
+/// The path and the query of a request, however it is addressed.
+fn target_of(request: &Request<Outgoing>) -> PathAndQuery {
+    match request.uri().path_and_query() {
+        Some(target) => target.clone(),
+        None => PathAndQuery::from_static("/"),
+    }
+}
+
 /// The request, if nothing of it was written to a connection that had served before; else the failure.
-fn unsent(
+pub(crate) fn unsent(
     mut error: TrySendError<Request<Outgoing>>,
     reused: bool,
 ) -> Result<Request<Outgoing>, ClientError> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
 use http::Uri;
@@ -13,15 +13,21 @@ use crate::error::{ClientError, ClientErrorKind};
 use crate::origin::{Origin, Settings};
 use crate::upstreams::without_user;
 
-/// Finds the [`Origin`] of a request, and forgets the ones that nobody uses.
+/// Finds the [`Origin`] of a request.
 pub(crate) struct Pool {
     settings: Arc<Settings>,
-    origins: Arc<RwLock<Origins>>,
+    origins: Arc<Origins>,
+}
+
+/// The origins that are known; the ones that nobody uses are forgotten.
+#[derive(Default)]
+pub(crate) struct Origins {
+    known: RwLock<Known>,
 }
 
 /// By host and port, in lower case.
 #[derive(Default)]
-struct Origins {
+struct Known {
     clear: HashMap<Box<str>, Arc<Origin>>,
     encrypted: HashMap<Box<str>, Arc<Origin>>,
     /// How many there may be before the unused ones are looked for.
@@ -63,13 +69,8 @@ impl Pool {
         } else {
             Cow::Borrowed(authority.as_str())
         };
-        {
-            let origins = self.origins.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(origin) = origins.of(encrypted).get(&*name) {
-                return Ok(Arc::clone(origin));
-            }
-        }
-        self.add(scheme, &name)
+        let known = self.origins.find(encrypted, &name);
+        known.map_or_else(|| self.add(scheme, &name), Ok)
     }
 
     #[cold]
@@ -77,24 +78,40 @@ impl Pool {
         let authority: Authority = name
             .parse()
             .map_err(|error| ClientError::new(ClientErrorKind::Address, error))?;
-        let origin = Origin::new(Arc::clone(&self.settings), scheme.clone(), authority)?;
-        let mut origins = self.origins.write().unwrap_or_else(PoisonError::into_inner);
-        origins.make_room();
-        // One whose runtime is gone has ended, too.
-        if origins.cleaner.as_ref().is_none_or(JoinHandle::is_finished) {
-            let every = self.settings.idle_timeout.max(LEAST_PAUSE);
-            let cleaning = clean(Arc::downgrade(&self.origins), every);
-            origins.cleaner = Some(tokio::spawn(cleaning));
-        }
-        let known = origins.of_mut(*scheme == Scheme::HTTPS);
-        Ok(Arc::clone(
-            known.entry(name.into()).or_insert_with(|| Arc::new(origin)),
-        ))
+        let settings = Arc::clone(&self.settings);
+        let origins = Arc::downgrade(&self.origins);
+        let origin = Origin::new(settings, origins, scheme.clone(), authority)?;
+        let mut known = self.origins.write();
+        known.make_room();
+        let list = known.list_mut(*scheme == Scheme::HTTPS);
+        let added = list.entry(name.into()).or_insert_with(|| Arc::new(origin));
+        Ok(Arc::clone(added))
     }
 }
 
 impl Origins {
-    const fn of(&self, encrypted: bool) -> &HashMap<Box<str>, Arc<Origin>> {
+    fn find(&self, encrypted: bool, name: &str) -> Option<Arc<Origin>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.list(encrypted).get(name).cloned()
+    }
+
+    /// Sees to it that unused connections are closed. It must run in a runtime, and is for whoever makes a connection.
+    pub(crate) fn keep_clean(self: &Arc<Self>, idle_timeout: Duration) {
+        let mut known = self.write();
+        // One whose runtime is gone has ended, too.
+        if known.cleaner.as_ref().is_none_or(JoinHandle::is_finished) {
+            let every = idle_timeout.max(LEAST_PAUSE);
+            known.cleaner = Some(tokio::spawn(clean(Arc::downgrade(self), every)));
+        }
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    const fn list(&self, encrypted: bool) -> &HashMap<Box<str>, Arc<Origin>> {
         if encrypted {
             &self.encrypted
         } else {
@@ -102,7 +119,7 @@ impl Origins {
         }
     }
 
-    const fn of_mut(&mut self, encrypted: bool) -> &mut HashMap<Box<str>, Arc<Origin>> {
+    const fn list_mut(&mut self, encrypted: bool) -> &mut HashMap<Box<str>, Arc<Origin>> {
         if encrypted {
             &mut self.encrypted
         } else {
@@ -124,23 +141,23 @@ impl Origins {
 
     /// Closes what is idle for too long, and forgets the origins that have no connection and no request.
     fn forget_unused(&mut self) {
-        for origins in [&mut self.clear, &mut self.encrypted] {
-            origins.retain(|_, origin| origin.close_idle() || Arc::strong_count(origin) > 1);
+        for list in [&mut self.clear, &mut self.encrypted] {
+            list.retain(|_, origin| origin.close_idle() || Arc::strong_count(origin) > 1);
         }
     }
 }
 
 /// Cleans now and then, until there is nothing left to clean.
-async fn clean(origins: Weak<RwLock<Origins>>, every: Duration) {
+async fn clean(origins: Weak<Origins>, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
         let Some(origins) = origins.upgrade() else {
             return;
         };
-        let mut origins = origins.write().unwrap_or_else(PoisonError::into_inner);
-        origins.forget_unused();
-        if origins.count() == 0 {
-            origins.cleaner = None;
+        let mut known = origins.write();
+        known.forget_unused();
+        if known.count() == 0 {
+            known.cleaner = None;
             return;
         }
     }
@@ -168,8 +185,8 @@ mod tests {
         })
     }
 
-    #[tokio::test]
-    async fn hosts_that_clients_make_up_do_not_pile_up() {
+    #[test]
+    fn hosts_that_clients_make_up_do_not_pile_up() {
         let pool = pool();
         let used = pool.origin(&Uri::from_static("http://used.example")).ok();
         for number in 0..10_000 {
@@ -178,7 +195,7 @@ mod tests {
                 .map(drop)
                 .expect("an address");
         }
-        assert!(pool.origins.read().expect("no panic").count() <= LEAST_KEPT);
+        assert!(pool.origins.write().count() <= LEAST_KEPT);
         let again = pool.origin(&Uri::from_static("http://USED.example/")).ok();
         assert!(
             used.zip(again)
@@ -186,8 +203,8 @@ mod tests {
         );
     }
 
-    #[tokio::test]
-    async fn only_addresses_of_http_have_an_origin() {
+    #[test]
+    fn only_addresses_of_http_have_an_origin() {
         let pool = pool();
         for wrong in ["/pets", "pets.example:80", "ftp://pets.example/"] {
             let origin = pool.origin(&Uri::from_static(wrong));
