@@ -6,14 +6,14 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use http::request::Parts;
 use http::{Method, Request, Response, Uri};
 use portcullis_core::{Body, RequestContext, TRACE_ID};
-use tokio::time::Instant;
 
 use crate::body::answer;
 use crate::config::{Settings, Target};
+use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::forwarded;
 use crate::headers::API_ID;
-use crate::http_proxy::{Exchange, trace};
+use crate::http_proxy::trace;
 use crate::integration::{IntegrationFuture, integration_service};
 use crate::mapping::{Mapped, Mapping, Reply, complete_head};
 use crate::uri::with_query;
@@ -80,11 +80,7 @@ impl Shared {
         *request.headers_mut() = own_headers(&asked, context);
         mapped.parameters.put_headers(request.headers_mut());
 
-        let exchange = Exchange {
-            settings: &self.settings,
-            client: &self.target.client,
-            deadline: Instant::now() + self.settings.timeout,
-        };
+        let exchange = Exchange::new(&self.settings, &self.target.client);
         let (parts, body) = exchange.send(request, context).await?.into_parts();
         let trace = trace(&parts.headers, context);
         let reply = Reply {

@@ -1,24 +1,26 @@
 //! `HTTP_PROXY`: an HTTP endpoint gets the request and gives the response.
 
 use std::borrow::Cow;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http::{Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
-use portcullis_client::{Client, ClientErrorKind};
-use portcullis_core::{
-    ApiKind, Body, Measure, Rejection, RequestContext, SystemClock, TRACE_ID, Trace,
-};
+use pin_project_lite::pin_project;
+use portcullis_client::{Client, ClientError};
+use portcullis_core::{ApiKind, Body, Rejection, RequestContext, SystemClock, TRACE_ID, Trace};
 use tokio::time::Instant;
 
-use crate::body::{TooLarge, answer, cap, peek, read_in_time};
+use crate::body::{answer, read_in_time};
 use crate::coding::decode;
 use crate::config::{Settings, Target, check_timeout};
 use crate::error::ConfigError;
-use crate::failure::{Failure, limit_passed};
+use crate::exchange::{Exchange, Exchanging, capped, is_to_be_peeked};
+use crate::failure::Failure;
 use crate::forwarded::{add_forwarded, add_x_forwarded};
 use crate::headers::{self, API_ID};
 use crate::integration::{IntegrationFuture, integration_service};
@@ -116,16 +118,26 @@ impl HttpProxy {
         if self.shared.mapping.read_body() {
             return self.read_and_call(request, context);
         }
-        match self.shared.prepare(request, None, context) {
-            Ok(request) => {
-                let shared = Arc::clone(&self.shared);
-                let context = context.clone();
-                IntegrationFuture::boxed(async move {
-                    let sent = shared.send(request, &context).await;
-                    sent.map_err(|failure| failure.into_rejection(api, &context))
-                })
-            }
-            Err(failure) => IntegrationFuture::ready(Err(failure.into_rejection(api, context))),
+        let refuse =
+            |failure: Failure| IntegrationFuture::ready(Err(failure.into_rejection(api, context)));
+        let request = match self.shared.prepare(request, None, context) {
+            Ok(request) => request,
+            Err(failure) => return refuse(failure),
+        };
+        let (shared, context) = (Arc::clone(&self.shared), context.clone());
+        if is_to_be_peeked(&request) {
+            return IntegrationFuture::boxed(async move {
+                let sent = shared.send(request, &context).await;
+                sent.map_err(|failure| failure.into_rejection(api, &context))
+            });
+        }
+        match capped(request, &shared.settings) {
+            Ok(request) => IntegrationFuture::boxed(Proxying {
+                exchanging: Exchange::new(&shared.settings, &shared.target.client).start(request),
+                shared,
+                context,
+            }),
+            Err(failure) => refuse(failure),
         }
     }
 
@@ -277,14 +289,19 @@ impl Shared {
         request: Request<Body>,
         context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
-        let exchange = Exchange {
-            settings: &self.settings,
-            client: &self.target.client,
-            deadline: Instant::now() + self.settings.timeout,
-        };
-        let response = exchange.send(request, context).await?;
-        let deadline = (!self.streams).then_some(exchange.deadline);
-        let (mut parts, body) = response.into_parts();
+        let exchange = Exchange::new(&self.settings, &self.target.client);
+        let head = exchange.send(request, context).await?;
+        self.answer(head, exchange.deadline)
+    }
+
+    /// Makes the client's answer out of the endpoint's, which has to be complete by the deadline.
+    fn answer(
+        &self,
+        head: Response<Incoming>,
+        deadline: Instant,
+    ) -> Result<Response<Body>, Failure> {
+        let deadline = (!self.streams).then_some(deadline);
+        let (mut parts, body) = head.into_parts();
         let body = answer(body, self.settings.max_response, deadline)?;
         match self.settings.api {
             ApiKind::Rest => headers::from_rest_proxy(&mut parts.headers),
@@ -312,64 +329,28 @@ pub(crate) fn trace(headers: &http::HeaderMap, context: &RequestContext) -> Head
     trace.to_header()
 }
 
-/// One request to an HTTP endpoint, and what bounds it.
-pub(crate) struct Exchange<'a> {
-    pub(crate) settings: &'a Settings,
-    pub(crate) client: &'a Client,
-    pub(crate) deadline: Instant,
+pin_project! {
+    /// The future of [`HttpProxy::call`] for a request that is on its way.
+    struct Proxying<F> {
+        #[pin]
+        exchanging: Exchanging<F>,
+        shared: Arc<Shared>,
+        context: RequestContext,
+    }
 }
 
-impl Exchange<'_> {
-    /// Sends, and waits for the head of the answer.
-    pub(crate) async fn send(
-        &self,
-        request: Request<Body>,
-        context: &RequestContext,
-    ) -> Result<Response<Incoming>, Failure> {
-        let started = self.settings.clock.now();
-        let sent = tokio::time::timeout_at(self.deadline, self.exchange(request)).await;
-        let waited = self.settings.clock.now().saturating_duration_since(started);
-        let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
-        context.measure(Measure::IntegrationLatency, waited);
-        let mut response = match sent {
-            Ok(sent) => sent?,
-            Err(_) => return Err(Failure::Timeout),
-        };
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let cause = "it switches protocols, which nobody asked for";
-            return Err(Failure::BrokenAnswer(cause.to_owned()));
-        }
-        headers::take_framing(response.headers_mut()).map_err(Failure::BrokenAnswer)?;
-        context.measure(Measure::TimeToAllHeaders, waited);
-        let status = i64::from(response.status().as_u16());
-        context.measure(Measure::IntegrationStatus, status);
-        context.measure(Measure::IntegrationServiceStatus, status);
-        Ok(response)
-    }
+impl<F> Future for Proxying<F>
+where
+    F: Future<Output = Result<Response<Incoming>, ClientError>>,
+{
+    type Output = Result<Response<Body>, Rejection>;
 
-    async fn exchange(&self, mut request: Request<Body>) -> Result<Response<Incoming>, Failure> {
-        let http2 = request.version() == Version::HTTP_2;
-        let too_large = |TooLarge { limit }| Failure::TooLarge { limit };
-        let body = std::mem::take(request.body_mut());
-        let mut body = cap(body, self.settings.max_request).map_err(too_large)?;
-        // A chunked request may have no body at all. Over HTTP/2 that is known, and a stream may well wait for the
-        // answer before it says anything.
-        if !http2 && http_body::Body::size_hint(&body).exact().is_none() {
-            body = peek(body)
-                .await
-                .map_err(|error| match limit_passed(&*error) {
-                    Some(limit) => Failure::TooLarge { limit },
-                    None => Failure::BadRequest(format!("the body is broken: {error}")),
-                })?;
-        }
-        *request.body_mut() = body;
-        // They are the server's own.
-        *request.extensions_mut() = http::Extensions::new();
-        let sent = self.client.send(request).await;
-        sent.map_err(|error| match error.kind() {
-            ClientErrorKind::Timeout => Failure::Timeout,
-            _ => Failure::Client(error),
-        })
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let (settings, context) = (&this.shared.settings, &*this.context);
+        let head = ready!(this.exchanging.as_mut().poll_head(settings, context, cx));
+        let answered = head.and_then(|head| this.shared.answer(head, this.exchanging.deadline()));
+        Poll::Ready(answered.map_err(|failure| failure.into_rejection(settings.api, context)))
     }
 }
 

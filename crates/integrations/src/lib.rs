@@ -107,6 +107,7 @@ mod body;
 mod coding;
 mod config;
 mod error;
+mod exchange;
 mod failure;
 mod forwarded;
 mod function;

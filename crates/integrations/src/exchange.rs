@@ -1,0 +1,177 @@
+//! One request to an HTTP endpoint, and what bounds it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Extensions, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use portcullis_client::{Client, ClientError, ClientErrorKind};
+use portcullis_core::{Body, Measure, RequestContext};
+use tokio::time::{Instant, Sleep};
+
+use crate::body::{TooLarge, cap, peek};
+use crate::config::Settings;
+use crate::failure::{Failure, limit_passed};
+use crate::headers;
+
+/// One request to an HTTP endpoint.
+pub(crate) struct Exchange<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) client: &'a Client,
+    pub(crate) deadline: Instant,
+}
+
+impl<'a> Exchange<'a> {
+    /// One that begins now.
+    pub(crate) fn new(settings: &'a Settings, client: &'a Client) -> Self {
+        Self {
+            settings,
+            client,
+            deadline: Instant::now() + settings.timeout,
+        }
+    }
+
+    /// Sends, and waits for the head of the answer.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Body>,
+        context: &RequestContext,
+    ) -> Result<Response<Incoming>, Failure> {
+        let started = self.settings.clock.now();
+        let sending = async {
+            let mut request = capped(request, self.settings)?;
+            if is_to_be_peeked(&request) {
+                request = peeked(request).await?;
+            }
+            self.client.send(request).await.map_err(not_sent)
+        };
+        let sent = tokio::time::timeout_at(self.deadline, sending).await;
+        let sent = sent.unwrap_or(Err(Failure::Timeout));
+        head(sent, started, self.settings, context)
+    }
+
+    /// Sends a request that is [`capped`] and not [to be peeked](is_to_be_peeked).
+    pub(crate) fn start(
+        &self,
+        request: Request<Body>,
+    ) -> Exchanging<impl Future<Output = Result<Response<Incoming>, ClientError>> + use<>> {
+        Exchanging {
+            started: self.settings.clock.now(),
+            sent: self.client.send(request),
+            deadline: self.deadline,
+            sleep: None,
+        }
+    }
+}
+
+/// Sees to it that a body has no more bytes than it may have.
+pub(crate) fn capped(
+    mut request: Request<Body>,
+    settings: &Settings,
+) -> Result<Request<Body>, Failure> {
+    let body = std::mem::take(request.body_mut());
+    *request.body_mut() = cap(body, settings.max_request)
+        .map_err(|TooLarge { limit }| Failure::TooLarge { limit })?;
+    // They are the server's own.
+    *request.extensions_mut() = Extensions::new();
+    Ok(request)
+}
+
+/// A chunked request may have no body at all, which is to be known before it is sent. Over HTTP/2 that is known, and a stream
+/// may well wait for the answer before it says anything.
+pub(crate) fn is_to_be_peeked(request: &Request<Body>) -> bool {
+    request.version() != Version::HTTP_2
+        && http_body::Body::size_hint(request.body()).exact().is_none()
+}
+
+async fn peeked(mut request: Request<Body>) -> Result<Request<Body>, Failure> {
+    let body = std::mem::take(request.body_mut());
+    *request.body_mut() = peek(body)
+        .await
+        .map_err(|error| match limit_passed(&*error) {
+            Some(limit) => Failure::TooLarge { limit },
+            None => Failure::BadRequest(format!("the body is broken: {error}")),
+        })?;
+    Ok(request)
+}
+
+fn not_sent(error: ClientError) -> Failure {
+    match error.kind() {
+        ClientErrorKind::Timeout => Failure::Timeout,
+        _ => Failure::Client(error),
+    }
+}
+
+/// Checks the head of an answer, and notes how it went.
+fn head(
+    sent: Result<Response<Incoming>, Failure>,
+    started: std::time::Instant,
+    settings: &Settings,
+    context: &RequestContext,
+) -> Result<Response<Incoming>, Failure> {
+    let waited = settings.clock.now().saturating_duration_since(started);
+    let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+    context.measure(Measure::IntegrationLatency, waited);
+    let mut response = sent?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let cause = "it switches protocols, which nobody asked for";
+        return Err(Failure::BrokenAnswer(cause.to_owned()));
+    }
+    headers::take_framing(response.headers_mut()).map_err(Failure::BrokenAnswer)?;
+    context.measure(Measure::TimeToAllHeaders, waited);
+    let status = i64::from(response.status().as_u16());
+    context.measure(Measure::IntegrationStatus, status);
+    context.measure(Measure::IntegrationServiceStatus, status);
+    Ok(response)
+}
+
+pin_project! {
+    /// A request that is on its way.
+    ///
+    /// It lies in memory for as long as the endpoint takes, once for each request, so it does not hold the request, as the
+    /// future of [`Exchange::send`] does.
+    pub(crate) struct Exchanging<F> {
+        #[pin]
+        sent: F,
+        // Made when there is something to wait for: outside a runtime there is no timer.
+        #[pin]
+        sleep: Option<Sleep>,
+        deadline: Instant,
+        started: std::time::Instant,
+    }
+}
+
+impl<F> Exchanging<F>
+where
+    F: Future<Output = Result<Response<Incoming>, ClientError>>,
+{
+    /// Waits for the head of the answer.
+    pub(crate) fn poll_head(
+        self: Pin<&mut Self>,
+        settings: &Settings,
+        context: &RequestContext,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<Incoming>, Failure>> {
+        let mut this = self.project();
+        let sent = match this.sent.poll(cx) {
+            Poll::Ready(sent) => sent.map_err(not_sent),
+            Poll::Pending => {
+                if this.sleep.is_none() {
+                    let sleep = tokio::time::sleep_until(*this.deadline);
+                    this.sleep.set(Some(sleep));
+                }
+                if let Some(sleep) = this.sleep.as_pin_mut() {
+                    ready!(sleep.poll(cx));
+                }
+                Err(Failure::Timeout)
+            }
+        };
+        Poll::Ready(head(sent, *this.started, settings, context))
+    }
+
+    /// When the answer has to be complete.
+    pub(crate) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
