@@ -66,8 +66,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     print_routes(&gateway);
     let server = listen.health_path("/healthz").bind().await?;
     let handle = server.handle();
+    let scheme = if handle.has_tls() { "https" } else { "http" };
     for address in handle.local_addrs() {
-        println!("listening on http://{address}");
+        println!("listening on {scheme}://{address}");
         if matches!(source, Source::PetStore(_)) {
             println!("\ntry:");
             println!("  curl -i http://{address}/demo/pets");
@@ -171,6 +172,7 @@ fn logged(
                 status = response.status().as_u16(),
                 ms = (SystemClock::new().now() - started).as_millis(),
                 error = fact("error.message"),
+                cause = fact("integration.error"),
             );
             Ok(response)
         }

@@ -124,27 +124,36 @@ impl Handle {
         self.state.advance(Phase::Leaving);
     }
 
+    /// Whether connections are encrypted.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.state.tls.is_some()
+    }
+
     /// How many connections are open.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)
     }
 
-    /// Reads the certificate and its key again. New connections get it; open ones keep what they have.
+    /// Reads the certificate and its key again. New connections get it; open ones keep what they have. A server without
+    /// TLS has nothing to read.
     ///
     /// # Errors
     ///
-    /// If they cannot be read, do not belong together, or the server was built without TLS. The certificate in
-    /// use stays.
+    /// If they cannot be read or do not belong together. The certificate in use stays.
     pub fn reload_tls(&self) -> Result<(), TlsError> {
-        self.tls()?.replace(None)
+        match &self.state.tls {
+            Some(tls) => tls.replace(None),
+            None => Ok(()),
+        }
     }
 
     /// Takes another certificate and key, which later reloads read again.
     ///
     /// # Errors
     ///
-    /// As [`reload_tls`](Self::reload_tls).
+    /// If they cannot be read, do not belong together, or the server was built without TLS. The certificate in use stays.
     pub fn replace_tls(&self, config: TlsConfig) -> Result<(), TlsError> {
         self.tls()?.replace(Some(config))
     }

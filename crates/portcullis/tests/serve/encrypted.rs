@@ -165,7 +165,13 @@ async fn a_certificate_that_cannot_be_used_is_named() {
     let error = builder().tls(TlsConfig::from_pem(pair().certificate, pair().key));
     assert!(error.is_err());
     let server = start(builder()).await;
-    let error = server.handle.reload_tls().expect_err("there is none");
+    assert!(!server.handle.has_tls());
+    server.handle.reload_tls().expect("nothing to read");
+    let another = TlsConfig::from_pem("", "");
+    let error = server
+        .handle
+        .replace_tls(another)
+        .expect_err("there is none");
     assert_eq!(error.to_string(), "the server was built without TLS");
 }
 
