@@ -53,6 +53,8 @@ struct Inner {
     request_id: RequestId,
     extended_request_id: ExtendedRequestId,
     method: Method,
+    /// Rare, so it takes little room.
+    overriding: OnceLock<Box<Method>>,
     uri: Uri,
     version: Version,
     host: Option<HeaderValue>,
@@ -130,6 +132,7 @@ impl RequestContext {
                 request_id,
                 extended_request_id: ExtendedRequestId::generate(),
                 method: request.method().clone(),
+                overriding: OnceLock::new(),
                 uri: request.uri().clone(),
                 version: request.version(),
                 host: headers.get(header::HOST).cloned(),
@@ -182,10 +185,18 @@ impl RequestContext {
         self.inner.extended_request_id
     }
 
-    /// The method as the request came.
+    /// The method: as the request came, or the one that [`override_method`](Self::override_method) put in its place.
     #[must_use]
     pub fn method(&self) -> &Method {
-        &self.inner.method
+        match self.inner.overriding.get() {
+            Some(method) => method,
+            None => &self.inner.method,
+        }
+    }
+
+    /// Says that the request is served as one with this method. Later calls change nothing.
+    pub fn override_method(&self, method: Method) {
+        let _ = self.inner.overriding.set(Box::new(method));
     }
 
     /// The target as the request came: with stage or base path.
@@ -444,7 +455,7 @@ impl RequestContext {
                 read(prefix.map(Text))
             }
             Name::ExtendedRequestId => read(Some(Text(inner.extended_request_id.as_str()))),
-            Name::HttpMethod => read(Some(Text(inner.method.as_str()))),
+            Name::HttpMethod => read(Some(Text(self.method().as_str()))),
             Name::Path => read(Some(Text(inner.uri.path()))),
             Name::Protocol => read(Some(Text(match inner.version {
                 Version::HTTP_09 | Version::HTTP_10 => "HTTP/1.0",
@@ -593,7 +604,7 @@ impl fmt::Debug for RequestContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestContext")
             .field("request_id", &self.inner.request_id)
-            .field("method", &self.inner.method)
+            .field("method", self.method())
             .field("path", &self.inner.uri.path())
             .field("stage", &self.stage())
             .finish_non_exhaustive()

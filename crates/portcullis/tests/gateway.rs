@@ -9,7 +9,7 @@ use portcullis::core::{
     RequestContext, Verdict,
 };
 use portcullis::cors::CorsRules;
-use portcullis::{ApiSpec, Gateway, UnknownRoute};
+use portcullis::{ApiSpec, Gateway, Parity, UnknownRoute};
 use portcullis_testkit::request as testkit;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -140,6 +140,78 @@ async fn unknown_routes_are_told_apart_by_option() {
     let response = send(&gateway, request("DELETE", "/prod/pets")).await;
     assert_eq!(response.status(), 405);
     assert_eq!(response.headers()["allow"], "GET, POST");
+}
+
+#[tokio::test]
+async fn a_method_can_be_overridden_only_where_that_is_configured() {
+    let uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:tell/invocations";
+    let tell = json!({ "responses": {}, "x-amazon-apigateway-integration": {
+        "type": "aws_proxy", "httpMethod": "POST", "uri": uri
+    } });
+    let paths = json!({ "/pets": { "post": tell, "delete": tell } });
+    for (enabled, expected) in [(false, "POST true"), (true, "DELETE false")] {
+        let gateway = Gateway::builder()
+            .api(rest(&paths).method_override(enabled))
+            .service(
+                "tell",
+                tower::service_fn(async |request: Request<Body>| {
+                    let overrides = request.headers().contains_key("x-http-method-override");
+                    let context = request.extensions().get::<RequestContext>();
+                    let method = context.and_then(|context| context.get("httpMethod"));
+                    assert_eq!(method, Some(request.method().as_str().into()));
+                    let told = format!("{} {overrides}", request.method());
+                    Ok::<_, std::convert::Infallible>(Response::new(Body::from(told)))
+                }),
+            )
+            .build()
+            .expect("a good definition");
+        let request = Request::post("/prod/pets")
+            .header("x-http-method-override", "DELETE")
+            .body(Body::empty());
+        let response = send(&gateway, request.expect("a request")).await;
+        assert_eq!(testkit::text(response).await, expected);
+        let unknown = Request::post("/prod/pets")
+            .header("x-http-method-override", "PURGE")
+            .body(Body::empty());
+        let response = send(&gateway, unknown.expect("a request")).await;
+        assert_eq!(response.status(), if enabled { 403 } else { 200 });
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_makes_the_arn_of_its_method_too_long_is_414() {
+    let gateway = gateway(rest(
+        &json!({ "/{proxy+}": { "get": mock(&json!("pets")) } }),
+    ));
+    // arn:aws:execute-api:us-east-1:000000000000:a/prod/GET/…
+    let room = 1600 - "arn:aws:execute-api:us-east-1:000000000000:a/prod/GET/".len();
+    for (length, status) in [(room, 200), (room + 1, 414)] {
+        let path = format!("/prod/{}", "x".repeat(length));
+        assert_eq!(get(&gateway, &path).await.0, status);
+    }
+}
+
+#[test]
+fn quotas_of_the_service_hold_under_strict_parity_alone() {
+    let paths: serde_json::Map<_, _> = (0..300)
+        .map(|number| {
+            (
+                format!("/r{number}"),
+                json!({ "get": mock(&json!(number)) }),
+            )
+        })
+        .collect();
+    let mut api = rest(&paths.into());
+    for number in 0..10 {
+        api = api.stage_named(format!("s{number}"));
+    }
+    assert!(Gateway::builder().api(api.clone()).build().is_ok());
+    let strict = Gateway::builder().api(api.parity(Parity::Strict)).build();
+    assert_eq!(
+        strict.expect_err("over two quotas").to_string(),
+        "a /paths: there are 301 resources; the service allows 300\n\
+         a stages: there are 11 stages; the service allows 10"
+    );
 }
 
 #[tokio::test]

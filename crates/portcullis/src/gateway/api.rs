@@ -38,6 +38,7 @@ pub struct ApiSpec {
     pub(super) base_path: BasePath,
     pub(super) cors: Option<CorsRules>,
     pub(super) unknown_route: UnknownRoute,
+    pub(super) method_override: bool,
     pub(super) max_body_bytes: u64,
     pub(super) max_document_bytes: Option<usize>,
     pub(super) stage_optional: bool,
@@ -89,6 +90,7 @@ impl ApiSpec {
             base_path: BasePath::default(),
             cors: None,
             unknown_route: UnknownRoute::default(),
+            method_override: false,
             max_body_bytes: MAX_BODY_BYTES,
             max_document_bytes: None,
             stage_optional: false,
@@ -166,6 +168,13 @@ impl ApiSpec {
     /// What a client gets for a path or method that the API does not have.
     pub fn unknown_route(mut self, conduct: UnknownRoute) -> Self {
         self.unknown_route = conduct;
+        self
+    }
+
+    /// Serves a request that has the header `X-HTTP-Method-Override` as one with that method, as the service does for REST APIs. The header
+    /// goes no further. Off by default: a rule that somebody in front has for one method would be passed by with another.
+    pub fn method_override(mut self, enabled: bool) -> Self {
+        self.method_override = enabled;
         self
     }
 

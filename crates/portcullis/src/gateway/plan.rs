@@ -27,6 +27,8 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct StagePlan {
     pub(super) facts: Arc<ApiStage>,
+    /// How long method and path may be together: what the ARN of a method leaves them.
+    pub(super) longest_target: usize,
     pub(super) api: Arc<ApiPlan>,
 }
 
@@ -38,6 +40,8 @@ pub(super) struct ApiPlan {
     pub(super) responses: GatewayResponses,
     pub(super) cors: Option<CorsRules>,
     pub(super) unknown_route: UnknownRoute,
+    /// Whether `X-HTTP-Method-Override` counts.
+    pub(super) method_override: bool,
     pub(super) max_body_bytes: u64,
     /// What is compressed for clients that accept it; absent if nothing is.
     pub(super) compression: Option<Compression>,

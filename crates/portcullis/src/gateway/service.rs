@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower_service::Service;
@@ -25,6 +25,9 @@ use crate::core::{
 use crate::cors::{Check, Later, PreflightAnswer};
 use crate::integrations::IntegrationFuture;
 use crate::routing::Miss;
+
+/// The header by which a client asks for another method than that of the request.
+const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 impl<B> Service<Request<B>> for Gateway
 where
@@ -93,13 +96,25 @@ where
 }
 
 /// Finds the method, and goes as far with it as takes no waiting.
-fn route<B>(finish: &mut Finish, stage: &StagePlan, consumed: usize, request: Request<B>) -> State
+fn route<B>(
+    finish: &mut Finish,
+    stage: &StagePlan,
+    consumed: usize,
+    mut request: Request<B>,
+) -> State
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     let api = &stage.api;
     let context = finish.context();
+    if api.method_override
+        && let Some(method) = request.headers_mut().remove(METHOD_OVERRIDE)
+        && let Ok(method) = Method::from_bytes(method.as_bytes())
+    {
+        context.override_method(method.clone());
+        *request.method_mut() = method;
+    }
     let routed = match request.uri().path().get(consumed..) {
         Some("") | None => "/",
         Some(routed) => routed,
@@ -115,6 +130,11 @@ where
         request.uri(),
         consumed,
     ));
+    if request.method().as_str().len() + routed.len() > stage.longest_target {
+        let decision = Decision::new("gateway", "method-arn");
+        let rejection = Rejection::new(RejectionKind::UriTooLong).with_decision(decision);
+        return finish.refuse(rejection);
+    }
     if declared_length(&request).is_some_and(|length| length > api.max_body_bytes) {
         return finish.refuse(too_large(api.max_body_bytes).for_api(api.kind));
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::document::{self, Address};
-use super::{Shared, deployment, stages, strict_faults};
+use super::{Shared, deployment, quotas, stages, strict_faults};
 use crate::core::ApiKind;
 use crate::definition::{Api, Stage};
-use crate::gateway::api::{ApiSpec, Parity};
+use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
 use crate::gateway::plan::{ApiPlan, StagePlan};
@@ -41,11 +41,8 @@ pub(super) fn compile(
     let spec = &*spec;
 
     let read = document::import(spec, document, shared, faults)?;
+    quotas::check(spec, &read.api, faults);
     let mut coverage = Coverage::default();
-    if spec.parity == Parity::Strict && spec.kind == ApiKind::Rest {
-        let note = "a REST API has no conduct that it changes yet";
-        coverage.push(&spec.id, "parity", Served::NotServed, note);
-    }
     let plan = deployment::compile(spec, &read, shared, faults, &mut coverage)?;
     let mut deployments = BTreeMap::new();
     for (name, text) in &spec.deployments {
@@ -82,6 +79,7 @@ pub(super) fn compile(
             .and_then(|deployment| deployments.get(deployment))
             .unwrap_or(&plan);
         let stage_plan = StagePlan {
+            longest_target: stages::longest_target(spec, stage, shared),
             facts: Arc::new(stages::facts(spec, stage, &endpoint_type, shared)),
             api: Arc::clone(plan),
         };

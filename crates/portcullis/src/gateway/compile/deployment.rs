@@ -79,6 +79,7 @@ pub(super) fn compile(
         responses: responses?,
         cors,
         unknown_route: spec.unknown_route,
+        method_override: spec.method_override,
         max_body_bytes,
         compression,
     }))

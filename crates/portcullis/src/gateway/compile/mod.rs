@@ -7,6 +7,7 @@ mod domains;
 mod guards;
 mod http;
 mod integration;
+mod quotas;
 mod rest;
 mod stages;
 mod survey;

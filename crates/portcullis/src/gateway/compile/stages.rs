@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Shared, kind_of};
-use crate::core::ApiStage;
+use crate::core::{ApiKind, ApiStage};
 use crate::definition::Stage;
 use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
@@ -27,6 +27,22 @@ pub(super) fn facts(
     facts.endpoint_type = Some(endpoint_type.to_owned());
     facts.variables = stage.variables.clone().into_iter().collect();
     facts
+}
+
+/// The most bytes that the ARN of a REST API's method may have, with the path that was asked for.
+const MAX_METHOD_ARN: usize = 1600;
+
+/// What the ARN of a method leaves for the method and the path.
+pub(super) fn longest_target(spec: &ApiSpec, stage: &Stage, shared: &Shared) -> usize {
+    let (region, account, api) = (&shared.region, &shared.account_id, &spec.id);
+    let arn = format!(
+        "arn:aws:execute-api:{region}:{account}:{api}/{}/",
+        stage.stage_name
+    );
+    match spec.kind {
+        ApiKind::Rest => MAX_METHOD_ARN.saturating_sub(arn.len()),
+        ApiKind::Http => usize::MAX,
+    }
 }
 
 /// The faults of the stage's settings, and the deployments that it names and are not there.

@@ -139,6 +139,7 @@ impl GatewayConfig {
         .parity(api.parity)
         .strict(api.strict)
         .unknown_route(api.unknown_route)
+        .method_override(api.method_override)
         .stage_optional(api.stage_optional);
         for (id, text) in deployments {
             spec = spec.deployment(id, text);

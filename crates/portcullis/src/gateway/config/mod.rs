@@ -120,6 +120,8 @@ pub struct ApiConfig {
     pub strict: bool,
     /// What a client gets for a path or method that the API does not have.
     pub unknown_route: UnknownRoute,
+    /// Serves requests with the header `X-HTTP-Method-Override` as ones with that method.
+    pub method_override: bool,
     /// The largest request body, in bytes. Default: 10 MiB.
     pub max_body_bytes: Option<u64>,
     /// The largest document, in bytes. Default: 6 MiB.

@@ -163,6 +163,7 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
         "parity",
         "strict",
         "unknownRoute",
+        "methodOverride",
         "maxBodyBytes",
         "maxDocumentBytes",
         "stageOptional",
@@ -179,6 +180,7 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
         unknown_route: reader
             .word(object, "unknownRoute", UNKNOWN_ROUTES)
             .unwrap_or_default(),
+        method_override: reader.flag(object, "methodOverride").unwrap_or_default(),
         max_body_bytes: reader.number(object, "maxBodyBytes"),
         max_document_bytes: reader
             .number(object, "maxDocumentBytes")
