@@ -35,6 +35,10 @@
 //!
 //! There is no timeout but the one for connecting: how long to wait for an answer is the caller's to say. Redirects are
 //! not followed, and nothing is retried once a byte of it was sent.
+//!
+//! # Features
+//!
+//! None.
 
 mod body;
 mod client;

@@ -40,6 +40,20 @@
 //! # }
 //! ```
 //!
+//! # Semantics
+//!
+//! - A guard looks at a request's head and passes, refuses, or asks for what memory cannot answer; only then something is boxed. Where it must see
+//!   the body, it says so ([`Guard::READS_BODY`]), and the body is read once for all guards of a chain.
+//! - Every guard has a [`Mode`]: it enforces, or observes (what it would have refused passes, and is a list in the context), or is disabled.
+//! - A refusal is a response, never an error: `{"message":"Too Many Requests"}` with its status and `x-amzn-ErrorType`, as Amazon API Gateway words it for REST or for HTTP APIs.
+//!   The [`Rejection`] stays in the response's extensions, with the [`Decision`] behind it, which the client does not see.
+//! - The context is the one extension that a request carries, and answers every `$context` name that the service has ([`Variable`]).
+//!
+//! # Order
+//!
+//! [`BoxRequestBodyLayer`] stands at the top of a stack and [`BoxBodyLayer`] at its bottom, where bodies cannot be made from bytes (hyper's `Incoming`, a
+//! `BoxBody`). Guards stand inside whatever reads or restyles refusals.
+//!
 //! # What is not here
 //!
 //! No policy, no I/O and no runtime. Something moves here only when two crates need it: a small type or a

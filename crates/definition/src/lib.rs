@@ -38,6 +38,10 @@
 //! Nothing here says whether a definition makes sense: only stages check their names and
 //! variables ([`Stage::faults`]), because what breaks them is written by hand. Documents are
 //! checked where they are imported.
+//!
+//! # Features
+//!
+//! None.
 
 mod api;
 mod authorizer;

@@ -94,6 +94,11 @@
 //! - `Expect`, `Upgrade` and what else speaks of one connection only is never passed on, and no message is framed by
 //!   headers that it came with.
 //!
+//! # Order
+//!
+//! An integration is the innermost service. What it reads of the [`RequestContext`](portcullis_core::RequestContext), an outer layer has put there: the stage with its variables, the
+//! route with its path parameters, the caller. Without them it works on the request alone.
+//!
 //! # Caveats
 //!
 //! VPC links are not served yet: [`IntegrationConfig::compile`] lists them as [`Unsupported`].

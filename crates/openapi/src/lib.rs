@@ -67,6 +67,10 @@
 //!   patterns with one code, the later stands, with a warning.
 //! - A timeout above the service's limit is taken, with a warning.
 //! - Schemas without a name become models named `MODEL` and six digits.
+//!
+//! # Features
+//!
+//! None.
 
 mod base_path;
 mod document;

@@ -77,6 +77,10 @@
 //! and one for `text/html` can be made to run scripts. `$context.error.messageString` is safe.
 //!
 //! What a table says without effect is not lost: see [`GatewayResponses::remarks`].
+//!
+//! # Features
+//!
+//! None.
 
 mod capture;
 mod config;

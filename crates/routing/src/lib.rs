@@ -83,6 +83,10 @@
 //! variable twin on every level to get there. Branches without the request's verb are not entered.
 //!
 //! A stage, a base path and a query are the caller's to cut off before a path comes here.
+//!
+//! # Features
+//!
+//! None.
 
 mod error;
 mod http_api;

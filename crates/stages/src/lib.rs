@@ -94,6 +94,10 @@
 //!   requests for them go to the domain's `(none)` mapping like others, because an answer of ours would hide a route of yours.
 //! - On a domain with a mapping of several segments the service turns header names into lower case. Here they always are.
 //! - Client certificates are a matter of the listener. The default endpoint of an API that relies on them has to be disabled.
+//!
+//! # Features
+//!
+//! None.
 
 mod api;
 mod build;

@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod manifests;
+mod pages;
 mod sources;
 
 use std::{
@@ -25,6 +26,7 @@ Usage: cargo xtask tidy
   facade or on axum. Dev-dependencies follow the same rule; `testkit` is free for all.
 - Each crate is called portcullis-<folder>, and takes the lints of the workspace.
 - Each lib.rs and main.rs begins with a `//!` line that says what it is.
+- Each crate has a row on the map in docs/architecture.md, and links between pages lead somewhere.
 - No ignored test, nothing left to do, no path of somebody's machine, no host of a registry.";
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
@@ -46,7 +48,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         faults.extend(manifests::faults(package, &text));
     }
 
-    shell::section("tidy: sources");
+    shell::section("tidy: the map");
+    let map = read(&root.join("docs/architecture.md"))?;
+    faults.extend(pages::missing_on_the_map(&packages, &map));
+
+    shell::section("tidy: sources and pages");
     let files = tracked_files(&root)?;
     for file in &files {
         // Files that are not text have no rules.
@@ -54,6 +60,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             fs::read(root.join(file)).with_context(|| format!("cannot read {file}"))?,
         ) {
             faults.extend(sources::faults(file, &text));
+            if file.ends_with(".md") {
+                faults.extend(pages::broken_links(&root, file, &text));
+            }
         }
     }
 

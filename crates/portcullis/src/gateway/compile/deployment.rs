@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::document::Read;
 use super::survey::Survey;
 use super::{Notes, Shared, http, rest};
+use crate::core::ApiKind;
 use crate::definition::Api;
-use crate::gateway::api::ApiSpec;
+use crate::gateway::api::{ApiSpec, Parity};
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
 use crate::gateway::plan::ApiPlan;
@@ -79,7 +80,8 @@ pub(super) fn compile(
         responses: responses?,
         cors,
         unknown_route: spec.unknown_route,
-        method_override: spec.method_override,
+        method_override: spec.method_override
+            || (spec.parity == Parity::Strict && spec.kind == ApiKind::Rest),
         max_body_bytes,
         compression,
     }))
