@@ -1,7 +1,5 @@
 //! Signatures over the public API: the order of checks with the service's texts, and `aws-sigv4` as the oracle.
 
-mod signing;
-
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Request};
@@ -11,8 +9,25 @@ use portcullis_auth::sigv4::{
     Chunks, ReplayGuard, SigV4Rules, SigV4Verifier, SignedRequest, payload_hash,
 };
 use portcullis_core::{Rejection, RejectionKind};
+use portcullis_testkit::SigV4Signer;
 use proptest::prelude::*;
-use signing::{HEADER, ID, QUERY, SECRET, Sign, TOKEN, now, signed};
+
+const ID: &str = "AKIDEXAMPLE";
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+const TOKEN: &str = "FwoGZXIvYXdz//EXAMPLE==";
+
+/// 2024-02-29T23:59:30Z
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_709_251_170)
+}
+
+fn header() -> SigV4Signer {
+    SigV4Signer::new(ID, SECRET).at(now())
+}
+
+fn query() -> SigV4Signer {
+    header().presigned(900)
+}
 
 fn rules() -> SigV4Rules {
     SigV4Rules::new("eu-west-1", "execute-api").unwrap()
@@ -95,13 +110,9 @@ fn credential(credential: &str) -> Request<Vec<u8>> {
 
 #[test]
 fn both_forms_are_accepted_with_and_without_a_token() {
-    for how in [HEADER, QUERY] {
-        accepted(&signed(pets(), &how), &key(None));
-        let with_token = Sign {
-            token: Some(TOKEN),
-            ..how
-        };
-        accepted(&signed(pets(), &with_token), &key(Some(TOKEN)));
+    for how in [header(), query()] {
+        accepted(&how.sign(pets()), &key(None));
+        accepted(&how.token(TOKEN).sign(pets()), &key(Some(TOKEN)));
     }
 }
 
@@ -109,7 +120,7 @@ fn both_forms_are_accepted_with_and_without_a_token() {
 fn a_token_and_a_content_type_that_were_added_after_signing_are_accepted() {
     let mut request = pets();
     let content_type = request.headers_mut().remove("content-type").unwrap();
-    let mut request = signed(request, &HEADER);
+    let mut request = header().sign(request);
     request.headers_mut().insert("content-type", content_type);
     request
         .headers_mut()
@@ -119,7 +130,7 @@ fn a_token_and_a_content_type_that_were_added_after_signing_are_accepted() {
 
 #[test]
 fn a_request_with_two_signatures_or_with_none_is_refused_first() {
-    let mut request = signed(pets(), &QUERY);
+    let mut request = query().sign(pets());
     request
         .headers_mut()
         .insert("authorization", HeaderValue::from_static("Bearer x"));
@@ -223,7 +234,7 @@ fn dates_are_judged_before_keys() {
 
 #[test]
 fn a_presigned_url_lives_as_long_as_it_says_or_as_the_skew() {
-    let request = signed(pets(), &QUERY);
+    let request = query().sign(pets());
     let later = now() + Duration::from_secs(900);
     let honouring = SigV4Verifier::new(rules());
     assert!(verify(&honouring, &request, &key(None), later).is_ok());
@@ -268,7 +279,7 @@ fn the_life_of_a_presigned_url_is_a_week_at_most() {
         "",
         "99999999999999999999",
     ] {
-        let target = signed(pets(), &QUERY).uri().to_string();
+        let target = query().sign(pets()).uri().to_string();
         let target = target.replace("X-Amz-Expires=900", &format!("X-Amz-Expires={wrong}"));
         let mut request = pets();
         *request.uri_mut() = target.parse().unwrap();
@@ -349,25 +360,19 @@ fn keys_and_tokens_that_are_not_known_are_refused_alike() {
     let request = credential("NOBODY/20240229/eu-west-1/execute-api/aws4_request");
     refused(&request, &key(None), kind, UNKNOWN);
     // A long-term key with a token, a temporary one without, and one with another's.
-    let token = Sign {
-        token: Some(TOKEN),
-        ..HEADER
-    };
-    refused(&signed(pets(), &token), &key(None), kind, UNKNOWN);
-    refused(&signed(pets(), &HEADER), &key(Some(TOKEN)), kind, UNKNOWN);
-    refused(&signed(pets(), &token), &key(Some("other")), kind, UNKNOWN);
+    let token = header().token(TOKEN);
+    refused(&token.sign(pets()), &key(None), kind, UNKNOWN);
+    refused(&header().sign(pets()), &key(Some(TOKEN)), kind, UNKNOWN);
+    refused(&token.sign(pets()), &key(Some("other")), kind, UNKNOWN);
 }
 
 #[test]
 fn a_session_that_has_ended_is_refused() {
-    let token = Sign {
-        token: Some(TOKEN),
-        ..HEADER
-    };
+    let token = header().token(TOKEN);
     let ended =
         Credential::new(ID, SECRET, Caller::new(Principal::anonymous())).temporary(TOKEN, now());
     refused(
-        &signed(pets(), &token),
+        &token.sign(pets()),
         &ended,
         RejectionKind::ExpiredToken,
         "The security token included in the request is expired",
@@ -378,7 +383,7 @@ const MISMATCH: &str = "The request signature we calculated does not match the s
 
 #[test]
 fn a_wrong_signature_shows_the_canonical_request_only_if_it_may() {
-    let mut request = signed(pets(), &HEADER);
+    let mut request = header().sign(pets());
     request.body_mut().push(b' ');
     refused(
         &request,
@@ -411,8 +416,8 @@ fn an_unsigned_payload_needs_the_option_and_a_signature_over_it() {
         request
     };
     // Added on the way: it changes nothing.
-    accepted(&unsigned(signed(pets(), &HEADER)), &key(None));
-    let mut changed = unsigned(signed(pets(), &HEADER));
+    accepted(&unsigned(header().sign(pets())), &key(None));
+    let mut changed = unsigned(header().sign(pets()));
     changed.body_mut().push(b' ');
     refused(
         &changed,
@@ -426,11 +431,7 @@ fn an_unsigned_payload_needs_the_option_and_a_signature_over_it() {
 
 #[test]
 fn a_named_hash_must_be_that_of_the_body() {
-    let how = Sign {
-        sha_header: true,
-        ..HEADER
-    };
-    let request = signed(pets(), &how);
+    let request = header().named_hash().sign(pets());
     accepted(&request, &key(None));
     let signed_request = SignedRequest::of(&request);
     let verifier = SigV4Verifier::new(rules());
@@ -444,7 +445,7 @@ fn a_named_hash_must_be_that_of_the_body() {
 
 #[test]
 fn http2_has_its_host_in_the_authority() {
-    let request = signed(pets(), &HEADER);
+    let request = header().sign(pets());
     let (mut parts, body) = request.into_parts();
     parts.headers.remove("host");
     let target = format!("https://api.example.com{}", parts.uri);
@@ -455,7 +456,7 @@ fn http2_has_its_host_in_the_authority() {
 #[test]
 fn a_replay_guard_lets_each_signature_pass_once() {
     let verifier = SigV4Verifier::new(rules()).with_replay_guard(ReplayGuard::new(100));
-    let request = signed(pets(), &HEADER);
+    let request = header().sign(pets());
     assert!(verify(&verifier, &request, &key(None), now()).is_ok());
     let rejection = verify(&verifier, &request, &key(None), now()).unwrap_err();
     assert_eq!(
@@ -536,11 +537,16 @@ prop_compose! {
     }
 }
 
-fn ways() -> impl Strategy<Value = Sign> {
-    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(query, token, sha_header)| Sign {
-        token: token.then_some(TOKEN),
-        sha_header,
-        ..if query { QUERY } else { HEADER }
+fn ways() -> impl Strategy<Value = (SigV4Signer, Option<&'static str>)> {
+    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(in_query, token, named_hash)| {
+        let mut how = if in_query { query() } else { header() };
+        if named_hash {
+            how = how.named_hash();
+        }
+        match token {
+            true => (how.token(TOKEN), Some(TOKEN)),
+            false => (how, None),
+        }
     })
 }
 
@@ -548,16 +554,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn what_aws_sigv4_signs_is_accepted(request in requests(), how in ways()) {
-        let request = signed(request, &how);
+    fn what_aws_sigv4_signs_is_accepted(request in requests(), (how, token) in ways()) {
+        let request = how.sign(request);
         let verifier = SigV4Verifier::new(rules());
-        let outcome = verify(&verifier, &request, &key(how.token), now());
+        let outcome = verify(&verifier, &request, &key(token), now());
         prop_assert!(outcome.is_ok(), "{request:?}: {outcome:?}");
     }
 
     #[test]
-    fn a_changed_request_is_refused(request in requests(), how in ways(), change in 0..6) {
-        let mut request = signed(request, &how);
+    fn a_changed_request_is_refused(request in requests(), (how, token) in ways(), change in 0..6) {
+        let mut request = how.sign(request);
         match change {
             0 => request.body_mut().push(0),
             1 => *request.method_mut() = http::Method::PUT,
@@ -583,7 +589,7 @@ proptest! {
             }
         }
         let verifier = SigV4Verifier::new(rules());
-        prop_assert!(verify(&verifier, &request, &key(how.token), now()).is_err());
+        prop_assert!(verify(&verifier, &request, &key(token), now()).is_err());
     }
 
     #[test]

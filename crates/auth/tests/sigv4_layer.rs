@@ -1,10 +1,8 @@
 //! The layers of signatures and policies, as a service has them.
 
-mod signing;
-
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -23,10 +21,27 @@ use portcullis_auth::sigv4::{
 use portcullis_core::{
     Body, Connection, Head, ManualClock, Permissions, Rejection, RequestContext,
 };
+use portcullis_testkit::SigV4Signer;
 use serde_json::{Value, json};
-use signing::{HEADER, ID, QUERY, SECRET, Sign, TOKEN, now, signed};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt, service_fn};
+
+const ID: &str = "AKIDEXAMPLE";
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+const TOKEN: &str = "FwoGZXIvYXdz//EXAMPLE==";
+
+/// 2024-02-29T23:59:30Z
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_709_251_170)
+}
+
+fn header() -> SigV4Signer {
+    SigV4Signer::new(ID, SECRET).at(now())
+}
+
+fn query() -> SigV4Signer {
+    header().presigned(900)
+}
 
 const TOM: &str = "arn:aws:iam::123456789012:user/tom";
 const ARN: &str = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3/prod";
@@ -137,9 +152,9 @@ fn rule(response: &Response<Body>) -> String {
 
 #[tokio::test]
 async fn a_signed_request_passes_with_its_body_and_tells_who_signed() {
-    for how in [HEADER, QUERY] {
+    for how in [header(), query()] {
         // A presigned URL covers the body that it was made for.
-        let response = send(&layer(tom()), signed(pets(), &how)).await;
+        let response = send(&layer(tom()), how.sign(pets())).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["x-arn"], TOM);
         assert_eq!(response.headers()["x-account"], "123456789012");
@@ -162,7 +177,7 @@ async fn a_refusal_is_the_services_answer_word_by_word() {
         r#"{"message":"Missing Authentication Token"}"#
     );
 
-    let mut request = signed(pets(), &HEADER);
+    let mut request = header().sign(pets());
     *request.body_mut() = b"Tom".to_vec();
     let response = send(&layer(tom()), request).await;
     assert_eq!(
@@ -175,7 +190,7 @@ async fn a_refusal_is_the_services_answer_word_by_word() {
 #[tokio::test]
 async fn a_body_over_the_limit_is_413_and_one_of_a_bad_head_is_not_read() {
     let small = layer(tom()).body_limit(2);
-    let response = send(&small, signed(pets(), &HEADER)).await;
+    let response = send(&small, header().sign(pets())).await;
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
 
     let mut request = pets();
@@ -205,21 +220,25 @@ async fn keys_can_come_from_elsewhere_and_nobody_gets_in_while_it_is_away() {
             "Condition": {"DateGreaterThan": {"aws:CurrentTime": "2024-01-01"}}});
         Ok(Some(Credential::new(ID, SECRET, with_policy(&all))))
     });
-    let response = send(&allowed, signed(pets(), &HEADER)).await;
+    let response = send(&allowed, header().sign(pets())).await;
     assert_eq!(response.headers()["x-arn"], TOM);
-    let response = stream(&allowed.clone().streaming(), signed(pets(), &sha())).await;
+    let response = stream(
+        &allowed.clone().streaming(),
+        header().named_hash().sign(pets()),
+    )
+    .await;
     assert_eq!(text(response).await, "Rex");
 
     let denied = later(|| Ok(Some(Credential::new(ID, SECRET, tom()))));
-    let response = send(&denied, signed(pets(), &HEADER)).await;
+    let response = send(&denied, header().sign(pets())).await;
     assert_eq!(rule(&response), "iam/implicit-deny");
 
     let unknown = later(|| Ok(None));
-    let response = send(&unknown, signed(pets(), &HEADER)).await;
+    let response = send(&unknown, header().sign(pets())).await;
     assert_eq!(rule(&response), "sigv4/unknown-key");
 
     let away = later(|| Err(StoreError::new("connection refused")));
-    let response = send(&away, signed(pets(), &HEADER)).await;
+    let response = send(&away, header().sign(pets())).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(rule(&response), "sigv4/store-away");
     assert!(!text(response).await.contains("connection refused"));
@@ -237,7 +256,7 @@ async fn policies_decide_with_the_path_of_the_request_and_what_conditions_ask() 
     let request = |path: &str, agent: &'static str| {
         let mut request = pets();
         *request.uri_mut() = path.parse().unwrap();
-        let mut request = signed(request, &HEADER);
+        let mut request = header().sign(request);
         request
             .headers_mut()
             .insert("user-agent", HeaderValue::from_static(agent));
@@ -287,7 +306,7 @@ async fn a_caller_of_another_account_needs_both_sides() {
         json!({"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": format!("{ARN}/*")});
     let eve = Caller::new(eve).with_policies(CallerPolicies::new().with_identity(identity(&allow)));
     let alone = layer(eve.clone()).authorize(Authorization::for_api(api()));
-    let response = send(&alone, signed(pets(), &HEADER)).await;
+    let response = send(&alone, header().sign(pets())).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
 
     let policy = resource(
@@ -295,7 +314,7 @@ async fn a_caller_of_another_account_needs_both_sides() {
         "Action": "execute-api:Invoke", "Resource": "execute-api:/prod/*"}),
     );
     let both = layer(eve).authorize(Authorization::for_api(api()).resource_policy(policy));
-    let response = send(&both, signed(pets(), &HEADER)).await;
+    let response = send(&both, header().sign(pets())).await;
     assert_eq!(response.status(), StatusCode::OK);
 }
 
@@ -317,10 +336,10 @@ async fn actions_and_resources_can_be_of_ones_own() {
     let mut get = pets();
     *get.method_mut() = http::Method::GET;
     assert_eq!(
-        send(&layer, signed(get, &HEADER)).await.status(),
+        send(&layer, header().sign(get)).await.status(),
         StatusCode::OK
     );
-    let response = send(&layer, signed(pets(), &HEADER)).await;
+    let response = send(&layer, header().sign(pets())).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
 }
 
@@ -336,34 +355,27 @@ async fn an_observing_layer_lets_pass_and_writes_down() {
     assert_eq!(text(response).await, "Rex");
 }
 
-fn sha() -> Sign {
-    Sign {
-        sha_header: true,
-        ..HEADER
-    }
-}
-
 #[tokio::test]
 async fn a_streamed_body_passes_if_it_is_the_one_that_was_signed() {
     let layer = layer(tom()).streaming();
-    let response = stream(&layer, signed(pets(), &sha())).await;
+    let response = stream(&layer, header().named_hash().sign(pets())).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(text(response).await, "Rex");
 
     // Another body ends in an error, which this service answers 599.
-    let mut request = signed(pets(), &sha());
+    let mut request = header().named_hash().sign(pets());
     *request.body_mut() = b"Tom".to_vec();
     assert_eq!(stream(&layer, request).await.status().as_u16(), 599);
 
     // Without a hash there is nothing to compare, unless there is no body.
-    let response = stream(&layer, signed(pets(), &HEADER)).await;
+    let response = stream(&layer, header().sign(pets())).await;
     assert_eq!(rule(&response), "sigv4/hash-not-named");
     let empty = pets().map(|_| Vec::new());
     assert_eq!(
-        stream(&layer, signed(empty, &HEADER)).await.status(),
+        stream(&layer, header().sign(empty)).await.status(),
         StatusCode::OK
     );
-    let mut padded = signed(pets().map(|_| Vec::new()), &sha());
+    let mut padded = header().named_hash().sign(pets().map(|_| Vec::new()));
     padded.body_mut().push(b' ');
     assert_eq!(stream(&layer, padded).await.status().as_u16(), 599);
 }
@@ -374,7 +386,7 @@ async fn the_last_part_of_a_wrong_body_is_held_back() {
     let body = parts.map(|part| {
         Ok::<_, Infallible>(http_body::Frame::data(Bytes::from_static(part.as_bytes())))
     });
-    let (head, _) = signed(pets(), &sha()).into_parts();
+    let (head, _) = header().named_hash().sign(pets()).into_parts();
     let request = Request::from_parts(head, StreamBody::new(futures_util::stream::iter(body)));
     let inner = service_fn(async |mut request: Request<_>| {
         let mut seen = Vec::new();
@@ -402,15 +414,15 @@ async fn a_revoked_key_is_refused_at_the_next_request() {
     let store = MemoryCredentials::new([Credential::new(ID, SECRET, tom())]);
     let layer = SigV4Layer::new(verifier(), store.clone()).clock(clock());
     assert_eq!(
-        send(&layer, signed(pets(), &HEADER)).await.status(),
+        send(&layer, header().sign(pets())).await.status(),
         StatusCode::OK
     );
     store.remove(ID);
-    let response = send(&layer, signed(pets(), &HEADER)).await;
+    let response = send(&layer, header().sign(pets())).await;
     assert_eq!(rule(&response), "sigv4/unknown-key");
     let other = Credential::new(ID, SECRET, tom()).temporary(TOKEN, now() + Duration::from_secs(1));
     store.insert(other);
-    let response = send(&layer, signed(pets(), &HEADER)).await;
+    let response = send(&layer, header().sign(pets())).await;
     assert_eq!(rule(&response), "sigv4/bad-token");
 }
 
@@ -541,7 +553,7 @@ async fn axum_routes_are_protected() {
     let app = axum::Router::new()
         .route("/pets", axum::routing::post(async |body: String| body))
         .layer(layer(tom()));
-    let request = signed(pets(), &HEADER).map(axum::body::Body::from);
+    let request = header().sign(pets()).map(axum::body::Body::from);
     let response = app.clone().oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let request = pets().map(axum::body::Body::from);

@@ -5,6 +5,7 @@
 //! - [`HyperServer`]: any tower service on a free port of loopback, over HTTP/1.1 and HTTP/2;
 //! - [`Signer`] and [`MockIssuer`]: who signs tokens, and who publishes the keys, well or badly;
 //! - [`wire`]: bytes as they are on a socket, for what a well-behaved client would never send;
+//! - [`SigV4Signer`]: signs requests as a client would;
 //! - [`signed`]: checks the signature of a recorded request;
 //! - [`cases`]: recorded cases, and lists of those that are expected to fail.
 //!
@@ -35,6 +36,7 @@ pub mod request;
 mod server;
 mod signature;
 mod signer;
+mod sigv4;
 pub mod wire;
 
 pub use issuer::{Conduct, Fetches, MockIssuer};
@@ -42,3 +44,4 @@ pub use recorder::{Recorded, Recorder};
 pub use server::HyperServer;
 pub use signature::{Signed, signed};
 pub use signer::Signer;
+pub use sigv4::SigV4Signer;

@@ -51,6 +51,7 @@ mod authorization;
 mod keys;
 mod permissions;
 mod policy_layer;
+mod private;
 mod refusal;
 mod vpc;
 
@@ -60,5 +61,6 @@ pub use {
     keys::RequestKeys,
     permissions::IamPermissions,
     policy_layer::ResourcePolicyLayer,
+    private::PrivateEndpointLayer,
     vpc::{VpcEndpoint, VpcEndpoints},
 };

@@ -210,6 +210,15 @@ pub(super) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// `AIDA…`, `AROA…`
+fn is_unique_id(text: &str) -> bool {
+    text.len() >= 16
+        && text.starts_with('A')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
 /// What a resource policy's `Principal` or `NotPrincipal` says.
 #[derive(Debug)]
 pub(super) enum Principals {
@@ -230,7 +239,7 @@ pub(super) enum Named {
         name: Box<str>,
     },
     Service(Box<str>),
-    /// Identity providers and canonical users, which make no requests here.
+    /// Identity providers, canonical users and what has been deleted: they make no requests here.
     Other,
 }
 
@@ -257,6 +266,10 @@ impl Named {
         }
         if is_account(text) {
             return Ok(Self::Account(text.into()));
+        }
+        if is_unique_id(text) {
+            // The service writes one in place of an ARN when what it named has been deleted.
+            return Ok(Self::Other);
         }
         let principal = Principal::from_arn(text).map_err(|_| {
             format!(

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::header;
 use portcullis_core::{
-    BodyGuardLayer, BodyGuarded, BoxAsk, Clock, Decision, Guard, Head, Mode, Rejection,
+    ApiKind, BodyGuardLayer, BodyGuarded, BoxAsk, Clock, Decision, Guard, Head, Mode, Rejection,
     RejectionKind, RequestContext, SystemClock, Verdict,
 };
 use tower_layer::Layer;
@@ -43,6 +43,7 @@ pub(super) struct Shared {
     authorization: Option<Authorization>,
     body_limit: u64,
     clock: Arc<dyn Clock>,
+    kind: ApiKind,
     pub(super) mode: Mode,
 }
 
@@ -56,6 +57,7 @@ impl SigV4Layer {
                 authorization: None,
                 body_limit: BODY_LIMIT,
                 clock: Arc::new(SystemClock::new()),
+                kind: ApiKind::Rest,
                 mode: Mode::Enforce,
             }),
         }
@@ -74,6 +76,11 @@ impl SigV4Layer {
     /// Takes the time from `clock`.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         self.with(|shared| shared.clock = clock)
+    }
+
+    /// Refuses as an API of this kind does: an HTTP API says `Forbidden` to everything. Default: as a REST API.
+    pub fn kind(self, kind: ApiKind) -> Self {
+        self.with(|shared| shared.kind = kind)
     }
 
     /// **Lets every request through** and only writes down what would be refused.
@@ -115,7 +122,25 @@ impl Shared {
         request: &SignedRequest<'a>,
         now: SystemTime,
     ) -> Result<Signature<'a>, Rejection> {
-        self.verifier.read(request, now)
+        self.verifier
+            .read(request, now)
+            .map_err(|rejection| self.word(rejection))
+    }
+
+    /// The refusal in the words of the API's kind.
+    pub(super) fn word(&self, rejection: Rejection) -> Rejection {
+        let missing = rejection.kind() == RejectionKind::MissingAuthenticationToken;
+        match self.kind {
+            // To an HTTP API the kind means that there is no such route.
+            ApiKind::Http if missing => {
+                let decision = rejection.decision().cloned();
+                let forbidden = Rejection::new(RejectionKind::AccessDenied).for_api(ApiKind::Http);
+                decision
+                    .into_iter()
+                    .fold(forbidden, Rejection::with_decision)
+            }
+            kind => rejection.for_api(kind),
+        }
     }
 
     pub(super) fn now(&self) -> SystemTime {
@@ -148,7 +173,7 @@ impl Shared {
                         }
                         Verdict::Pass
                     }
-                    Err(rejection) => Verdict::Refuse(rejection),
+                    Err(rejection) => Verdict::Refuse(self.word(rejection)),
                 }
             }
             CredentialLookup::Later(answer) => {
@@ -156,19 +181,23 @@ impl Shared {
                     None => None,
                     Some(authorization) => match authorization.keep(head, now) {
                         Ok(kept) => Some(kept),
-                        Err(rejection) => return Verdict::Refuse(rejection),
+                        Err(rejection) => return Verdict::Refuse(self.word(rejection)),
                     },
                 };
                 let length = decoded_length(head);
                 let (own, signature) = (Arc::clone(self), signature.into_owned());
                 let (body, context) = (payload.bytes.cloned(), head.context().cloned());
                 Verdict::Ask(Box::pin(async move {
-                    let found = answer.await.map_err(|error| away(&error))?;
-                    let key = own.settle(&claim, &signature, found.as_ref(), now)?;
-                    own.check_chunks(&signature, &key, body.as_ref(), length)?;
-                    if let (Some(authorization), Some(kept)) = (&own.authorization, &kept) {
-                        authorization.check(key.caller(), &kept.operation, &kept.keys)?;
-                    }
+                    let outcome = async {
+                        let found = answer.await.map_err(|error| away(&error))?;
+                        let key = own.settle(&claim, &signature, found.as_ref(), now)?;
+                        own.check_chunks(&signature, &key, body.as_ref(), length)?;
+                        if let (Some(authorization), Some(kept)) = (&own.authorization, &kept) {
+                            authorization.check(key.caller(), &kept.operation, &kept.keys)?;
+                        }
+                        Ok(key)
+                    };
+                    let key = outcome.await.map_err(|rejection| own.word(rejection))?;
                     if let Some(context) = context {
                         tell(&context, &key);
                     }

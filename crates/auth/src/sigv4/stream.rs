@@ -77,7 +77,7 @@ impl<S> SigV4Stream<S> {
         let hash = match named {
             Some(hash) => hash,
             None if request.body().is_end_stream() || signature.is_unsigned_payload() => EMPTY,
-            None => return (Verdict::Refuse(hash_not_named()), None),
+            None => return (Verdict::Refuse(shared.word(hash_not_named())), None),
         };
         let expected = if signature.is_unsigned_payload() {
             None

@@ -160,5 +160,18 @@ fn authorizer(context: &RequestContext) -> Option<Value> {
         return Some(json!({"jwt": {"claims": claims.to_shown(), "scopes": scopes}}));
     }
     let values = context.authorizer();
-    (!values.is_empty()).then(|| json!({"lambda": values}))
+    if !values.is_empty() {
+        return Some(json!({"lambda": values}));
+    }
+    let caller = context.identity();
+    let iam = json!({
+        "accessKey": caller.access_key?.as_ref(),
+        "accountId": caller.account_id.as_deref(),
+        "callerId": caller.caller.as_deref(),
+        "cognitoIdentity": null,
+        "principalOrgId": caller.principal_org_id.as_deref(),
+        "userArn": caller.user_arn.as_deref(),
+        "userId": caller.user.as_deref(),
+    });
+    Some(json!({"iam": iam}))
 }

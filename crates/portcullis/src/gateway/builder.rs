@@ -10,6 +10,8 @@ use tower_service::Service;
 use super::Gateway;
 use super::api::ApiSpec;
 use super::error::GatewayError;
+use crate::auth::access::VpcEndpoint;
+use crate::auth::credentials::CredentialStore;
 use crate::client::Client;
 use crate::core::{Body, BoxError, Chain, Clock, Function, Guard, SystemClock, TrustedProxies};
 use crate::definition::DomainName;
@@ -34,6 +36,9 @@ pub struct GatewayBuilder {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) trusted_proxies: TrustedProxies,
     pub(super) guards: Chain,
+    pub(super) access_keys: Option<Arc<dyn CredentialStore>>,
+    pub(super) vpc_endpoints: Vec<VpcEndpoint>,
+    pub(super) honour_expires: bool,
     pub(super) strict: bool,
     pub(super) skip_auth: bool,
     /// What a configuration says that is not served, by JSON pointer.
@@ -57,6 +62,9 @@ impl GatewayBuilder {
             clock: Arc::new(SystemClock::new()),
             trusted_proxies: TrustedProxies::default(),
             guards: Chain::new(),
+            access_keys: None,
+            vpc_endpoints: Vec::new(),
+            honour_expires: false,
             strict: false,
             skip_auth: false,
             remarks: Vec::new(),
@@ -208,6 +216,41 @@ impl GatewayBuilder {
     /// Believes these proxies about who the client is.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.trusted_proxies = proxies;
+        self
+    }
+
+    /// Knows by this store whose access keys sign requests: methods with `AWS_IAM` are open to those whom its policies and the API's allow.
+    /// Without one they refuse every request.
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use portcullis::auth::credentials::{Caller, Credential, MemoryCredentials};
+    /// use portcullis::auth::iam::{CallerPolicies, IdentityPolicy, Principal};
+    ///
+    /// let all = IdentityPolicy::parse(r#"{"Version": "2012-10-17", "Statement": {
+    ///     "Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"
+    /// }}"#)?;
+    /// let tom = Caller::new(Principal::from_arn("arn:aws:iam::000000000000:user/tom")?)
+    ///     .with_policies(CallerPolicies::new().with_identity(all));
+    /// let keys = MemoryCredentials::new([Credential::new("AKIDEXAMPLE", "secret", tom)]);
+    /// let builder = Gateway::builder().access_keys(keys);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn access_keys(mut self, store: impl CredentialStore) -> Self {
+        self.access_keys = Some(Arc::new(store));
+        self
+    }
+
+    /// Adds a VPC endpoint, which here is a network: private APIs are reached through one, and policies can ask which.
+    pub fn vpc_endpoint(mut self, endpoint: VpcEndpoint) -> Self {
+        self.vpc_endpoints.push(endpoint);
+        self
+    }
+
+    /// Whether presigned URLs live for as long as their `X-Amz-Expires` says, a week at most. By default they live for five minutes,
+    /// as in the service.
+    pub fn honour_expires(mut self, honour: bool) -> Self {
+        self.honour_expires = honour;
         self
     }
 

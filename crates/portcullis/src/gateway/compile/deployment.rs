@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::access::{self, Access};
 use super::document::Read;
 use super::survey::Survey;
 use super::{Notes, Shared, http, rest};
@@ -38,7 +39,9 @@ pub(super) fn compile(
     let mut compression = None;
     let (routes, responses, cors, validates) = match &read.api {
         Api::Rest(api) => {
-            let routes = rest::routes(api, max_body_bytes, shared, &mut notes);
+            let access = Access::rest(api, spec, shared, &mut notes)?;
+            access::survey(&access, spec, shared, coverage);
+            let routes = rest::routes(api, max_body_bytes, &access, shared, &mut notes);
             let responses = rest::responses(api, &mut notes);
             compression = rest::compression(api, &mut notes);
             let validates = api.request_validators.iter().any(|validator| {
@@ -47,7 +50,8 @@ pub(super) fn compile(
             (routes, responses, spec.cors.clone(), validates)
         }
         Api::Http(api) => {
-            let routes = http::routes(api, max_body_bytes, shared, &mut notes);
+            let access = Access::http(spec, shared, &mut notes)?;
+            let routes = http::routes(api, max_body_bytes, &access, shared, &mut notes);
             let cors = http::cors(api, spec.parity, &mut notes).or_else(|| spec.cors.clone());
             (routes, Some(GatewayResponses::default()), cors, false)
         }

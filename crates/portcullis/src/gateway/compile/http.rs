@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::access::Access;
 use super::{Notes, Shared, guards, integration};
 use crate::core::Route;
 use crate::cors::{Conduct, CorsConfig, CorsRules};
@@ -14,6 +15,7 @@ use crate::routing::HttpRoutes;
 pub(super) fn routes(
     api: &HttpApi,
     max_body_bytes: u64,
+    access: &Access,
     shared: &Shared,
     notes: &mut Notes<'_>,
 ) -> Option<Routes> {
@@ -31,7 +33,7 @@ pub(super) fn routes(
             method: verb.to_owned(),
             route: Arc::new(facts),
             summary: compiled.summary,
-            guards: guards::http(route, shared),
+            guards: guards::http(route, access, shared, notes),
             integration: compiled.integration,
             streams: compiled.streams,
         };

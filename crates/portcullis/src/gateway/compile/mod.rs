@@ -1,5 +1,6 @@
 //! From definitions to a plan: parse, then compile, then serve.
 
+mod access;
 mod api;
 mod deployment;
 mod document;
@@ -22,9 +23,11 @@ use super::coverage::{Coverage, Served};
 use super::error::{GatewayError, GatewayFault};
 use super::plan::Plan;
 use super::{Control, Gateway};
+use crate::auth::access::VpcEndpoint;
+use crate::auth::credentials::CredentialStore;
 use crate::client::{Client, Upstreams};
 use crate::core::{ApiKind, Chain, Clock, Live};
-use crate::definition;
+use crate::definition::{self, Pointer};
 use crate::integrations::{Aws, Functions};
 use crate::stages::{ConfigError, Fallback, Fault, Resolver};
 
@@ -51,6 +54,9 @@ struct Shared {
     skip_auth: bool,
     guards: Chain,
     clock: Arc<dyn Clock>,
+    access_keys: Option<Arc<dyn CredentialStore>>,
+    vpc_endpoints: Vec<VpcEndpoint>,
+    honour_expires: bool,
 }
 
 /// What compiling one document notes besides its routes.
@@ -59,6 +65,16 @@ struct Notes<'a> {
     faults: &'a mut Vec<GatewayFault>,
     /// Fields that cannot be served, by pointer.
     unsupported: &'a mut BTreeMap<String, Cow<'static, str>>,
+}
+
+impl Notes<'_> {
+    /// Notes that a field of what stands at `source` is not served.
+    fn missing(&mut self, source: Option<&Pointer>, field: &str, note: &'static str) {
+        if let Some(source) = source {
+            let pointer = source.child(field).to_string();
+            self.unsupported.insert(pointer, note.into());
+        }
+    }
 }
 
 /// Compiles everything that `source` says. What is made once per gateway (the client) is put back into it.
@@ -90,6 +106,9 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         skip_auth: source.skip_auth,
         guards: source.guards.clone(),
         clock: Arc::clone(&source.clock),
+        access_keys: source.access_keys.clone(),
+        vpc_endpoints: source.vpc_endpoints.clone(),
+        honour_expires: source.honour_expires,
     };
 
     let mut coverage = Coverage::default();

@@ -151,8 +151,10 @@ impl Survey<'_> {
             | ["x-amazon-apigateway-endpoint-configuration"] => Rule::Descend,
             [.., "x-amazon-apigateway-endpoint-configuration", field] => match *field {
                 "disableExecuteApiEndpoint" => ENFORCED,
-                "types" | "ipAddressType" => DOCUMENTATION,
-                _ => not_served("endpoint types are not told apart yet"),
+                "types" => ENFORCED,
+                // A policy says which endpoints may call; this only makes names for them.
+                "ipAddressType" | "vpcEndpointIds" => DOCUMENTATION,
+                _ => UNKNOWN,
             },
             // What is referred to is looked at where it is used.
             ["parameters" | "responses"] => DOCUMENTATION,
@@ -191,13 +193,17 @@ impl Survey<'_> {
                     )
                 }
             }
-            ["paths", _, _, "x-amazon-apigateway-auth"] => match node
-                .get("type")
-                .and_then(Node::as_str)
-            {
-                Some(word) if word.eq_ignore_ascii_case("none") => ENFORCED,
-                _ => not_served("signatures are not checked yet: the method refuses every request"),
-            },
+            ["paths", _, _, "x-amazon-apigateway-auth"] => {
+                match node.get("type").and_then(Node::as_str) {
+                    Some(word)
+                        if word.eq_ignore_ascii_case("none")
+                            || word.eq_ignore_ascii_case("aws_iam") =>
+                    {
+                        ENFORCED
+                    }
+                    _ => UNKNOWN,
+                }
+            }
             ["x-amazon-apigateway-cors"] if !rest => ENFORCED,
             ["x-amazon-apigateway-cors"] => Rule::Report(
                 Served::DocumentationOnly,
@@ -207,9 +213,7 @@ impl Survey<'_> {
             ["paths", _, _, "x-amazon-apigateway-request-validator"] if !rest => DOCUMENTATION,
             ["x-amazon-apigateway-gateway-responses"] if rest => ENFORCED,
             ["x-amazon-apigateway-documentation"] => DOCUMENTATION,
-            ["x-amazon-apigateway-policy"] => not_served(
-                "resource policies are not served yet: every method refuses every request",
-            ),
+            ["x-amazon-apigateway-policy"] => ENFORCED,
             ["x-amazon-apigateway-api-key-source"] => match node.as_str() {
                 Some("HEADER") => ENFORCED,
                 _ => not_served("API keys are not served yet"),

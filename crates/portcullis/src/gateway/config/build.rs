@@ -5,6 +5,7 @@ use std::path::Path;
 use super::error::{ConfigError, ConfigFault};
 use super::reader::join;
 use super::{ApiConfig, CredentialsConfig, FunctionPlace, GatewayConfig};
+use crate::auth::credentials::MemoryCredentials;
 use crate::client::Upstreams;
 use crate::core::{ApiKind, TrustedProxies};
 use crate::cors::CorsRules;
@@ -55,6 +56,19 @@ impl GatewayConfig {
         builder = builder.assume_roles(self.assume_roles);
         if let Some(origin) = &self.aws_endpoint {
             builder = builder.aws_endpoint(origin);
+        }
+        builder = builder.honour_expires(self.honour_expires);
+        for endpoint in &self.vpc_endpoints {
+            builder = builder.vpc_endpoint(endpoint.clone());
+        }
+        if !self.principals.is_empty() {
+            match MemoryCredentials::from_config(&self.principals) {
+                Ok(keys) => builder = builder.access_keys(keys),
+                Err(error) => faults.push(ConfigFault {
+                    place: pointer(error.field()),
+                    message: format!("{}; {}", error.problem(), error.fix()),
+                }),
+            }
         }
         for (from, to) in &self.upstreams {
             if let Err(error) = Upstreams::new([(from, to)]) {
@@ -226,4 +240,12 @@ impl CredentialsConfig {
             } => CredentialsSource::web_identity(role_arn, folder.join(token_file)),
         }
     }
+}
+
+/// `principals[0].arn` as a JSON pointer.
+fn pointer(field: &str) -> String {
+    let segments = field.split(['.', '[', ']']);
+    segments
+        .filter(|segment| !segment.is_empty())
+        .fold(String::new(), |path, segment| join(&path, segment))
 }

@@ -15,6 +15,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::api::{Parity, UnknownRoute};
+use crate::auth::access::VpcEndpoint;
+use crate::auth::credentials::PrincipalConfig;
 use crate::core::{ApiKind, ForwardingHeader};
 use crate::cors::CorsConfig;
 use crate::definition::{ApiKey, DomainName, EndpointType, SecretValue, Stage, UsagePlan};
@@ -80,6 +82,12 @@ pub struct GatewayConfig {
     pub aws_endpoint: Option<String>,
     /// The account's own limits. Not served yet.
     pub account: Option<AccountConfig>,
+    /// Who signs requests, with access keys and policies.
+    pub principals: Vec<PrincipalConfig>,
+    /// Lets presigned URLs live for as long as their `X-Amz-Expires` says. Default: for five minutes, as in the service.
+    pub honour_expires: bool,
+    /// VPC endpoints, as networks.
+    pub vpc_endpoints: Vec<VpcEndpoint>,
     /// Networks whose word on the client's address is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The header in which they give it. Default: `X-Forwarded-For`.

@@ -53,6 +53,9 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "assumeRoles",
         "awsEndpoint",
         "account",
+        "principals",
+        "honourExpires",
+        "vpcEndpoints",
         "trustedProxies",
         "forwardingHeader",
         "strict",
@@ -74,6 +77,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
             .unwrap_or_default(),
         assume_roles: reader.flag(object, "assumeRoles").unwrap_or_default(),
         aws_endpoint: reader.text(object, "awsEndpoint").map(str::to_owned),
+        honour_expires: reader.flag(object, "honourExpires").unwrap_or_default(),
         strict: reader.flag(object, "strict").unwrap_or_default(),
         dangerously_skip_auth: reader
             .flag(object, "dangerouslySkipAuth")
@@ -99,6 +103,8 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
     config.usage_plans = reader.service_list(object, "usagePlans");
     config.api_keys = reader.service_list(object, "apiKeys");
     config.domain_names = reader.service_list(object, "domainNames");
+    config.principals = reader.service_list(object, "principals");
+    config.vpc_endpoints = reader.service_list(object, "vpcEndpoints");
     for (name, path, item) in reader.map(object, "functions") {
         if let Some(function) = function(item, &path, reader) {
             config.functions.insert(name.to_owned(), function);
