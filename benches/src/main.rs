@@ -6,6 +6,7 @@ mod measure;
 mod report;
 mod row;
 mod rows;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -32,8 +33,11 @@ Usage: portcullis-benches <command>
                             a profiler
   loopback                  CPU seconds per 100,000 requests over loopback: hyper, a minimal hyper
                             reverse proxy, the gateway, nginx. Needs wrk; takes about a minute
+  templates                 CPU time of mapping templates beside Velocity on a warm JVM, velocityjs
+                            and airspeed, which it installs (Debian's packages, npm, PyPI); takes
+                            some minutes
 
-All but `list`, `row` and `loopback` need valgrind.";
+All but `list`, `row`, `loopback` and `templates` need valgrind.";
 
 fn main() -> ExitCode {
     match run() {
@@ -86,6 +90,7 @@ fn run() -> Result<()> {
             let counts = measure::count(&baseline::compared(&cases))?;
             baseline::write(&cases, &counts)?;
         }
+        ["templates"] => templates::run()?,
         ["loopback"] => loopback::run()?,
         // What `loopback` starts.
         ["serve", kind, ref args @ ..] => loopback::serve(kind, args)?,

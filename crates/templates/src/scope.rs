@@ -96,6 +96,14 @@ impl From<bool> for Field<'_> {
 }
 
 impl<'a> Field<'a> {
+    /// The value, if it holds no other.
+    pub(crate) fn into_scalar(self) -> Option<Value<'a>> {
+        match self {
+            Self::Fields(_) | Self::Data(Data::List(_) | Data::Map(_)) => None,
+            scalar => Some(scalar.into_value(false)),
+        }
+    }
+
     pub(crate) fn into_value(self, silent: bool) -> Value<'a> {
         match self {
             Self::Null => Value::Null,

@@ -32,7 +32,8 @@ pub(crate) fn read(text: Cow<'_, str>) -> Result<Tape<'_>, Malformed> {
         text: &text,
         at: 0,
         depth: 0,
-        items: Vec::with_capacity(text.len() / 16 + 4),
+        // An item for 8 bytes is what most bodies have.
+        items: Vec::with_capacity(text.len().min(1 << 16) / 8 + 8),
     };
     reader.blank();
     match reader.byte() {
@@ -210,14 +211,7 @@ impl Reader<'_> {
         let begin = self.at;
         let mut kind = Kind::Text;
         loop {
-            let rest = &bytes[self.at..];
-            let ends = |byte: &u8| *byte == quote || *byte == b'\\';
-            // Most strings are short: a call of the search costs more than a few bytes looked at.
-            let near = &rest[..rest.len().min(24)];
-            let found = near
-                .iter()
-                .position(ends)
-                .or_else(|| memchr2(quote, b'\\', &rest[near.len()..]).map(|at| near.len() + at));
+            let found = quote_or_escape(&bytes[self.at..], quote);
             let Some(found) = found else {
                 return self.fail("the string is never closed");
             };
@@ -241,6 +235,31 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Where the first quote or backslash is.
+fn quote_or_escape(bytes: &[u8], quote: u8) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    // A byte of the word is zero where the byte was the one that is sought; the lowest such bit is exact.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let sought = |word: u64, byte: u8| zeros(word ^ (ONES * u64::from(byte)));
+    // Most strings are short: a call of the search costs more than a few words looked at.
+    let mut at = 0;
+    while at < 32 {
+        let Some(word) = bytes[at..].first_chunk::<8>() else {
+            return bytes[at..]
+                .iter()
+                .position(|byte| *byte == quote || *byte == b'\\')
+                .map(|found| at + found);
+        };
+        let word = u64::from_le_bytes(*word);
+        let found = sought(word, quote) | sought(word, b'\\');
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr2(quote, b'\\', &bytes[at..]).map(|found| at + found)
 }
 
 /// The text of a string that was read; its escapes are well-formed.

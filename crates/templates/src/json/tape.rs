@@ -169,6 +169,16 @@ impl<'t> Node<'t> {
         found.map(|at| self.sibling(at))
     }
 
+    /// The member of this name, if this is an object and not a long one.
+    pub(crate) fn near_member(self, name: &str) -> Option<Self> {
+        let item = self.tape.item(self.at);
+        if item.kind == Kind::Object && item.begin <= 32 {
+            self.member(name)
+        } else {
+            None
+        }
+    }
+
     /// The name of this value, which is a member of an object.
     pub(crate) fn member_name(self) -> Text<'t> {
         Name(self.sibling(self.at - 1)).text()

@@ -50,6 +50,8 @@ pub(crate) struct Renderer<'r> {
     document: Option<Value<'r>>,
     parameters: Option<Rc<Map<'r>>>,
     context: Option<Rc<Map<'r>>>,
+    /// Whether the variable `$context` has its map yet to come.
+    context_awaited: bool,
     /// Lists and maps that got a list or a map: they may hold themselves, and are emptied in the end.
     changed: Vec<Value<'r>>,
     observer: Option<Observer<'r>>,
@@ -108,6 +110,7 @@ impl<'r> Renderer<'r> {
             document: None,
             parameters: None,
             context: None,
+            context_awaited: false,
             changed: Vec::new(),
             observer: None,
         };
@@ -150,10 +153,10 @@ impl<'r> Renderer<'r> {
             let value = match (slot, scope.context, scope.stage_variables) {
                 (Names::INPUT, ..) if scope.input => Value::Input,
                 (Names::UTIL, ..) if scope.input => Value::Util,
-                (Names::CONTEXT, Some(fields), _) => {
-                    let map = Rc::new(Map::context(fields));
-                    self.context = Some(map.clone());
-                    Value::Map(map)
+                // Made when somebody asks for more than a fact.
+                (Names::CONTEXT, Some(_), _) => {
+                    self.context_awaited = true;
+                    continue;
                 }
                 (Names::STAGE_VARIABLES, _, Some(fields)) => {
                     Value::Map(Rc::new(Map::lazy(fields, false)))
@@ -276,7 +279,21 @@ impl<'r> Renderer<'r> {
         }
     }
 
+    /// The map of `$context`, in its variable from here on.
+    #[cold]
+    fn make_context(&mut self) {
+        self.context_awaited = false;
+        if let Some(fields) = self.scope.context {
+            let map = Rc::new(Map::context(fields));
+            self.context = Some(map.clone());
+            self.slots[Names::CONTEXT as usize] = Value::Map(map);
+        }
+    }
+
     pub(crate) fn variable(&mut self, slot: Slot) -> Result<Value<'r>, Signal> {
+        if slot == Names::CONTEXT && self.context_awaited {
+            self.make_context();
+        }
         if self.level == 0 {
             return Ok(self.slots[slot as usize].clone());
         }
@@ -301,6 +318,9 @@ impl<'r> Renderer<'r> {
 
     /// Gives a variable its value, or takes it with null.
     pub(crate) fn set_variable(&mut self, slot: Slot, value: Value<'r>) {
+        if slot == Names::CONTEXT && self.context_awaited {
+            self.make_context();
+        }
         for frame in &mut self.frames[..self.level] {
             frame.locals.retain(|(known, _)| *known != slot);
             if !value.is_null() {

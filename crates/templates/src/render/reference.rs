@@ -7,8 +7,8 @@ use super::util::Helper;
 use super::{Failure, Renderer, Signal};
 use crate::dialect::Dialect;
 use crate::java;
-use crate::syntax::tree::{Access, Expression, Reference, Root, Slot};
-use crate::value::{Block, Text, Value, Writer};
+use crate::syntax::tree::{Access, Expression, Names, Reference, Root, Slot};
+use crate::value::{Block, Text, Value, Writer, glance};
 
 /// How deep a `#define` may render itself.
 const DEFINE_DEPTH: u32 = 2;
@@ -48,6 +48,10 @@ impl<'r> Renderer<'r> {
 
     /// What a path leads to from a variable; null if there is no value on the way.
     fn follow(&mut self, slot: Slot, path: &'r [Access]) -> Result<Value<'r>, Signal> {
+        if let Some(value) = self.glance(slot, path) {
+            self.budget.steps(path.len() as u64)?;
+            return Ok(value);
+        }
         let (mut holder, rest) = match (path, self.level) {
             // The first member of a map is had without a hold on the map.
             ([Access::Property { name, span }, rest @ ..], 0)
@@ -66,6 +70,25 @@ impl<'r> Renderer<'r> {
             holder = self.access(&holder, access)?;
         }
         Ok(holder)
+    }
+
+    /// What a path of names leads to, where no map needs to be made for those before the last.
+    fn glance(&self, slot: Slot, path: &'r [Access]) -> Option<Value<'r>> {
+        let name = |access: &'r Access| match access {
+            Access::Property { name, .. } if !matches!(&**name, "class" | "Class") => Some(&**name),
+            _ => None,
+        };
+        if self.level > 0 || path.iter().any(|access| name(access).is_none()) {
+            return None;
+        }
+        let mut names = path.iter().filter_map(name);
+        match &self.slots[slot as usize] {
+            Value::Map(map) if path.len() > 1 => map.glance(names),
+            Value::Null if slot == Names::CONTEXT && self.context_awaited => {
+                glance(self.scope.context?, names.next()?, names)
+            }
+            _ => None,
+        }
     }
 
     fn access(&mut self, holder: &Value<'r>, access: &'r Access) -> Result<Value<'r>, Signal> {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{Text, Value, drop_nested};
-use crate::json::Node;
-use crate::scope::Fields;
+use crate::json::{Node, Shape};
+use crate::scope::{Field, Fields};
 
 /// Above this, keys are found by their hash.
 const LINEAR: usize = 32;
@@ -158,6 +158,33 @@ impl<'a> Map<'a> {
             });
             groups.next()
         })
+    }
+
+    /// What a path of names leads to, if that is a scalar and nothing on the way was changed: then no map has to be made
+    /// of what lies between.
+    pub(crate) fn glance<'p>(&self, mut names: impl Iterator<Item = &'p str>) -> Option<Value<'a>> {
+        let source = match self.source.get() {
+            Source::Nothing => return None,
+            source => source,
+        };
+        let first = names.next()?;
+        if self.entries.borrow().named(first).is_some() {
+            return None;
+        }
+        match source {
+            Source::Nothing => None,
+            Source::Node(node) => {
+                let mut node = node.near_member(first)?;
+                for name in names {
+                    node = node.near_member(name)?;
+                }
+                match node.shape() {
+                    Shape::Scalar(value) => Some(value),
+                    Shape::Object | Shape::List => None,
+                }
+            }
+            Source::Fields(fields) => glance(fields, first, names),
+        }
     }
 
     /// A list or a map, asked again, must be the same one, with what was put into it.
@@ -385,6 +412,23 @@ impl Assigned {
             keys.push(name.to_owned());
         }
     }
+}
+
+/// What a path of names leads to, if that is a scalar.
+pub(crate) fn glance<'a, 'p>(
+    fields: &'a dyn Fields,
+    first: &str,
+    names: impl Iterator<Item = &'p str>,
+) -> Option<Value<'a>> {
+    let mut field = fields.field(first)?;
+    for name in names {
+        field = match field {
+            Field::Fields(fields) => fields.field(name)?,
+            Field::Data(data) => Field::Data(data.get(name)?),
+            _ => return None,
+        };
+    }
+    field.into_scalar()
 }
 
 /// The empty overrides that a template may fill.

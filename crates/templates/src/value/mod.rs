@@ -16,7 +16,7 @@ use num_bigint::BigInt;
 
 pub(crate) use self::budget::{Budget, Exceeded};
 pub(crate) use self::list::{List, ListKind};
-pub(crate) use self::map::{Map, Member};
+pub(crate) use self::map::{Map, Member, glance};
 pub(crate) use self::text::Text;
 pub(crate) use self::write::Writer;
 use crate::java::number::Decimal;
