@@ -192,6 +192,33 @@ async fn a_path_that_makes_the_arn_of_its_method_too_long_is_414() {
 }
 
 #[test]
+fn faults_of_functions_and_of_every_deployment_come_with_the_others() {
+    let wrong = document(&json!({ "pets": {} }));
+    let api = rest(&json!({ "cats": {} }))
+        .deployment("before", wrong)
+        .deployment("earlier", "{");
+    let error = Gateway::builder()
+        .api(api)
+        .function_url("f", "ftp://x")
+        .build()
+        .expect_err("faults everywhere");
+    let places: Vec<_> = error
+        .faults()
+        .iter()
+        .map(|fault| fault.place.as_str())
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "/functions/f/url",
+            "/paths/cats",
+            "deployment before:/paths/pets",
+            "deployment earlier:"
+        ]
+    );
+}
+
+#[test]
 fn quotas_of_the_service_hold_under_strict_parity_alone() {
     let paths: serde_json::Map<_, _> = (0..300)
         .map(|number| {

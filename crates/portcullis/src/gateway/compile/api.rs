@@ -40,23 +40,19 @@ pub(super) fn compile(
     }
     let spec = &*spec;
 
-    let read = document::import(spec, document, shared, faults)?;
-    quotas::check(spec, &read.api, faults);
     let mut coverage = Coverage::default();
-    let plan = deployment::compile(spec, &read, shared, faults, &mut coverage)?;
+    let read = document::import(spec, document, shared, faults);
+    let plan = read.as_ref().and_then(|read| {
+        quotas::check(spec, &read.api, faults);
+        deployment::compile(spec, read, shared, faults, &mut coverage)
+    });
+    // Whatever became of that, the faults of the others are told, too.
     let mut deployments = BTreeMap::new();
     for (name, text) in &spec.deployments {
-        let document = document::parse(spec, text, faults)?;
-        let read = document::import(spec, document, shared, faults)?;
-        // The report is on what the API says of itself; its other deployments differ in content, not in kind.
-        let mut other = Coverage::default();
-        let plan = deployment::compile(spec, &read, shared, faults, &mut other)?;
-        for field in other.not_served() {
-            let pointer = format!("deployment {name}:{}", field.pointer);
-            coverage.push(&spec.id, pointer, Served::NotServed, field.note.clone());
-        }
-        deployments.insert(name.as_str(), plan);
+        let plan = other_deployment(spec, name, text, shared, faults, &mut coverage);
+        deployments.extend(plan.map(|plan| (name.as_str(), plan)));
     }
+    let (read, plan) = (read?, plan?);
 
     let disabled = match &read.api {
         Api::Rest(api) => api.disable_execute_api_endpoint,
@@ -71,7 +67,7 @@ pub(super) fn compile(
     }
     let endpoint_type = endpoint_type(spec, &read.api);
     for stage in &spec.stages {
-        stages::check(spec, stage, &deployments, faults);
+        stages::check(spec, stage, faults);
         stages::survey(&spec.id, stage, &mut coverage);
         let plan = stage
             .deployment_id
@@ -85,7 +81,7 @@ pub(super) fn compile(
         };
         api = api.stage(stage.stage_name.clone(), Arc::new(stage_plan));
     }
-    if spec.strict {
+    if spec.strict && !shared.strict {
         faults.extend(strict_faults(&coverage));
     }
     Some(Compiled {
@@ -95,6 +91,31 @@ pub(super) fn compile(
         disabled,
         coverage,
     })
+}
+
+/// A deployment that is not the API's own document.
+fn other_deployment(
+    spec: &ApiSpec,
+    name: &str,
+    text: &str,
+    shared: &Shared,
+    faults: &mut Vec<GatewayFault>,
+    coverage: &mut Coverage,
+) -> Option<Arc<ApiPlan>> {
+    let before = faults.len();
+    // The report is on what the API says of itself; its other deployments differ in content, not in kind.
+    let mut other = Coverage::default();
+    let plan = document::parse(spec, text, faults)
+        .and_then(|document| document::import(spec, document, shared, faults))
+        .and_then(|read| deployment::compile(spec, &read, shared, faults, &mut other));
+    for fault in &mut faults[before..] {
+        fault.place = format!("deployment {name}:{}", fault.place);
+    }
+    for field in other.not_served() {
+        let pointer = format!("deployment {name}:{}", field.pointer);
+        coverage.push(&spec.id, pointer, Served::NotServed, field.note.clone());
+    }
+    plan
 }
 
 /// Takes over where an export says that it lives.

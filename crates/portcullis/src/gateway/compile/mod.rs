@@ -52,6 +52,8 @@ struct Shared {
     region: String,
     account_id: String,
     skip_auth: bool,
+    /// Every API is strict, and the gateway says so for all of them.
+    strict: bool,
     guards: Chain,
     clock: Arc<dyn Clock>,
     access_keys: Option<Arc<dyn CredentialStore>>,
@@ -93,8 +95,9 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
     let functions = match functions.build() {
         Ok(functions) => functions,
         Err(error) => {
-            let fault = GatewayFault::new("", error.field(), error.problem());
-            return Err(fault.into());
+            // The definitions are looked at all the same, so that their faults come with this one.
+            faults.push(GatewayFault::new("", error.field(), error.problem()));
+            Functions::default()
         }
     };
     let shared = Shared {
@@ -104,6 +107,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         region: source.region.clone(),
         account_id: source.account_id.clone(),
         skip_auth: source.skip_auth,
+        strict: source.strict,
         guards: source.guards.clone(),
         clock: Arc::clone(&source.clock),
         access_keys: source.access_keys.clone(),

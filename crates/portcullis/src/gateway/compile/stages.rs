@@ -1,15 +1,11 @@
 //! The stages of an API.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use super::{Shared, kind_of};
 use crate::core::{ApiKind, ApiStage};
 use crate::definition::Stage;
 use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
-use crate::gateway::plan::ApiPlan;
 
 /// What requests to the stage can read about it.
 pub(super) fn facts(
@@ -46,12 +42,8 @@ pub(super) fn longest_target(spec: &ApiSpec, stage: &Stage, shared: &Shared) -> 
 }
 
 /// The faults of the stage's settings, and the deployments that it names and are not there.
-pub(super) fn check(
-    spec: &ApiSpec,
-    stage: &Stage,
-    deployments: &BTreeMap<&str, Arc<ApiPlan>>,
-    faults: &mut Vec<GatewayFault>,
-) {
+pub(super) fn check(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault>) {
+    let deployments = &spec.deployments;
     for fault in stage.faults(kind_of(spec.kind)) {
         let place = format!("stage {}:{}", stage.stage_name, fault.pointer);
         faults.push(GatewayFault::new(&spec.id, place, fault.message));
@@ -60,7 +52,7 @@ pub(super) fn check(
     let named = stage.deployment_id.iter();
     for deployment in named.chain(canary.and_then(|canary| canary.deployment_id.as_ref())) {
         // Without any, ids are those of the service, and all stages serve the one document.
-        if !deployments.is_empty() && !deployments.contains_key(deployment.as_str()) {
+        if !deployments.is_empty() && !deployments.contains_key(deployment) {
             let place = format!("stage {}:/deploymentId", stage.stage_name);
             let message = format!("`{deployment}` is not among the deployments");
             faults.push(GatewayFault::new(&spec.id, place, message));
