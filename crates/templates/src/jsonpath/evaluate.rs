@@ -90,6 +90,18 @@ pub(crate) fn evaluate<'v>(
     root: &Value<'v>,
     budget: &mut Budget,
 ) -> Outcome<Option<Value<'v>>> {
+    if path.function.is_none() && path.is_single() {
+        match find(path, root, budget)? {
+            None => return Ok(None),
+            Some(Found::Node(node)) => {
+                // A scalar needs no maps made of what lies between.
+                if let Shape::Scalar(value) = node.shape() {
+                    return Ok(Some(value));
+                }
+            }
+            Some(Found::Value(_)) => {}
+        }
+    }
     select(path, root, root, budget)
 }
 
