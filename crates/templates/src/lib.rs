@@ -40,6 +40,7 @@
 //! | reflection (`$x.class`) | the class's name, nothing else | unknown |
 //! | arrays (`.split`, `.toCharArray`) printed whole | a name and `@0` | a name and an address |
 //! | look-around in regular expressions | at most 200,000 steps back | unbounded |
+//! | a JSONPath of several values | a list, always | a list, or nothing where a step is missing |
 //! | `$input.json` of a missing member | `""` | `""`, as users report |
 //!
 //! # Caveats

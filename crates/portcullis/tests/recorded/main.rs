@@ -32,7 +32,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("stage-ops", "control-plane calls are not served"),
     (
         "templates",
-        "mapping templates are not rendered by the gateway yet",
+        "runs in the tests of `templates` and `integrations`",
     ),
 ];
 
