@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{ApiStage, RequestContext};
 use crate::clock::ManualClock;
-use crate::variable::Variable;
+use crate::variable::{Name, Variable};
 use crate::{
     ApiKeyId, ApiKind, Connection, Detail, MatchedRoute, Measure, Rejection, RejectionKind,
     Release, Route, Tls, Trace,
@@ -46,7 +46,7 @@ fn full() -> RequestContext {
     );
     context.update_identity(|identity| {
         for name in Variable::names() {
-            if let Some(super::Name::IdentityOther(name)) = Variable::parse(name).map(|v| v.name) {
+            if let Some(Name::IdentityOther(name)) = Variable::parse(name).map(|v| v.name) {
                 identity.other.insert(name, "x".into());
             }
         }
@@ -62,8 +62,8 @@ fn full() -> RequestContext {
     for name in Variable::names() {
         let variable = Variable::parse(name).expect("a fixed name");
         match variable.name {
-            super::Name::Measure(measure) => context.measure(measure, 7),
-            super::Name::Detail(detail) => context.note(detail, "x"),
+            Name::Measure(measure) => context.measure(measure, 7),
+            Name::Detail(detail) => context.note(detail, "x"),
             _ => {}
         }
     }

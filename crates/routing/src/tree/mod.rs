@@ -1,9 +1,11 @@
 //! The tree of resources that both kinds of API are matched in.
 
-use rustc_hash::FxHashMap;
+mod children;
+mod nearest;
 
 use crate::method::{RouteMethod, Verb};
 use crate::template::{Part, PathTemplate};
+use children::{Children, part_end};
 
 /// Resources by their parts. What stands at a resource is an index into the routes of whoever owns the tree.
 ///
@@ -62,13 +64,6 @@ struct Chain {
     /// The parts up to the node it leads to, joined by slashes. Empty if there is none.
     parts: Box<[u8]>,
     to: u32,
-}
-
-/// The static children by their part. The hash need not withstand chosen keys: clients look up, and add nothing.
-#[derive(Clone, Debug)]
-enum Children {
-    Few(Vec<(Box<[u8]>, u32)>),
-    Many(FxHashMap<Box<[u8]>, u32>),
 }
 
 /// Counts the nodes that a search looks at; `()` does not, and costs nothing.
@@ -288,57 +283,6 @@ impl Tree {
             .fold(0, |bits, bit| bits | bit)
     }
 
-    /// A route near to `path`, in the way a person would mean it: for the log, not for serving.
-    ///
-    /// It is that of the path with another verb; or of the path without its first part (a stage that was named
-    /// twice); or the one that is reached by following the path as far as it goes, with one part mistyped.
-    pub(crate) fn nearest(&self, path: &str) -> Option<u32> {
-        let every = u8::MAX;
-        let known = |path| self.search(path, every, Wanted::All, &mut ());
-        let endpoint = known(path).or_else(|| {
-            let without_first = path
-                .split_once('/')
-                .and_then(|(_, rest)| self.search(rest, every, Wanted::Full, &mut ()));
-            without_first.or_else(|| self.followed(path))
-        })?;
-        self.endpoints[endpoint as usize].first()
-    }
-
-    /// Follows `path` from the root, and answers an endpoint near to where that ends.
-    fn followed(&self, path: &str) -> Option<u32> {
-        let mut at = ROOT;
-        let mut mistyped = false;
-        for part in path.split('/') {
-            let node = self.node(at);
-            at = if let Some(child) = node.children.get(part.as_bytes()) {
-                child
-            } else if node.variable != NONE && !part.is_empty() {
-                node.variable
-            } else if let Some(child) = node.children.similar(part.as_bytes()).filter(|_| !mistyped)
-            {
-                mistyped = true;
-                child
-            } else {
-                break;
-            };
-        }
-        if at == ROOT {
-            return None;
-        }
-        loop {
-            let node = self.node(at);
-            let stop = [node.endpoint, node.greedy]
-                .into_iter()
-                .find(|e| *e != NONE);
-            if stop.is_some() {
-                return stop;
-            }
-            at = [node.variable, node.first]
-                .into_iter()
-                .find(|n| *n != NONE)?;
-        }
-    }
-
     fn child(&mut self, parent: u32, part: &str) -> u32 {
         let new = index(self.nodes.len());
         let node = &mut self.nodes[parent as usize];
@@ -392,7 +336,7 @@ impl Endpoint {
 impl Node {
     fn under(parent: u32) -> Self {
         Self {
-            children: Children::Few(Vec::new()),
+            children: Children::none(),
             chain: Chain::default(),
             parent,
             variable: NONE,
@@ -420,91 +364,6 @@ impl Chain {
     }
 }
 
-impl Children {
-    /// The child and its part, if there is exactly one.
-    fn only(&self) -> Option<(&[u8], u32)> {
-        match self {
-            Self::Few(children) => match &children[..] {
-                [(part, child)] => Some((part, *child)),
-                _ => None,
-            },
-            Self::Many(_) => None,
-        }
-    }
-
-    /// The child for the part of `path` that begins at `start`, and where that part ends.
-    #[inline]
-    fn leading(&self, path: &[u8], start: usize) -> Option<(u32, usize)> {
-        match self {
-            // A few are compared in place: where the part ends need not be looked for.
-            Self::Few(children) => {
-                let rest = &path[start..];
-                children.iter().find_map(|(name, child)| {
-                    let after = rest.strip_prefix(&**name)?;
-                    let whole = after.first().is_none_or(|byte| *byte == b'/');
-                    whole.then_some((*child, start + name.len()))
-                })
-            }
-            Self::Many(children) => {
-                let end = part_end(path, start);
-                children.get(&path[start..end]).map(|child| (*child, end))
-            }
-        }
-    }
-
-    fn get(&self, part: &[u8]) -> Option<u32> {
-        match self {
-            Self::Few(children) => children
-                .iter()
-                .find_map(|(name, child)| (**name == *part).then_some(*child)),
-            Self::Many(children) => children.get(part).copied(),
-        }
-    }
-
-    fn insert(&mut self, part: &[u8], child: u32) {
-        match self {
-            Self::Few(children) if children.len() < FEW => children.push((part.into(), child)),
-            Self::Few(children) => {
-                let mut many: FxHashMap<_, _> = children.drain(..).collect();
-                many.insert(part.into(), child);
-                *self = Self::Many(many);
-            }
-            Self::Many(children) => {
-                children.insert(part.into(), child);
-            }
-        }
-    }
-
-    /// The child that is spelled most like `part`, at most two slips away, among the first [`COMPARED`].
-    fn similar(&self, part: &[u8]) -> Option<u32> {
-        let slips = match part.len() {
-            2..5 => 1,
-            5..=64 => 2,
-            _ => return None,
-        };
-        let distance =
-            |name: &[u8], child| slips_between(name, part, slips).map(|slips| (slips, child));
-        match self {
-            Self::Few(children) => children
-                .iter()
-                .filter_map(|(name, child)| distance(name, *child))
-                .min(),
-            Self::Many(children) => children
-                .iter()
-                .take(COMPARED)
-                .filter_map(|(name, child)| distance(name, *child))
-                .min(),
-        }
-        .map(|(_, child)| child)
-    }
-}
-
-/// Up to how many children a look at each is quicker than a hash.
-const FEW: usize = 6;
-
-/// How many children of a resource are compared with a mistyped part: what a refused request may cost has an end.
-const COMPARED: usize = 1_000;
-
 const ROOT: u32 = 0;
 const NONE: u32 = u32::MAX;
 
@@ -517,54 +376,9 @@ pub(crate) fn index(position: usize) -> u32 {
 }
 
 #[inline]
-fn part_end(path: &[u8], start: usize) -> usize {
-    path[start..]
-        .iter()
-        .position(|byte| *byte == b'/')
-        .map_or(path.len(), |length| start + length)
-}
-
-#[inline]
 fn part_start(path: &[u8], end: usize) -> usize {
     path[..end]
         .iter()
         .rposition(|byte| *byte == b'/')
         .map_or(0, |slash| slash + 1)
-}
-
-/// How many letters are missing, added, changed or swapped between two words, if that is at most `most`. Case does not
-/// count. Each slip tries four ways on, so `most` is small.
-fn slips_between(a: &[u8], b: &[u8], most: u8) -> Option<u8> {
-    let same = a
-        .iter()
-        .zip(b)
-        .take_while(|(a, b)| a.eq_ignore_ascii_case(b))
-        .count();
-    let (a, b) = (&a[same..], &b[same..]);
-    if a.is_empty() && b.is_empty() {
-        return Some(0);
-    }
-    if most == 0 || a.len().abs_diff(b.len()) > usize::from(most) {
-        return None;
-    }
-    let less = most - 1;
-    let swapped = match (a, b) {
-        ([a0, a1, a @ ..], [b0, b1, b @ ..])
-            if a0.eq_ignore_ascii_case(b1) && a1.eq_ignore_ascii_case(b0) =>
-        {
-            slips_between(a, b, less)
-        }
-        _ => None,
-    };
-    let skip = |word: &[u8]| word.len().min(1);
-    [
-        swapped,
-        slips_between(&a[skip(a)..], &b[skip(b)..], less),
-        slips_between(&a[skip(a)..], b, less),
-        slips_between(a, &b[skip(b)..], less),
-    ]
-    .into_iter()
-    .flatten()
-    .min()
-    .map(|slips| slips + 1)
 }
