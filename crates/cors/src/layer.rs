@@ -27,7 +27,7 @@ impl CorsLayer {
 
     /// The rules, to be replaced from elsewhere while requests are in flight.
     #[must_use]
-    pub const fn handle(&self) -> &Live<CorsRules> {
+    pub const fn rules(&self) -> &Live<CorsRules> {
         &self.rules
     }
 

@@ -60,8 +60,8 @@
 //!         .allow_origins_if_async(async |origin| origin == "https://tenant.example")
 //!         .build()?,
 //! );
-//! let handle = layer.handle().clone();
-//! handle.replace(CorsRules::builder().allow_origins(["*"]).build()?);
+//! let live = layer.rules().clone();
+//! live.replace(CorsRules::builder().allow_origins(["*"]).build()?);
 //!
 //! // What browsers would not accept is not accepted here.
 //! let error = CorsRules::builder().allow_origins(["*"]).allow_credentials(true).build().unwrap_err();

@@ -195,9 +195,7 @@ async fn a_request_under_way_keeps_the_rules_that_it_came_under() {
         }
     }));
     let answer = service.call(request(APP));
-    let before = layer
-        .handle()
-        .replace(CorsRules::builder().build().unwrap());
+    let before = layer.rules().replace(CorsRules::builder().build().unwrap());
     drop(before);
     release.send(()).unwrap();
     let response = answer.await.unwrap();

@@ -88,6 +88,18 @@ pub use gateway::{
     TlsFiles, UnknownRoute,
 };
 
-#[cfg(all(doctest, feature = "gateway"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+/// The pages whose examples the tests run.
+#[cfg(all(doctest, feature = "gateway", feature = "serve"))]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../../docs/guide/configuration.md")]
+    struct Configuration;
+
+    #[doc = include_str!("../../../docs/guide/getting-started.md")]
+    struct GettingStarted;
+
+    #[doc = include_str!("../../../docs/guide/layers.md")]
+    struct Layers;
+}
