@@ -4,6 +4,7 @@ mod cors;
 mod gateway;
 mod guard;
 mod live;
+mod mapping;
 mod request_id;
 mod routing;
 mod surroundings;
@@ -19,6 +20,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(routing::cases());
     cases.extend(request_id::cases());
     cases.extend(live::cases());
+    cases.extend(mapping::cases());
     cases.extend(gateway::cases());
     cases.extend(validation::cases());
     cases

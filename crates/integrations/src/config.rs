@@ -17,8 +17,8 @@ use crate::http_backend::HttpBackend;
 use crate::http_proxy::HttpProxy;
 use crate::integration::Integration;
 use crate::mapping::{
-    BinaryTypes, Mapping, Passthrough, RequestMapping, RequestParameters, ResponseMapping,
-    Templates,
+    BinaryTypes, Mapping, Passthrough, ProxyHandling, RequestMapping, RequestParameters,
+    ResponseMapping, Templates,
 };
 use crate::mock::Mock;
 use crate::unserved::Unserved;
@@ -275,7 +275,11 @@ impl IntegrationConfig {
                 let streams = self.streams_response;
                 let method = self.method()?;
                 let proxy =
-                    HttpProxy::compiled(settings.clone(), target, method, parameters, streams);
+                    HttpProxy::compiled(settings.clone(), target, method, parameters, streams)
+                        .with_handling(self.content_handling.map(|handling| ProxyHandling {
+                            binary: BinaryTypes::new(self.binary_media_types.clone()),
+                            handling,
+                        }));
                 self.proxy(proxy, settings, findings)?
             }
             IntegrationKind::Aws => self.aws(settings, parameters, backends, findings)?,

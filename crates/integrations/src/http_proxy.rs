@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderValue};
 use http::{Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
@@ -24,7 +24,7 @@ use crate::failure::Failure;
 use crate::forwarded::{add_forwarded, add_x_forwarded};
 use crate::headers::{self, API_ID};
 use crate::integration::{IntegrationFuture, integration_service};
-use crate::mapping::{Mapped, Message, RequestParameters};
+use crate::mapping::{Mapped, Message, ProxyHandling, RequestParameters};
 use crate::uri::{UriFault, UriTemplate, at_path, with_path, with_query};
 
 /// What the parameter mapping of an HTTP API has an endpoint called by.
@@ -50,6 +50,7 @@ struct Shared {
     target: Target,
     method: Option<Method>,
     mapping: RequestParameters,
+    handling: Option<ProxyHandling>,
     streams: bool,
 }
 
@@ -107,15 +108,22 @@ impl HttpProxy {
                 target,
                 method,
                 mapping,
+                handling: None,
                 streams,
             }),
         }
     }
 
+    /// Converts the bodies of requests so.
+    pub(crate) fn with_handling(mut self, handling: Option<ProxyHandling>) -> Self {
+        Arc::make_mut(&mut self.shared).handling = handling;
+        self
+    }
+
     /// Sends a request on. A refusal is an `Err`.
     pub fn call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
         let api = self.shared.settings.api;
-        if self.shared.mapping.read_body() {
+        if self.shared.mapping.read_body() || self.shared.handling.is_some() {
             return self.read_and_call(request, context);
         }
         let refuse =
@@ -156,7 +164,7 @@ impl HttpProxy {
         sent.map_err(|failure| failure.into_rejection(shared.settings.api, context))
     }
 
-    /// The same, where a value is mapped from the body: it is read first.
+    /// The same, where a value is mapped from the body, or the body is converted: it is read first.
     fn read_and_call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
         let shared = Arc::clone(&self.shared);
         let context = context.clone();
@@ -164,8 +172,18 @@ impl HttpProxy {
             let (parts, body) = request.into_parts();
             let sent = async {
                 let body = read_in_time(body, &shared.settings).await?;
+                let limit = shared.settings.max_request;
+                let handling = shared.handling.as_ref();
+                let converted = match handling {
+                    Some(handling) => handling.convert(&body, &parts.headers, limit)?,
+                    None => None,
+                };
                 let request = Request::from_parts(parts, Body::from(body));
-                let request = shared.prepare(request, None, &context)?;
+                let mut request = shared.prepare(request, None, &context)?;
+                if let Some(body) = converted {
+                    request.headers_mut().remove(CONTENT_ENCODING);
+                    *request.body_mut() = body.into();
+                }
                 shared.send(request, &context).await
             };
             let api = shared.settings.api;

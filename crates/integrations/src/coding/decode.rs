@@ -43,6 +43,18 @@ pub(crate) fn decode(
     })
 }
 
+/// The same for those who take a body in any coding: one in a coding that is not known stays as it is.
+pub(crate) fn decode_known(
+    body: Bytes,
+    headers: &HeaderMap,
+    limit: Option<u64>,
+) -> Result<Bytes, Failure> {
+    match decode(body.clone(), headers, limit) {
+        Err(Failure::MediaType) => Ok(body),
+        decoded => decoded,
+    }
+}
+
 fn inflate(body: &[u8], coding: ContentCoding, limit: u64) -> Result<Bytes, Failure> {
     match coding {
         ContentCoding::Gzip => read(MultiGzDecoder::new(body), limit),
@@ -151,5 +163,8 @@ mod tests {
         }
         let got = decoded(b"text".to_vec(), "br", 100);
         assert!(matches!(got, Err(Failure::MediaType)));
+        let headers = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static("br"))]);
+        let got = decode_known(Bytes::from_static(b"text"), &headers, None);
+        assert_eq!(got.expect("it stays"), "text");
     }
 }

@@ -8,7 +8,7 @@ mod layer;
 use http::header::{ACCEPT_ENCODING, HeaderMap};
 
 pub use self::compression::Compression;
-pub(crate) use self::decode::{decode, is_encoded};
+pub(crate) use self::decode::{decode, decode_known, is_encoded};
 pub use self::layer::{CompressionFuture, CompressionLayer, CompressionService};
 
 /// A content coding that responses can have (RFC 9110, 8.4.1).

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::aws::CallAs;
 use crate::body::{TooLarge, cap, read_in_time};
+use crate::coding::decode_known;
 use crate::config::{Settings, check_timeout};
 use crate::error::ConfigError;
 use crate::failure::Failure;
@@ -223,10 +224,14 @@ impl Shared {
         body: Body,
         context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
-        let body = read_in_time(body, &self.settings).await?;
+        let mut body = read_in_time(body, &self.settings).await?;
+        let api = self.settings.api;
+        if api == ApiKind::Rest {
+            // The header stays in the event, as in the service's.
+            body = decode_known(body, &parts.headers, self.settings.max_request)?;
+        }
         add_x_forwarded(&mut parts.headers, context);
         add_host(&mut parts, context);
-        let api = self.settings.api;
         let payload = match self.format {
             PayloadFormat::V1 => event_v1::event(&parts, &body, context, (api, &self.binary)),
             PayloadFormat::V2 => event_v2::event(&parts, &body, context),

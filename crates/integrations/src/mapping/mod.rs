@@ -30,7 +30,7 @@ use crate::http_proxy::trace;
 
 pub(crate) use self::overrides::Carried;
 pub(crate) use self::parameters::{Mapped, MappingFault, Message, RequestParameters};
-pub(crate) use self::payload::{BinaryTypes, media_type};
+pub(crate) use self::payload::{BinaryTypes, ProxyHandling, media_type};
 pub(crate) use self::request::{ClientBody, RequestMapping};
 pub(crate) use self::response::{Reply, ResponseMapping, Rule};
 pub use self::template::Passthrough;

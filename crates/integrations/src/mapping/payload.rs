@@ -4,8 +4,9 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
-use http::header::HeaderValue;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
+use crate::coding::decode as decode_codings;
 use crate::config::ContentHandling;
 use crate::failure::Failure;
 
@@ -36,6 +37,31 @@ impl BinaryTypes {
     /// Whether the first type that a client accepts is one of these.
     pub(crate) fn accepted(&self, accept: Option<&HeaderValue>) -> bool {
         first_type(accept).is_some_and(|first| self.matches(Some(first)))
+    }
+}
+
+/// What `contentHandling` makes of the bodies that a proxy gets.
+#[derive(Clone, Debug)]
+pub(crate) struct ProxyHandling {
+    pub(crate) binary: BinaryTypes,
+    pub(crate) handling: ContentHandling,
+}
+
+impl ProxyHandling {
+    /// The converted body; `None` if it is to pass as it came, as text does that stays text.
+    pub(crate) fn convert(
+        &self,
+        body: &Bytes,
+        headers: &HeaderMap,
+        limit: Option<u64>,
+    ) -> Result<Option<Bytes>, Failure> {
+        let binary = self.binary.matches(media_type(headers.get(CONTENT_TYPE)));
+        let conversion = Conversion::of_request(binary, Some(self.handling));
+        if !matches!(conversion, Conversion::Decode | Conversion::Encode) {
+            return Ok(None);
+        }
+        let body = decode_codings(body.clone(), headers, limit)?;
+        conversion.apply(body).map(Some)
     }
 }
 

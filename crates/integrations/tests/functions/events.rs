@@ -258,6 +258,30 @@ async fn bytes_are_base64_both_ways() {
 }
 
 #[tokio::test]
+async fn a_compressed_body_is_read_by_a_rest_api() {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder
+        .write_all(b"\"hi\"")
+        .expect("a vector takes all of it");
+    let gzip = encoder.finish().expect("a vector takes all of it");
+    for (coding, body, expected) in [
+        ("gzip", gzip, "\"hi\""),
+        ("br", b"\"hi\"".to_vec(), "\"hi\""),
+    ] {
+        let (functions, kept) = keeping(&json!({"statusCode": 200}));
+        let proxy = FunctionProxy::new(functions, ECHO, ApiKind::Rest).expect("a function");
+        let mut call = post();
+        let coding = HeaderValue::from_static(coding);
+        call.headers_mut().insert("content-encoding", coding);
+        *call.body_mut() = Body::from(body);
+        let response = proxy.oneshot(in_gateway(call, ApiKind::Rest, 5)).await;
+        assert_eq!(response.expect("infallible").status(), 200);
+        assert_eq!(event(&kept)["body"], expected);
+    }
+}
+
+#[tokio::test]
 async fn a_service_gets_the_request_itself() {
     let service = service_fn(|request: Request<Body>| async move {
         let (path, host) = (request.uri().to_string(), request.headers()["host"].clone());

@@ -456,6 +456,37 @@ async fn a_requests_body_is_converted_as_recorded() {
 }
 
 #[tokio::test]
+async fn a_proxys_body_is_converted_where_it_is_asked_for() {
+    use ContentHandling::{ToBinary, ToText};
+    let backend = Recorder::new(|_| testkit::answer(200, ""));
+    let server = HyperServer::start(backend.clone()).await;
+    let (raw, encoded) = (PNG, PNG_BASE64.as_bytes());
+    for (content_type, handling, body, expected) in [
+        ("text/plain", None, raw, Some(raw)),
+        ("text/plain", Some(ToText), raw, Some(raw)),
+        ("text/plain", Some(ToBinary), encoded, Some(raw)),
+        ("text/plain", Some(ToBinary), raw, None),
+        ("image/png", Some(ToBinary), raw, Some(raw)),
+        ("image/png", Some(ToText), raw, Some(encoded)),
+    ] {
+        backend.clear();
+        let mut config = config(IntegrationKind::HttpProxy, ApiKind::Rest, &server.url("/"));
+        config.binary_media_types = vec!["image/*".into()];
+        config.content_handling = handling;
+        let post = with_headers(
+            request("POST", "/pets/7", ""),
+            &[("content-type", content_type)],
+        );
+        let response = call(&config, post.map(|_| Body::from(body.to_vec()))).await;
+        let place = format!("{content_type} {handling:?}");
+        match expected {
+            Some(expected) => assert_eq!(backend.only().body, expected, "{place}"),
+            None => assert_eq!(response.status(), 500, "{place}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_template_sees_bytes_only_as_base64() {
     let backend = Recorder::new(|_| testkit::answer(200, ""));
     let server = HyperServer::start(backend.clone()).await;
