@@ -233,3 +233,44 @@ fn an_http_api_has_no_use_for_what_only_rest_apis_have() {
         assert!(!note.is_empty(), "{pointer}");
     }
 }
+
+#[test]
+fn stages_and_domains_are_reported_member_by_member() {
+    let stage = json!({
+        "stageName": "prod", "variables": { "a": "b" }, "description": "d", "createdDate": 1,
+        "tracingEnabled": true, "canarySettings": { "percentTraffic": 1.0 }
+    });
+    let domain = json!({
+        "domainName": "api.example.com", "certificateArn": "arn", "routingMode": "API_MAPPING_ONLY",
+        "securityPolicy": "TLS_1_2", "endpointAccessMode": "STRICT", "basePathMappings": [{ "restApiId": "a", "stage": "prod" }]
+    });
+    let api = ApiSpec::rest(document().to_string()).id("a");
+    let gateway = Gateway::builder()
+        .api(api.stage(serde_json::from_value(stage).expect("a stage")))
+        .domain(serde_json::from_value(domain).expect("a domain"))
+        .build()
+        .expect("good");
+    let coverage = gateway.coverage();
+    for (pointer, served) in [
+        ("stage prod:/stageName", Served::Enforced),
+        ("stage prod:/variables", Served::Enforced),
+        ("stage prod:/description", Served::DocumentationOnly),
+        ("stage prod:/createdDate", Served::DocumentationOnly),
+        ("stage prod:/tracingEnabled", Served::NotServed),
+        ("stage prod:/canarySettings", Served::NotServed),
+        ("domain api.example.com:/domainName", Served::Enforced),
+        ("domain api.example.com:/basePathMappings", Served::Enforced),
+        ("domain api.example.com:/routingMode", Served::Enforced),
+        (
+            "domain api.example.com:/certificateArn",
+            Served::DocumentationOnly,
+        ),
+        ("domain api.example.com:/securityPolicy", Served::Enforced),
+        (
+            "domain api.example.com:/endpointAccessMode",
+            Served::NotServed,
+        ),
+    ] {
+        assert_eq!(fate(&coverage, pointer).0, served, "{pointer}");
+    }
+}

@@ -1,51 +1,18 @@
 //! Custom domains with their mappings.
 
+use serde_json::Value;
+
+use super::objects::{self, DOCUMENTATION, ENFORCED, not_served};
 use crate::definition::{self, DomainName, RoutingMode};
 use crate::gateway::coverage::{Coverage, Served};
 use crate::stages::Domain;
 
 pub(super) fn compile(domain: &DomainName, skip_auth: bool, coverage: &mut Coverage) -> Domain {
-    let name = &domain.domain_name;
-    let mut compiled = Domain::new(name.clone());
-    let mut missing = |there: bool, field: &str, note: &'static str| {
-        if there {
-            let pointer = format!("domain {name}:/{field}");
-            coverage.push("", pointer, Served::NotServed, note);
-        }
-    };
+    survey(domain, coverage);
+    let mut compiled = Domain::new(domain.domain_name.clone());
     let mutual_tls = domain.mutual_tls_authentication.is_some();
     let rules_only = domain.routing_mode == Some(RoutingMode::RoutingRuleOnly);
     let policy = domain.policy.is_some();
-    missing(
-        mutual_tls,
-        "mutualTlsAuthentication",
-        "client certificates are not asked for yet: the domain refuses every request",
-    );
-    missing(
-        policy,
-        "policy",
-        "resource policies are not served yet: the domain refuses every request",
-    );
-    missing(
-        rules_only,
-        "routingMode",
-        "routing rules are not served yet: the domain refuses every request",
-    );
-    missing(
-        !domain.routing_rules.is_empty(),
-        "routingRules",
-        "routing rules are not served yet",
-    );
-    missing(
-        domain.security_policy.is_some(),
-        "securityPolicy",
-        "the listener decides which versions of TLS it speaks",
-    );
-    missing(
-        domain.endpoint_access_mode.is_some(),
-        "endpointAccessMode",
-        "endpoint types are not told apart yet",
-    );
     // A door whose lock is missing stays shut: without mappings every path is refused.
     if (mutual_tls || policy) && !skip_auth || rules_only {
         return compiled;
@@ -59,7 +26,8 @@ pub(super) fn compile(domain: &DomainName, skip_auth: bool, coverage: &mut Cover
     for mapping in mappings {
         let base_path = mapping.api_mapping_key.unwrap_or_default();
         let Some(api) = mapping.api_id else {
-            missing(true, &format!("mapping {base_path}"), "it names no API");
+            let pointer = format!("domain {}:/mapping {base_path}", domain.domain_name);
+            coverage.push("", pointer, Served::NotServed, "it names no API");
             continue;
         };
         compiled = match mapping.stage {
@@ -68,4 +36,37 @@ pub(super) fn compile(domain: &DomainName, skip_auth: bool, coverage: &mut Cover
         };
     }
     compiled
+}
+
+/// What becomes of the domain's own settings.
+fn survey(domain: &DomainName, coverage: &mut Coverage) {
+    let name = format!("domain {}", domain.domain_name);
+    let fate = |member: &str, value: &Value| match member {
+        "domainName" | "basePathMappings" | "apiMappings" => ENFORCED,
+        "mutualTlsAuthentication" => not_served(
+            "client certificates are not asked for yet: the domain refuses every request",
+        ),
+        "policy" => {
+            not_served("resource policies are not served yet: the domain refuses every request")
+        }
+        "routingMode" => match value.as_str() {
+            Some("API_MAPPING_ONLY") => ENFORCED,
+            Some("ROUTING_RULE_ONLY") => {
+                not_served("routing rules are not served yet: the domain refuses every request")
+            }
+            _ => not_served("routing rules are not served yet: only mappings are looked at"),
+        },
+        "routingRules" => not_served("routing rules are not served yet"),
+        "securityPolicy" => match value.as_str() {
+            Some("TLS_1_2") => (
+                Served::Enforced,
+                "the listener speaks TLS 1.2 and 1.3 alone",
+            ),
+            _ => not_served("the listener speaks TLS 1.2 and 1.3, with suites of its own choice"),
+        },
+        "endpointAccessMode" => not_served("endpoint types are not told apart yet"),
+        // Where the domain and its certificate are kept.
+        _ => DOCUMENTATION,
+    };
+    objects::survey("", &name, domain, fate, coverage);
 }

@@ -8,6 +8,7 @@ mod domains;
 mod guards;
 mod http;
 mod integration;
+mod objects;
 mod quotas;
 mod rest;
 mod stages;

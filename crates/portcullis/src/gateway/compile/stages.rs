@@ -1,10 +1,13 @@
 //! The stages of an API.
 
+use serde_json::Value;
+
+use super::objects::{self, DOCUMENTATION, ENFORCED, not_served};
 use super::{Shared, kind_of};
 use crate::core::{ApiKind, ApiStage};
 use crate::definition::Stage;
 use crate::gateway::api::ApiSpec;
-use crate::gateway::coverage::{Coverage, Served};
+use crate::gateway::coverage::Coverage;
 use crate::gateway::error::GatewayFault;
 
 /// What requests to the stage can read about it.
@@ -60,57 +63,33 @@ pub(super) fn check(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault
     }
 }
 
-/// What is not served of a stage's own settings.
+/// What becomes of the stage's own settings.
 pub(super) fn survey(id: &str, stage: &Stage, coverage: &mut Coverage) {
-    let mut missing = |there: bool, field: &str, note: &'static str| {
-        if there {
-            let pointer = format!("stage {}:/{field}", stage.stage_name);
-            coverage.push(id, pointer, Served::NotServed, note);
+    let name = format!("stage {}", stage.stage_name);
+    let fate = |member: &str, _value: &Value| match member {
+        "stageName" | "deploymentId" | "variables" => ENFORCED,
+        "description"
+        | "tags"
+        | "createdDate"
+        | "lastUpdatedDate"
+        | "documentationVersion"
+        | "apiGatewayManaged"
+        | "autoDeploy"
+        | "cacheClusterStatus"
+        | "lastDeploymentStatusMessage" => DOCUMENTATION,
+        "canarySettings" => not_served("canaries are not served yet"),
+        "methodSettings" => {
+            not_served("throttling, caching and logging by method are not served yet")
         }
+        "defaultRouteSettings" | "routeSettings" => {
+            not_served("throttling by route is not served yet")
+        }
+        "accessLogSettings" => not_served("access logs are not written yet"),
+        "cacheClusterEnabled" | "cacheClusterSize" => not_served("responses are not cached yet"),
+        "tracingEnabled" => not_served("traces are not recorded yet"),
+        "webAclArn" => not_served("web ACLs are not served yet"),
+        "clientCertificateId" => not_served("client certificates are not sent yet"),
+        _ => not_served("not served yet"),
     };
-    missing(
-        stage.canary_settings.is_some(),
-        "canarySettings",
-        "canaries are not served yet",
-    );
-    missing(
-        !stage.method_settings.is_empty(),
-        "methodSettings",
-        "throttling, caching and logging by method are not served yet",
-    );
-    missing(
-        stage.default_route_settings.is_some(),
-        "defaultRouteSettings",
-        "throttling by route is not served yet",
-    );
-    missing(
-        !stage.route_settings.is_empty(),
-        "routeSettings",
-        "throttling by route is not served yet",
-    );
-    missing(
-        stage.access_log_settings.is_some(),
-        "accessLogSettings",
-        "access logs are not written yet",
-    );
-    missing(
-        stage.cache_cluster_enabled,
-        "cacheClusterEnabled",
-        "responses are not cached yet",
-    );
-    missing(
-        stage.tracing_enabled,
-        "tracingEnabled",
-        "traces are not recorded yet",
-    );
-    missing(
-        stage.web_acl_arn.is_some(),
-        "webAclArn",
-        "web ACLs are not served yet",
-    );
-    missing(
-        stage.client_certificate_id.is_some(),
-        "clientCertificateId",
-        "client certificates are not sent yet",
-    );
+    objects::survey(id, &name, stage, fate, coverage);
 }
