@@ -1,0 +1,54 @@
+//! Routes in axum for whoever signs, each by the policies of the caller.
+//!
+//! `cargo run --example iam_axum`, then (curl signs from version 7.75 on):
+//!
+//! ```text
+//! curl -i --aws-sigv4 aws:amz:eu-west-1:execute-api --user AKIDTOM:tom-secret localhost:3000/orders/tom/7
+//! curl -i --aws-sigv4 aws:amz:eu-west-1:execute-api --user AKIDTOM:tom-secret localhost:3000/orders/eve/7
+//! curl -i --aws-sigv4 aws:amz:eu-west-1:execute-api --user AKIDTOM:guessed localhost:3000/orders/tom/7
+//! curl -i localhost:3000/orders/tom/7
+//! ```
+//!
+//! The log says of each refusal which statement made it, or which did not.
+
+use axum::extract::Path;
+use axum::{Extension, Router, routing::get};
+use portcullis::auth::access::{ApiArn, Authorization};
+use portcullis::auth::credentials::{Caller, Credential, MemoryCredentials};
+use portcullis::auth::iam::{CallerPolicies, IdentityPolicy, Principal};
+use portcullis::auth::sigv4::{SigV4Layer, SigV4Rules, SigV4Verifier};
+use portcullis::core::RequestContext;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .init();
+
+    let own_orders = IdentityPolicy::parse(include_str!("policies/own-orders.json"))?;
+    let tom = Caller::new(Principal::from_arn("arn:aws:iam::123456789012:user/tom")?)
+        .with_policies(CallerPolicies::new().with_identity(own_orders.with_name("own-orders")));
+    // A clone of the store adds keys and takes them away while requests are in flight.
+    let keys = MemoryCredentials::new([Credential::new("AKIDTOM", "tom-secret", tom)]);
+
+    let verifier = SigV4Verifier::new(SigV4Rules::new("eu-west-1", "execute-api")?);
+    let api = ApiArn::new("eu-west-1", "123456789012", "shop")?.stage("prod");
+    let signed = SigV4Layer::new(verifier, keys).authorize(Authorization::for_api(api));
+
+    let app = Router::new()
+        .route("/orders/{who}", get(orders))
+        .route("/orders/{who}/{id}", get(orders))
+        .layer(signed);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+async fn orders(
+    Path(path): Path<Vec<(String, String)>>,
+    Extension(context): Extension<RequestContext>,
+) -> String {
+    let caller = context.identity().user_arn.unwrap_or_default();
+    format!("{caller} reads {path:?}\n")
+}
