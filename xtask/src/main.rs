@@ -2,6 +2,8 @@
 
 mod bench;
 mod ci_full;
+mod npm;
+mod python;
 mod shell;
 mod test;
 mod tidy;
