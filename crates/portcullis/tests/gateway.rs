@@ -268,6 +268,33 @@ async fn an_export_serves_the_stage_that_it_names_and_lets_requests_leave_it_out
 }
 
 #[tokio::test]
+async fn an_export_of_an_http_api_is_served_as_one() {
+    let export = json!({
+        "openapi": "3.0.1",
+        "info": { "title": "pets", "version": "1" },
+        "servers": [{
+            "url": "https://a1b2.execute-api.us-east-1.amazonaws.com/{basePath}",
+            "variables": { "basePath": { "default": "" } }
+        }],
+        "paths": { "/pets": { "get": { "x-amazon-apigateway-integration": {
+            "payloadFormatVersion": "2.0", "type": "aws_proxy", "httpMethod": "POST",
+            "uri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:pets/invocations"
+        } } } },
+        "x-amazon-apigateway-importexport-version": "1.0"
+    });
+    let gateway = Gateway::builder()
+        .export(export.to_string())
+        .function_mock("pets", json!(["cat"]))
+        .build()
+        .expect("a good export");
+    assert_eq!(
+        get(&gateway, "/pets").await,
+        (StatusCode::OK, r#"["cat"]"#.to_owned())
+    );
+    assert_eq!(get(&gateway, "/none").await.0, 404);
+}
+
+#[tokio::test]
 async fn several_apis_and_stages_are_told_apart_by_host_path_and_domain() {
     let one = ApiSpec::rest(document(&json!({ "/x": { "get": mock(&json!(1)) } })))
         .id("one")

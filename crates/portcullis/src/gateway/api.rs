@@ -109,8 +109,9 @@ impl ApiSpec {
         Self::new(ApiKind::Http, document.into())
     }
 
-    /// A REST API from an export: its id and stage are those in the export's address (`host` and `basePath`, or
-    /// `servers`), where it has one, and requests may leave the stage out of their path.
+    /// An API from an export: its id and stage are those in the export's address (`host` and `basePath`, or
+    /// `servers`), where it has one, and requests may leave the stage out of their path. It is a REST API, unless the export says
+    /// `x-amazon-apigateway-importexport-version`, as those of HTTP APIs do.
     pub fn export(document: impl Into<String>) -> Self {
         Self {
             exported: true,

@@ -71,7 +71,7 @@ impl GatewayBuilder {
         }
     }
 
-    /// Adds one REST API from an exported document: the stage that it names, which requests may leave out.
+    /// Adds one API from an exported document: the stage that it names, which requests may leave out.
     pub fn export(self, document: impl Into<String>) -> Self {
         self.api(ApiSpec::export(document))
     }

@@ -88,7 +88,7 @@ pub struct RouteSummary {
 }
 
 impl Gateway {
-    /// A gateway with one REST API, from an exported document in JSON or YAML.
+    /// A gateway with one API, from an exported document in JSON or YAML.
     ///
     /// It serves the stage that the export names (in `basePath` or `servers`), and requests need not name it.
     ///

@@ -11,6 +11,7 @@ use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
 use crate::gateway::plan::{ApiPlan, StagePlan};
+use crate::openapi::Node;
 
 pub(super) struct Compiled {
     pub(super) id: String,
@@ -30,7 +31,7 @@ pub(super) fn compile(
     let document = document::parse(spec, &spec.document, faults)?;
     if spec.exported {
         spec.exported = false;
-        adopt(spec, Address::of(document.root()));
+        adopt(spec, document.root());
     }
     if spec.stages.is_empty() {
         spec.stages.push(named(match spec.kind {
@@ -118,8 +119,15 @@ fn other_deployment(
     plan
 }
 
-/// Takes over where an export says that it lives.
-fn adopt(spec: &mut ApiSpec, address: Address) {
+/// Takes over which kind an export says that it is, and where it lives.
+fn adopt(spec: &mut ApiSpec, export: &Node) {
+    if export
+        .get("x-amazon-apigateway-importexport-version")
+        .is_some()
+    {
+        spec.kind = ApiKind::Http;
+    }
+    let address = Address::of(export);
     if let Some(id) = address.api_id {
         spec.id = id;
     }
