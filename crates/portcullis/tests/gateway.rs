@@ -295,6 +295,19 @@ async fn an_export_of_an_http_api_is_served_as_one() {
 }
 
 #[tokio::test]
+async fn an_exports_region_is_the_gateways_unless_it_is_said() {
+    let paths = json!({ "/pets": { "get": mock(&json!("${AWS::Region}")) } });
+    let mut export: Value = serde_json::from_str(&document(&paths)).expect("JSON");
+    export["servers"] = json!([{ "url": "https://a1b2.execute-api.eu-west-1.amazonaws.com/prod" }]);
+    let builder = Gateway::builder().export(export.to_string());
+    let said = builder.clone().region("eu-south-1");
+    for (builder, region) in [(builder, "eu-west-1"), (said, "eu-south-1")] {
+        let gateway = builder.build().expect("a good export");
+        assert_eq!(get(&gateway, "/pets").await.1, format!("\"{region}\""));
+    }
+}
+
+#[tokio::test]
 async fn several_apis_and_stages_are_told_apart_by_host_path_and_domain() {
     let one = ApiSpec::rest(document(&json!({ "/x": { "get": mock(&json!(1)) } })))
         .id("one")

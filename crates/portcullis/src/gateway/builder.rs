@@ -21,7 +21,8 @@ use crate::integrations::{CredentialsSource, FunctionAlias, Functions, Functions
 #[derive(Clone)]
 #[must_use]
 pub struct GatewayBuilder {
-    pub(super) region: String,
+    /// Absent until it is said, by the user or by an export.
+    pub(super) region: Option<String>,
     pub(super) account_id: String,
     pub(super) apis: Vec<ApiSpec>,
     pub(super) domains: Vec<DomainName>,
@@ -48,7 +49,7 @@ pub struct GatewayBuilder {
 impl GatewayBuilder {
     pub(super) fn new() -> Self {
         Self {
-            region: "us-east-1".to_owned(),
+            region: None,
             account_id: "000000000000".to_owned(),
             apis: Vec::new(),
             domains: Vec::new(),
@@ -82,9 +83,9 @@ impl GatewayBuilder {
         self
     }
 
-    /// The region that ARNs and host names say. By default `us-east-1`.
+    /// The region that ARNs and host names say. By default that of an export's address, and else `us-east-1`.
     pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = region.into();
+        self.region = Some(region.into());
         self
     }
 

@@ -11,7 +11,7 @@ use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
 use crate::gateway::plan::{ApiPlan, StagePlan};
-use crate::openapi::Node;
+use crate::openapi::{Document, Node};
 
 pub(super) struct Compiled {
     pub(super) id: String,
@@ -22,16 +22,17 @@ pub(super) struct Compiled {
     pub(super) coverage: Coverage,
 }
 
-/// What an export says of itself is put into `spec`, and stays when another document is deployed.
-pub(super) fn compile(
+/// Parses the API's document. What an export says of itself is put into `spec`, and stays when another document is deployed; so is its region into
+/// `region`, unless there is one.
+pub(super) fn read(
     spec: &mut ApiSpec,
-    shared: &Shared,
+    region: &mut Option<String>,
     faults: &mut Vec<GatewayFault>,
-) -> Option<Compiled> {
+) -> Option<Document> {
     let document = document::parse(spec, &spec.document, faults)?;
     if spec.exported {
         spec.exported = false;
-        adopt(spec, document.root());
+        adopt(spec, region, document.root());
     }
     if spec.stages.is_empty() {
         spec.stages.push(named(match spec.kind {
@@ -39,8 +40,16 @@ pub(super) fn compile(
             ApiKind::Http => "$default",
         }));
     }
-    let spec = &*spec;
+    Some(document)
+}
 
+/// Compiles an API whose document has been read.
+pub(super) fn compile(
+    spec: &ApiSpec,
+    document: Document,
+    shared: &Shared,
+    faults: &mut Vec<GatewayFault>,
+) -> Option<Compiled> {
     let mut coverage = Coverage::default();
     let read = document::import(spec, document, shared, faults);
     let plan = read.as_ref().and_then(|read| {
@@ -120,7 +129,7 @@ fn other_deployment(
 }
 
 /// Takes over which kind an export says that it is, and where it lives.
-fn adopt(spec: &mut ApiSpec, export: &Node) {
+fn adopt(spec: &mut ApiSpec, region: &mut Option<String>, export: &Node) {
     if export
         .get("x-amazon-apigateway-importexport-version")
         .is_some()
@@ -130,6 +139,9 @@ fn adopt(spec: &mut ApiSpec, export: &Node) {
     let address = Address::of(export);
     if let Some(id) = address.api_id {
         spec.id = id;
+    }
+    if region.is_none() {
+        *region = address.region;
     }
     if let (true, Some(stage)) = (spec.stages.is_empty(), address.stage) {
         spec.stages.push(named(&stage));

@@ -86,6 +86,7 @@ fn import_faults(id: &str, errors: &openapi::ImportErrors) -> Vec<GatewayFault> 
 #[derive(Default)]
 pub(super) struct Address {
     pub(super) api_id: Option<String>,
+    pub(super) region: Option<String>,
     pub(super) stage: Option<String>,
 }
 
@@ -113,15 +114,20 @@ impl Address {
             None => root.get("basePath").and_then(Node::as_str),
         };
         // Only an address of the service has its parts where an id and a stage stand.
-        let api_id = host
+        let (api_id, region) = host
             .and_then(|host| host.split_once(".execute-api."))
-            .map(|(id, _)| id.to_owned());
+            .map(|(id, rest)| (id.to_owned(), rest.split('.').next().map(str::to_owned)))
+            .unzip();
         let stage = stage
             .map(|stage| stage.trim_matches('/').to_owned())
             .filter(|stage| {
                 api_id.is_some()
                     && definition::check_stage_name(stage, definition::ApiKind::Rest).is_ok()
             });
-        Self { api_id, stage }
+        Self {
+            api_id,
+            region: region.flatten(),
+            stage,
+        }
     }
 }

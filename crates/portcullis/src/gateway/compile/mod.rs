@@ -86,9 +86,15 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
     if source.skip_auth {
         tracing::warn!("auth is skipped: methods that need it are open to everyone");
     }
+    let mut documents = Vec::with_capacity(source.apis.len());
+    for api in &mut source.apis {
+        documents.push(api::read(api, &mut source.region, &mut faults));
+    }
+    let region = source.region.clone();
+    let region = region.unwrap_or_else(|| "us-east-1".to_owned());
     let client = client(source)?;
     source.made_client = Some(client.clone());
-    let aws = aws(source, &client)?;
+    let aws = aws(source, &region, &client)?;
     let mut functions = source.functions.clone().client(client.clone());
     if let Some(aws) = aws.clone() {
         functions = functions.aws(aws);
@@ -105,7 +111,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         client,
         functions,
         aws,
-        region: source.region.clone(),
+        region,
         account_id: source.account_id.clone(),
         skip_auth: source.skip_auth,
         strict: source.strict,
@@ -117,11 +123,13 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
     };
 
     let mut coverage = Coverage::default();
-    let mut resolver = Resolver::builder(source.region.clone());
+    let mut resolver = Resolver::builder(shared.region.clone());
     let mut plans = Vec::new();
     let mut disabled = false;
-    for api in &mut source.apis {
-        if let Some(compiled) = api::compile(api, &shared, &mut faults) {
+    for (api, document) in source.apis.iter().zip(documents) {
+        let compiled =
+            document.and_then(|document| api::compile(api, document, &shared, &mut faults));
+        if let Some(compiled) = compiled {
             disabled |= compiled.disabled;
             coverage.extend(compiled.coverage);
             plans.push((compiled.id, compiled.plan));
@@ -175,12 +183,16 @@ fn client(source: &GatewayBuilder) -> Result<Client, GatewayFault> {
 }
 
 /// The way to AWS, if there are credentials for it.
-fn aws(source: &GatewayBuilder, client: &Client) -> Result<Option<Aws>, GatewayFault> {
+fn aws(
+    source: &GatewayBuilder,
+    region: &str,
+    client: &Client,
+) -> Result<Option<Aws>, GatewayFault> {
     let Some(credentials) = source.credentials.clone() else {
         return Ok(None);
     };
     let mut aws = Aws::builder(client.clone(), credentials)
-        .region(&source.region)
+        .region(region)
         .assume_roles(source.assume_roles)
         .clock(Arc::clone(&source.clock));
     if let Some(endpoint) = &source.aws_endpoint {
