@@ -7,6 +7,8 @@ use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::client_certificate::ClientCertificate;
+
 /// Facts of a connection, which its listener puts into each request's
 /// [`RequestContext`](crate::RequestContext).
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub struct Tls {
     pub cipher_suite: Option<Arc<str>>,
     /// The host that the client asked for (SNI).
     pub server_name: Option<Arc<str>>,
+    /// The certificate that the client showed, if the listener asked for one and found it good.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// The proxies whose word about the client is believed, and how they give it.

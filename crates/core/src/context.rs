@@ -15,8 +15,9 @@ use serde_json::{Map, Value};
 
 use crate::claims::Claims;
 use crate::client_address::Connection;
+use crate::client_certificate::ClientCertificate;
 use crate::clock::{Clock, SystemClock};
-use crate::identity::Identity;
+use crate::identity::{CallerKey, Identity};
 use crate::rejection::{ApiKind, Rejection};
 use crate::release::Release;
 use crate::request_id::{ExtendedRequestId, REQUEST_ID, RequestId};
@@ -62,12 +63,16 @@ struct Inner {
     user_agent: Option<HeaderValue>,
     connection: OnceLock<Arc<Connection>>,
     client: OnceLock<IpAddr>,
+    /// Where a proxy passed it on; else it is in the connection.
+    client_certificate: OnceLock<Arc<ClientCertificate>>,
     stage: OnceLock<Arc<ApiStage>>,
     route: OnceLock<MatchedRoute>,
     trace: OnceLock<Trace>,
     measures: [AtomicI64; Measure::COUNT],
     /// Apart from the rest, so that an authorizer that finds a token in its cache allocates nothing.
     claims: Mutex<Option<Claims>>,
+    /// Apart from the rest for the same reason.
+    api_key: OnceLock<CallerKey>,
     /// Absent until somebody writes: of most requests nobody does, and a smaller context is cheaper to make.
     open: Mutex<Option<Box<Open>>>,
 }
@@ -76,6 +81,8 @@ struct Inner {
 #[derive(Default)]
 struct Open {
     identity: Identity,
+    /// The value of an API key: a secret.
+    usage_key: Option<Arc<str>>,
     release: Release,
     authorizer: Map<String, Value>,
     overrides: Overrides,
@@ -140,11 +147,13 @@ impl RequestContext {
                 user_agent: headers.get(header::USER_AGENT).cloned(),
                 connection: OnceLock::new(),
                 client: OnceLock::new(),
+                client_certificate: OnceLock::new(),
                 stage: OnceLock::new(),
                 route: OnceLock::new(),
                 trace: OnceLock::new(),
                 measures: [const { AtomicI64::new(UNSET) }; Measure::COUNT],
                 claims: Mutex::new(None),
+                api_key: OnceLock::new(),
                 open: Mutex::new(None),
             }),
         }
@@ -244,6 +253,18 @@ impl RequestContext {
         let _ = self.inner.client.set(client);
     }
 
+    /// The certificate of the client: the one that a trusted proxy passed on, or that of the connection.
+    #[must_use]
+    pub fn client_certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        let connection = || self.connection()?.tls.as_ref()?.client_certificate.as_ref();
+        self.inner.client_certificate.get().or_else(connection)
+    }
+
+    /// Says which certificate the client showed to a trusted proxy. Later calls change nothing.
+    pub fn set_client_certificate(&self, certificate: impl Into<Arc<ClientCertificate>>) {
+        let _ = self.inner.client_certificate.set(certificate.into());
+    }
+
     /// The API and stage that serve the request.
     #[must_use]
     pub fn stage(&self) -> Option<&Arc<ApiStage>> {
@@ -311,6 +332,29 @@ impl RequestContext {
     /// Adds to what is known of the caller. Do not touch the context from within `change`.
     pub fn update_identity(&self, change: impl FnOnce(&mut Identity)) {
         change(&mut self.open().identity);
+    }
+
+    /// The API key by which the request was let in.
+    #[must_use]
+    pub fn api_key(&self) -> Option<&CallerKey> {
+        self.inner.api_key.get()
+    }
+
+    /// Says by which API key the request was let in. Later calls change nothing.
+    pub fn set_api_key(&self, key: CallerKey) {
+        let _ = self.inner.api_key.set(key);
+    }
+
+    /// The value of the API key that a custom authorizer names for the caller: its `usageIdentifierKey`. A secret. Whether there is such a key
+    /// is for whoever checks keys to find out.
+    #[must_use]
+    pub fn usage_key(&self) -> Option<Arc<str>> {
+        self.open().usage_key.clone()
+    }
+
+    /// Sets the value of the API key that a custom authorizer names.
+    pub fn set_usage_key(&self, value: impl Into<Arc<str>>) {
+        self.open().usage_key = Some(value.into());
     }
 
     /// The verified claims of the caller's token: `$context.authorizer.claims`.

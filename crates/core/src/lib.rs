@@ -68,6 +68,7 @@ mod body_shell;
 mod chain;
 mod claims;
 mod client_address;
+mod client_certificate;
 mod clock;
 mod context;
 mod decision;
@@ -98,6 +99,7 @@ pub use {
     chain::{Chain, ChainWalk},
     claims::{ClaimWording, Claims},
     client_address::{Connection, ForwardingHeader, Tls, TrustedProxies},
+    client_certificate::ClientCertificate,
     clock::{Clock, SystemClock},
     context::{ApiStage, Overrides, RequestContext},
     decision::{Decision, Fact},
@@ -107,7 +109,7 @@ pub use {
     },
     future::ResponseFuture,
     guard::{BoxAsk, Guard, Head, Mode, Never, Verdict},
-    identity::{ApiKeyId, Identity},
+    identity::{ApiKeyId, CallerKey, Identity},
     live::{Live, Snapshot},
     permissions::Permissions,
     rejection::{ApiKind, ERROR_TYPE, Rejection},

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::client_certificate::CertificateField;
+
 /// A number that layers measure: each answers to one or two names below `$context`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -144,6 +146,7 @@ pub(crate) enum Name {
     Measure(Measure),
     Detail(Detail),
     IdentityOther(&'static str),
+    ClientCertificate(CertificateField),
     Claim(Box<str>),
     Authorizer(Box<str>),
     RequestOverride(Box<str>),
@@ -363,27 +366,27 @@ const FIXED: &[(&str, Name)] = &[
     ("identity.vpceId", Name::IdentityOther("vpceId")),
     (
         "identity.clientCert.clientCertPem",
-        Name::IdentityOther("clientCert.clientCertPem"),
+        Name::ClientCertificate(CertificateField::Pem),
     ),
     (
         "identity.clientCert.subjectDN",
-        Name::IdentityOther("clientCert.subjectDN"),
+        Name::ClientCertificate(CertificateField::SubjectDn),
     ),
     (
         "identity.clientCert.issuerDN",
-        Name::IdentityOther("clientCert.issuerDN"),
+        Name::ClientCertificate(CertificateField::IssuerDn),
     ),
     (
         "identity.clientCert.serialNumber",
-        Name::IdentityOther("clientCert.serialNumber"),
+        Name::ClientCertificate(CertificateField::SerialNumber),
     ),
     (
         "identity.clientCert.validity.notBefore",
-        Name::IdentityOther("clientCert.validity.notBefore"),
+        Name::ClientCertificate(CertificateField::NotBefore),
     ),
     (
         "identity.clientCert.validity.notAfter",
-        Name::IdentityOther("clientCert.validity.notAfter"),
+        Name::ClientCertificate(CertificateField::NotAfter),
     ),
 ];
 

@@ -7,6 +7,7 @@ use http::Version;
 use serde_json::{Map, Value};
 
 use super::RequestContext;
+use crate::identity::CallerKey;
 use crate::rejection::ApiKind;
 use crate::value::ContextValue;
 use crate::variable::{Name, Variable};
@@ -120,6 +121,12 @@ impl RequestContext {
                     .and_then(|agent| agent.to_str().ok());
                 read(agent.map(Text))
             }
+            Name::IdentityApiKey => read(self.api_key().and_then(CallerKey::value).map(Text)),
+            Name::IdentityApiKeyId => read(self.api_key().map(|key| Text(key.id().as_str()))),
+            Name::ClientCertificate(field) => {
+                let certificate = self.client_certificate();
+                read(certificate.map(|certificate| Text(certificate.field(*field))))
+            }
             Name::Measure(measure) => read(self.measured(*measure).map(Number)),
             Name::IsCanaryRequest => read(self.open().release.is_canary().map(Flag)),
             Name::Detail(detail) => read(self.open().detail(*detail).map(|text| Text(text))),
@@ -155,8 +162,6 @@ impl RequestContext {
                 let fact = match name {
                     Name::IdentityAccessKey => identity.access_key.as_deref(),
                     Name::IdentityAccountId => identity.account_id.as_deref(),
-                    Name::IdentityApiKey => identity.api_key.as_deref(),
-                    Name::IdentityApiKeyId => identity.api_key_id.as_ref().map(|id| id.as_str()),
                     Name::IdentityCaller => identity.caller.as_deref(),
                     Name::IdentityUser => identity.user.as_deref(),
                     Name::IdentityUserArn => identity.user_arn.as_deref(),

@@ -1,14 +1,14 @@
 use std::net::SocketAddr;
 
-use http::Request;
+use http::{HeaderValue, Request};
 use serde_json::{Value, json};
 
 use super::{ApiStage, RequestContext};
 use crate::clock::ManualClock;
 use crate::variable::{Name, Variable};
 use crate::{
-    ApiKeyId, ApiKind, Connection, Detail, MatchedRoute, Measure, Rejection, RejectionKind,
-    Release, Route, Tls, Trace,
+    ApiKeyId, ApiKind, CallerKey, ClientCertificate, Connection, Detail, MatchedRoute, Measure,
+    Rejection, RejectionKind, Release, Route, Tls, Trace,
 };
 
 /// A context in which every name has a value.
@@ -52,13 +52,21 @@ fn full() -> RequestContext {
         }
         identity.access_key = Some("x".into());
         identity.account_id = Some("x".into());
-        identity.api_key = Some("x".into());
-        identity.api_key_id = Some(ApiKeyId::new("k1"));
         identity.caller = Some("x".into());
         identity.user = Some("x".into());
         identity.user_arn = Some("x".into());
         identity.principal_org_id = Some("x".into());
     });
+    context.set_client_certificate(ClientCertificate {
+        pem: "x".into(),
+        subject_dn: "x".into(),
+        issuer_dn: "x".into(),
+        serial_number: "x".into(),
+        not_before: "x".into(),
+        not_after: "x".into(),
+    });
+    let key = CallerKey::new(ApiKeyId::new("k1"));
+    context.set_api_key(key.with_value(HeaderValue::from_static("x")));
     for name in Variable::names() {
         let variable = Variable::parse(name).expect("a fixed name");
         match variable.name {

@@ -10,7 +10,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use indexmap::IndexMap;
 use portcullis_core::{ApiKind, Claims, RequestContext, TRACE_ID};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::forwarded;
 use crate::headers::is_invisible;
@@ -122,17 +122,17 @@ pub(crate) fn authorizer(context: &RequestContext) -> Option<Map<String, Value>>
 
 /// The certificate of mutual TLS, if the client sent one.
 pub(crate) fn client_cert(context: &RequestContext) -> Option<Value> {
-    let fact = |name: &str| context.get(&format!("identity.clientCert.{name}"));
-    let mut certificate = Map::new();
-    for name in ["clientCertPem", "subjectDN", "issuerDN", "serialNumber"] {
-        certificate.insert(name.to_owned(), fact(name)?);
-    }
-    let mut validity = Map::new();
-    for name in ["notBefore", "notAfter"] {
-        validity.insert(name.to_owned(), fact(&format!("validity.{name}"))?);
-    }
-    certificate.insert("validity".to_owned(), Value::Object(validity));
-    Some(Value::Object(certificate))
+    let certificate = context.client_certificate()?;
+    Some(json!({
+        "clientCertPem": certificate.pem,
+        "subjectDN": certificate.subject_dn,
+        "issuerDN": certificate.issuer_dn,
+        "serialNumber": certificate.serial_number,
+        "validity": {
+            "notBefore": certificate.not_before,
+            "notAfter": certificate.not_after,
+        },
+    }))
 }
 
 /// Adds the name of the host where the protocol has no header for it.

@@ -6,7 +6,8 @@ use http::header::HeaderName;
 use http::{HeaderValue, Request, Response};
 use portcullis_client::Client;
 use portcullis_core::{
-    ApiKind, ApiStage, Body, Detail, FunctionReply, Invocation, MatchedRoute, RequestContext, Route,
+    ApiKeyId, ApiKind, ApiStage, Body, CallerKey, Detail, FunctionReply, Invocation, MatchedRoute,
+    RequestContext, Route,
 };
 use portcullis_integrations::{
     Backends, ContentHandling, Functions, IntegrationConfig, IntegrationKind, Passthrough,
@@ -205,9 +206,12 @@ fn request(parameters: &Value, body: &str, context: &Value, variables: &Value) -
     told.set_route(MatchedRoute::new(Route::new(template), &uri, 0));
     let identity = &context["identity"];
     told.update_identity(|own| {
-        own.api_key = identity["apiKey"].as_str().map(Into::into);
         own.account_id = identity["accountId"].as_str().map(Into::into);
     });
+    if let Some(value) = identity["apiKey"].as_str() {
+        let value = value.parse().expect("a header value");
+        told.set_api_key(CallerKey::new(ApiKeyId::new("")).with_value(value));
+    }
     let mut authorizer = object(&context["authorizer"]);
     if let Some(principal) = authorizer.remove("principalId") {
         told.note(Detail::AuthorizerPrincipalId, text(&principal));
