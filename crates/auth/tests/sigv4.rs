@@ -466,6 +466,65 @@ fn a_replay_guard_lets_each_signature_pass_once() {
 }
 
 #[test]
+fn a_replay_is_refused_for_as_long_as_the_signature_can_be_used() {
+    let second = Duration::from_secs(1);
+    let skew = 300 * second;
+    let ahead = |signer: SigV4Signer| signer.at(now() + skew);
+    for (signer, life) in [
+        (ahead(header()), skew),
+        (ahead(header().presigned(900)), 900 * second),
+        (ahead(header().presigned(604_800)), 604_800 * second),
+    ] {
+        let verifier = SigV4Verifier::new(rules()).with_replay_guard(ReplayGuard::new(100));
+        let request = signer.sign(pets());
+        let at = now() + Duration::from_millis(700);
+        assert!(verify(&verifier, &request, &key(None), at).is_ok());
+        let last = now() + skew + life + Duration::from_millis(999);
+        let fresh = SigV4Verifier::new(rules());
+        assert!(verify(&fresh, &request, &key(None), last).is_ok());
+        let rejection = verify(&verifier, &request, &key(None), last).unwrap_err();
+        assert_eq!(rejection.decision().unwrap().rule(), "sigv4/replayed");
+    }
+}
+
+#[test]
+fn a_replay_guard_without_room_refuses() {
+    let verifier = SigV4Verifier::new(rules()).with_replay_guard(ReplayGuard::new(1));
+    let first = header().sign(pets());
+    assert!(verify(&verifier, &first, &key(None), now()).is_ok());
+    let second = header().at(now() + Duration::from_secs(1)).sign(pets());
+    let rejection = verify(&verifier, &second, &key(None), now()).unwrap_err();
+    assert_eq!(rejection.status(), 500);
+    let rule = rejection.decision().unwrap().rule().to_owned();
+    assert_eq!(rule, "sigv4/replay-guard-full");
+}
+
+#[test]
+fn a_target_for_one_host_and_a_header_for_another_are_refused() {
+    let signed = |uri: &str, host: &str| {
+        let mut request = header().sign(pets());
+        *request.uri_mut() = format!("{uri}/prod/pets?kind=dog&name=R%20x")
+            .parse()
+            .unwrap();
+        request
+            .headers_mut()
+            .insert("host", HeaderValue::from_str(host).unwrap());
+        request
+    };
+    accepted(
+        &signed("http://API.example.com", "api.example.com"),
+        &key(None),
+    );
+    let other = signed("http://other.example.com", "api.example.com");
+    refused(
+        &other,
+        &key(None),
+        RejectionKind::InvalidSignature,
+        "The request's target and its 'Host' header name different hosts.",
+    );
+}
+
+#[test]
 fn hostile_heads_are_bounded_work() {
     let query: String = (0..20_000)
         .map(|index| format!("k{}=v&", index * 7919 % 20_000))

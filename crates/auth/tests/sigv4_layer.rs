@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -19,7 +20,7 @@ use portcullis_auth::sigv4::{
     SigV4Layer, SigV4Rules, SigV4StreamLayer, SigV4Verifier, VerifiedBody,
 };
 use portcullis_core::{
-    Body, Connection, Head, ManualClock, Permissions, Rejection, RequestContext,
+    Body, Clock, Connection, Head, ManualClock, Permissions, Rejection, RequestContext,
 };
 use portcullis_testkit::SigV4Signer;
 use serde_json::{Value, json};
@@ -205,6 +206,41 @@ async fn a_body_over_the_limit_is_413_and_one_of_a_bad_head_is_not_read() {
     let request = Request::from_parts(parts, Body::new(unread));
     let response = layer(tom()).layer(echo()).oneshot(request).await.unwrap();
     assert_eq!(rule(&response), "sigv4/not-signed");
+}
+
+/// A second passes each time it is read.
+#[derive(Debug)]
+struct Hasty(AtomicU64);
+
+impl Clock for Hasty {
+    fn now(&self) -> Instant {
+        unreachable!("signatures have dates")
+    }
+
+    fn wall(&self) -> SystemTime {
+        let seconds = self.0.fetch_add(1, Ordering::Relaxed);
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_was_not_read_because_the_head_was_bad_never_passes() {
+    // The signature becomes current between the look at the head and the check, and would be right for no body.
+    let at = now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+        - 301;
+    let layer = layer(tom()).clock(Arc::new(Hasty(AtomicU64::new(at))));
+    let bare = Request::post("/pets").header("host", "api.example.com");
+    let request = header().sign(bare.body(Vec::new()).unwrap());
+    let mut request = request.map(|_| vec![b'x'; 70_000]);
+    request
+        .headers_mut()
+        .insert("content-length", 70_000.into());
+    let response = send(&layer, request).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(rule(&response), "sigv4/body-not-read");
 }
 
 #[tokio::test]

@@ -96,12 +96,6 @@ impl SessionIssuer {
     /// If the store is full, or the system has no random bytes.
     pub fn issue(&self, caller: Caller, life: Duration) -> Result<Credential, IssueError> {
         let now = self.clock.wall();
-        if self.store.len() >= self.capacity {
-            self.store.remove_expired(now);
-            if self.store.len() >= self.capacity {
-                return Err(IssueError::Full);
-            }
-        }
         let mut id = String::from("ASIA");
         let letters = self.bytes::<16>()?;
         id.extend((letters.iter()).map(|byte| char::from(ALPHABET[usize::from(byte % 32)])));
@@ -110,8 +104,11 @@ impl SessionIssuer {
         let expires = now.checked_add(life).unwrap_or(SystemTime::UNIX_EPOCH);
         let caller = caller.with_key("aws:TokenIssueTime", now);
         let key = Credential::new(id, secret, caller).temporary(token, expires);
-        self.store.insert(key.clone());
-        Ok(key)
+        if self.store.insert_within(self.capacity, key.clone(), now) {
+            Ok(key)
+        } else {
+            Err(IssueError::Full)
+        }
     }
 
     fn bytes<const N: usize>(&self) -> Result<[u8; N], IssueError> {

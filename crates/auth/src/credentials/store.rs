@@ -165,6 +165,21 @@ impl MemoryCredentials {
         });
     }
 
+    /// Adds a key, if there is room for it within `capacity` once those that have ended by `now` are gone.
+    pub(super) fn insert_within(&self, capacity: usize, key: Credential, now: SystemTime) -> bool {
+        let mut there_is_room = false;
+        self.change(|keys| {
+            if keys.len() >= capacity {
+                keys.retain(|_, key| !key.has_expired(now));
+            }
+            there_is_room = keys.len() < capacity;
+            if there_is_room {
+                keys.insert(Arc::clone(key.access_key_id()), key);
+            }
+        });
+        there_is_room
+    }
+
     /// Takes a key away: the next request with it is refused.
     pub fn remove(&self, access_key_id: &str) {
         self.change(|keys| {

@@ -13,6 +13,7 @@ use portcullis_core::{
 use tower_layer::Layer;
 
 use super::chunked::Chunks;
+use super::refusal;
 use super::stream::SigV4StreamLayer;
 use super::verifier::SigV4Verifier;
 use super::verify::{Claim, Signature, SignedRequest, payload_hash};
@@ -316,11 +317,14 @@ impl Guard for SigV4Layer {
             Ok(signature) => signature,
             Err(rejection) => return Verdict::Refuse(rejection),
         };
-        let bytes = head.body().map(|body| body.bytes());
-        let hash = payload_hash(bytes.map(Bytes::as_ref).unwrap_or_default());
+        // Its head was bad when `body_limit` looked at it, and is good a moment later: what was not read is not verified.
+        let Some(body) = head.body() else {
+            return Verdict::Refuse(self.shared.word(refusal::body_not_read()));
+        };
+        let hash = payload_hash(body.bytes());
         let payload = Payload {
             hash: hash.as_str(),
-            bytes,
+            bytes: Some(body.bytes()),
         };
         self.shared.decide(head, &request, signature, &payload, now)
     }

@@ -316,6 +316,25 @@ pub(super) fn replayed(access_key_id: &str) -> Rejection {
         .with_decision(decision)
 }
 
+/// The operator has to give the guard a larger capacity.
+pub(super) fn no_room(access_key_id: &str) -> Rejection {
+    let decision = Decision::new("auth", "sigv4/replay-guard-full")
+        .with("accessKeyId", access_key_id.to_owned());
+    Rejection::new(RejectionKind::AuthorizerFailure).with_decision(decision)
+}
+
+pub(super) fn body_not_read() -> Rejection {
+    let decision = Decision::new("auth", "sigv4/body-not-read");
+    Rejection::new(RejectionKind::InvalidSignature).with_decision(decision)
+}
+
+pub(super) fn two_hosts() -> Rejection {
+    invalid(
+        "sigv4/two-hosts",
+        "The request's target and its 'Host' header name different hosts.",
+    )
+}
+
 pub(super) fn bad_chunk(access_key_id: &str, rule: &'static str) -> Rejection {
     let decision = Decision::new("auth", rule).with("accessKeyId", access_key_id.to_owned());
     Rejection::new(RejectionKind::InvalidSignature).with_decision(decision)

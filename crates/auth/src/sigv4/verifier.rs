@@ -8,7 +8,7 @@ use portcullis_core::Rejection;
 
 use super::key::{KeyCache, SigningKey};
 use super::refusal;
-use super::replay::ReplayGuard;
+use super::replay::{ReplayGuard, Use};
 use super::rules::SigV4Rules;
 use super::verify::{Claim, Signature, SignedRequest, from_hex};
 use crate::credentials::Credential;
@@ -17,6 +17,7 @@ use crate::credentials::Credential;
 const KEYS: usize = 10_000;
 /// How long a signature can be used at most.
 const WEEK: Duration = Duration::from_secs(604_800);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Verifies signatures by a set of rules, and remembers the keys that it derived. See the [module's front page](super) for an example.
 pub struct SigV4Verifier {
@@ -111,13 +112,19 @@ impl SigV4Verifier {
         if let Some(replay) = &self.replay
             && let Some(bytes) = from_hex(signature.as_hex())
         {
-            let life = if signature.is_presigned() {
-                WEEK
+            // It may be dated ahead by the skew, and lives from then on. Dates have whole seconds.
+            let life = if signature.is_presigned() && self.rules.honour_expires {
+                WEEK.max(self.rules.max_skew)
             } else {
-                self.rules.max_skew.saturating_mul(2)
+                self.rules.max_skew
             };
-            if !replay.first_use(bytes, now, life) {
-                return Err(refusal::replayed(id));
+            let life = life
+                .saturating_add(self.rules.max_skew)
+                .saturating_add(SECOND);
+            match replay.note(bytes, now, life) {
+                Use::First => {}
+                Use::Again => return Err(refusal::replayed(id)),
+                Use::NoRoom => return Err(refusal::no_room(id)),
             }
         }
         Ok(())

@@ -89,6 +89,19 @@ impl<'a> SignedRequest<'a> {
         self.parameter("X-Amz-Algorithm").is_some()
     }
 
+    /// A signature covers one of the two, and whoever is behind may go by the other.
+    fn check_one_host(&self) -> Result<(), Rejection> {
+        let Some(authority) = self.authority else {
+            return Ok(());
+        };
+        let same = |host: &HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+        if self.headers.get_all(header::HOST).iter().all(same) {
+            Ok(())
+        } else {
+            Err(refusal::two_hosts())
+        }
+    }
+
     /// The raw value of the first parameter of this name.
     fn parameter(&self, name: &str) -> Option<&'a str> {
         parameters(self.query).find_map(|(own, value)| (own == name).then_some(value))
@@ -150,6 +163,7 @@ impl<'a> Signature<'a> {
         rules: &SigV4Rules,
         now: SystemTime,
     ) -> Result<Self, Rejection> {
+        request.check_one_host()?;
         let mut authorization = request.headers.get_all(header::AUTHORIZATION).iter();
         let presented = match (authorization.next(), request.is_presigned()) {
             (Some(_), true) => return Err(refusal::two_signatures()),

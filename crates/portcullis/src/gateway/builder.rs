@@ -12,6 +12,7 @@ use super::api::ApiSpec;
 use super::error::GatewayError;
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::CredentialStore;
+use crate::auth::sigv4::ReplayGuard;
 use crate::client::Client;
 use crate::core::{Body, BoxError, Chain, Clock, Function, Guard, SystemClock, TrustedProxies};
 use crate::definition::DomainName;
@@ -40,6 +41,7 @@ pub struct GatewayBuilder {
     pub(super) access_keys: Option<Arc<dyn CredentialStore>>,
     pub(super) vpc_endpoints: Vec<VpcEndpoint>,
     pub(super) honour_expires: bool,
+    pub(super) replay_guard: Option<ReplayGuard>,
     pub(super) strict: bool,
     pub(super) skip_auth: bool,
     /// What a configuration says that is not served, by JSON pointer.
@@ -66,6 +68,7 @@ impl GatewayBuilder {
             access_keys: None,
             vpc_endpoints: Vec::new(),
             honour_expires: false,
+            replay_guard: None,
             strict: false,
             skip_auth: false,
             remarks: Vec::new(),
@@ -255,6 +258,14 @@ impl GatewayBuilder {
         self
     }
 
+    /// Lets each signature pass once, whichever API it is for: off unless set. What it remembers survives deployments.
+    ///
+    /// A client that sends the same request twice within a second signs it the same, so this is for callers that put something into each that differs.
+    pub fn replay_guard(mut self, guard: ReplayGuard) -> Self {
+        self.replay_guard = Some(guard);
+        self
+    }
+
     /// Asks a guard of your own about every request that has a route, after the gateway's own guards.
     pub fn guard(mut self, guard: impl Guard) -> Self {
         self.guards = self.guards.with(guard);
@@ -290,6 +301,14 @@ impl GatewayBuilder {
     }
 
     /// Keeps the connections of the gateway that this one takes the place of, if it would make a client just like it.
+    /// A guard that is configured anew remembers what the one before it knew.
+    pub(super) fn take_replays_from(&mut self, before: &Self) {
+        if let (Some(own), Some(before)) = (&mut self.replay_guard, &before.replay_guard) {
+            before.set_capacity(own.capacity());
+            *own = before.clone();
+        }
+    }
+
     pub(super) fn take_client_from(&mut self, other: &Self) {
         if self.upstreams == other.upstreams {
             self.made_client.clone_from(&other.made_client);

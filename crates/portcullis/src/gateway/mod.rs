@@ -147,6 +147,7 @@ impl Gateway {
     pub fn reload(&self, mut source: GatewayBuilder) -> Result<Arc<Coverage>, GatewayError> {
         let mut control = self.control();
         source.take_client_from(&control.source);
+        source.take_replays_from(&control.source);
         let (plan, coverage) = compile::compile(&mut source)?;
         *control = Control {
             source,

@@ -79,6 +79,10 @@ fn what_is_wrong_is_named_by_its_pointer() {
     wrong(("accessKeys:", "acessKeys:"), "/principals/0");
     wrong(("10.1.0.0/16", "10.1.0.0/99"), "/vpcEndpoints/0/networks/0");
     wrong(
+        ("region: eu-west-1", "region: eu-west-1\nreplayGuard: 0"),
+        "/replayGuard: must be how many signatures are remembered",
+    );
+    wrong(
         ("AKIDEXAMPLE", "''"),
         "/principals/0/accessKeys/0/accessKeyId: is empty",
     );

@@ -10,6 +10,7 @@ use http::{Request, Response, StatusCode};
 use portcullis::auth::access::VpcEndpoint;
 use portcullis::auth::credentials::{Caller, Credential, MemoryCredentials};
 use portcullis::auth::iam::{CallerPolicies, IdentityPolicy, Principal};
+use portcullis::auth::sigv4::ReplayGuard;
 use portcullis::core::{Body, Connection, ManualClock, Rejection, RequestContext};
 use portcullis::definition::EndpointType;
 use portcullis::{ApiSpec, Gateway, GatewayBuilder, Parity};
@@ -192,6 +193,65 @@ async fn refusals_are_those_of_the_service() {
         testkit::text(response).await,
         r#"{"message":"The security token included in the request is invalid."}"#
     );
+}
+
+#[tokio::test]
+async fn a_denial_holds_for_every_spelling_of_a_path() {
+    let paths = json!({
+        "/admin": {"get": signed_method()},
+        "/{proxy+}": {"get": signed_method()},
+    });
+    let policy = json!([
+        invoke("*"),
+        {"Effect": "Deny", "Action": "*", "Resource": "arn:aws:execute-api:*:*:*/prod/GET/admin"},
+        {"Effect": "Deny", "Action": "*", "Resource": "arn:aws:execute-api:*:*:*/prod/GET/a%2Fb"},
+    ]);
+    let gateway = build(builder(rest(&paths, None)).access_keys(tom(&policy)));
+    for (target, expected) in [
+        ("/prod/other", 200),
+        ("/prod/admin", 403),
+        ("/prod//admin", 403),
+        ("//prod/admin", 403),
+        ("/prod/admin/", 403),
+        ("/prod/admin///", 403),
+        ("/prod/%61dmin", 403),
+        ("/prod/admin?x=/y", 403),
+        ("/prod/a%2fb", 403),
+        ("/prod/a%2Fb/", 403),
+        ("/prod/Admin", 200),
+    ] {
+        let response = send(&gateway, signer().sign(plain("GET", target))).await;
+        assert_eq!(response.status(), expected, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn a_replay_guard_survives_a_deployment_and_a_reload() {
+    let paths = json!({"/pets": {"get": signed_method()}});
+    let source = || {
+        builder(rest(&paths, None))
+            .access_keys(tom(&invoke("*")))
+            .replay_guard(ReplayGuard::new(2))
+    };
+    let gateway = build(source());
+    let request = signer().sign(plain("GET", "/prod/pets"));
+    assert_eq!(
+        send(&gateway, request.clone()).await.status(),
+        StatusCode::OK
+    );
+    assert_eq!(
+        rule(&send(&gateway, request.clone()).await),
+        "sigv4/replayed"
+    );
+    gateway
+        .deploy("a1b2c3", document(&paths, None))
+        .expect("a good definition");
+    assert_eq!(
+        rule(&send(&gateway, request.clone()).await),
+        "sigv4/replayed"
+    );
+    gateway.reload(source()).expect("a good configuration");
+    assert_eq!(rule(&send(&gateway, request).await), "sigv4/replayed");
 }
 
 #[tokio::test]

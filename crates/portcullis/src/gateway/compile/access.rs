@@ -80,7 +80,11 @@ impl Access {
                 if let Some(policy) = &policy {
                     authorization = authorization.resource_policy(policy.clone());
                 }
-                let layer = SigV4Layer::new(SigV4Verifier::new(rules), Arc::clone(keys))
+                let mut verifier = SigV4Verifier::new(rules);
+                if let Some(guard) = &shared.replay_guard {
+                    verifier = verifier.with_replay_guard(guard.clone());
+                }
+                let layer = SigV4Layer::new(verifier, Arc::clone(keys))
                     .authorize(authorization)
                     .body_limit(spec.max_body_bytes)
                     .kind(spec.kind)

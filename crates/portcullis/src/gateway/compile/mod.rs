@@ -26,6 +26,7 @@ use super::plan::Plan;
 use super::{Control, Gateway};
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::CredentialStore;
+use crate::auth::sigv4::ReplayGuard;
 use crate::client::{Client, Upstreams};
 use crate::core::{ApiKind, Chain, Clock, Live};
 use crate::definition::{self, Pointer};
@@ -60,6 +61,7 @@ struct Shared {
     access_keys: Option<Arc<dyn CredentialStore>>,
     vpc_endpoints: Vec<VpcEndpoint>,
     honour_expires: bool,
+    replay_guard: Option<ReplayGuard>,
 }
 
 /// What compiling one document notes besides its routes.
@@ -120,6 +122,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         access_keys: source.access_keys.clone(),
         vpc_endpoints: source.vpc_endpoints.clone(),
         honour_expires: source.honour_expires,
+        replay_guard: source.replay_guard.clone(),
     };
 
     let mut coverage = Coverage::default();

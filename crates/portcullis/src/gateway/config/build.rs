@@ -6,6 +6,7 @@ use super::error::{ConfigError, ConfigFault};
 use super::reader::join;
 use super::{ApiConfig, CredentialsConfig, FunctionPlace, GatewayConfig};
 use crate::auth::credentials::MemoryCredentials;
+use crate::auth::sigv4::ReplayGuard;
 use crate::client::Upstreams;
 use crate::core::{ApiKind, TrustedProxies};
 use crate::cors::CorsRules;
@@ -58,6 +59,16 @@ impl GatewayConfig {
             builder = builder.aws_endpoint(origin);
         }
         builder = builder.honour_expires(self.honour_expires);
+        match self.replay_guard.map(usize::try_from) {
+            None => {}
+            Some(Ok(capacity)) if capacity > 0 => {
+                builder = builder.replay_guard(ReplayGuard::new(capacity));
+            }
+            Some(_) => faults.push(ConfigFault {
+                place: "/replayGuard".to_owned(),
+                message: "must be how many signatures are remembered, one at least; leave it out to remember none".to_owned(),
+            }),
+        }
         for endpoint in &self.vpc_endpoints {
             builder = builder.vpc_endpoint(endpoint.clone());
         }

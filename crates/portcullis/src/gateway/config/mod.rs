@@ -86,6 +86,8 @@ pub struct GatewayConfig {
     pub principals: Vec<PrincipalConfig>,
     /// Lets presigned URLs live for as long as their `X-Amz-Expires` says. Default: for five minutes, as in the service.
     pub honour_expires: bool,
+    /// Lets each signature pass once, and remembers this many. Default: signatures can be used again.
+    pub replay_guard: Option<u64>,
     /// VPC endpoints, as networks.
     pub vpc_endpoints: Vec<VpcEndpoint>,
     /// Networks whose word on the client's address is believed.

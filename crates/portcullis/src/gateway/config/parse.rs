@@ -55,6 +55,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "account",
         "principals",
         "honourExpires",
+        "replayGuard",
         "vpcEndpoints",
         "trustedProxies",
         "forwardingHeader",
@@ -78,6 +79,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         assume_roles: reader.flag(object, "assumeRoles").unwrap_or_default(),
         aws_endpoint: reader.text(object, "awsEndpoint").map(str::to_owned),
         honour_expires: reader.flag(object, "honourExpires").unwrap_or_default(),
+        replay_guard: reader.number(object, "replayGuard"),
         strict: reader.flag(object, "strict").unwrap_or_default(),
         dangerously_skip_auth: reader
             .flag(object, "dangerouslySkipAuth")
