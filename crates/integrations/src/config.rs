@@ -65,7 +65,8 @@ pub struct IntegrationConfig {
     pub method: Option<String>,
     /// The endpoint: a URL, or the ARN of a function. It may hold `${stageVariables.name}` and `{parameter}`.
     pub uri: Option<String>,
-    /// The action of a first-class integration, such as `SQS-SendMessage`.
+    /// The action of an AWS service that an HTTP API's `AWS_PROXY` calls, such as `SQS-SendMessage`. The request parameters are then
+    /// those of the action.
     pub subtype: Option<String>,
     /// Who the integration calls AWS as: a role's ARN, which may hold stage variables, or `arn:aws:iam::*:user/*` for whoever signed the
     /// request. `None` leaves it to the permissions of what is called.
@@ -253,6 +254,9 @@ impl IntegrationConfig {
             ..Settings::new(self.api, Arc::clone(&backends.clock))
         };
         self.report_common(findings);
+        if let Some(subtype) = &self.subtype {
+            return self.service(subtype, settings, backends, findings);
+        }
         let to_aws = matches!(self.kind, IntegrationKind::Aws | IntegrationKind::AwsProxy);
         let parameters = if self.api == ApiKind::Rest {
             RequestParameters::compile(&self.request_parameters, to_aws)?
@@ -296,7 +300,8 @@ impl IntegrationConfig {
         settings: Settings,
         findings: &mut Findings,
     ) -> Result<Integration, ConfigError> {
-        let mapped = !self.request_parameters.is_empty() || !self.response_parameters.is_empty();
+        let maps_request = self.subtype.is_none() && !self.request_parameters.is_empty();
+        let mapped = maps_request || !self.response_parameters.is_empty();
         if self.api == ApiKind::Http && mapped {
             Ok(MappedProxy::compiled(self, settings, proxy, findings)?.into())
         } else {
@@ -330,10 +335,6 @@ impl IntegrationConfig {
     }
 
     fn report_common(&self, findings: &mut Findings) {
-        if let Some(subtype) = &self.subtype {
-            let what = format!("the AWS service integration `{subtype}`");
-            findings.add("/integrationSubtype", what, Conduct::RefuseAll);
-        }
         if self.vpc_link.is_some() {
             findings.add("/connectionId", "VPC links", Conduct::RefuseAll);
         }

@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     Unprocessable(String),
     /// The same, for a value of a parameter.
     NoJson(String),
+    /// A parameter of an AWS service has no value, or one that it cannot have. The client is told which.
+    Unmapped(String),
     /// A function's event is no JSON.
     NoEvent(String),
     /// The client's body is larger than allowed.
@@ -80,6 +82,11 @@ impl Failure {
             Self::NoJson(cause) => (
                 Rejection::new(MalformedRequest).with_message("Invalid JSON in request body"),
                 "request body",
+                cause,
+            ),
+            Self::Unmapped(cause) => (
+                Rejection::new(MalformedRequest).with_message(cause.clone()),
+                "requestParameters",
                 cause,
             ),
             Self::NoEvent(cause) => (

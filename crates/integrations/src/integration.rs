@@ -12,7 +12,7 @@ use portcullis_core::{Body, Rejection, RequestContext};
 use crate::aws::AwsService;
 use crate::config::IntegrationKind;
 use crate::function::{FunctionProxy, LambdaAction};
-use crate::http_api::MappedProxy;
+use crate::http_api::{MappedProxy, ServiceProxy};
 use crate::http_backend::HttpBackend;
 use crate::http_proxy::HttpProxy;
 use crate::mock::Mock;
@@ -34,6 +34,8 @@ pub enum Integration {
     Service(AwsService),
     /// `AWS_PROXY`
     Function(FunctionProxy),
+    /// `AWS_PROXY` of an HTTP API, calling an action of a service.
+    ServiceProxy(ServiceProxy),
     /// `HTTP_PROXY` or `AWS_PROXY` of an HTTP API, with parameter mapping.
     MappedProxy(MappedProxy),
     /// Something that is not served yet.
@@ -52,6 +54,7 @@ impl Integration {
             Self::Lambda(lambda) => lambda.call(request, context),
             Self::Service(service) => service.call(request, context),
             Self::Function(function) => function.call(request, context),
+            Self::ServiceProxy(proxy) => proxy.call(request, context),
             Self::MappedProxy(proxy) => proxy.call(request, context),
             Self::Unserved(unserved) => unserved.call(request, context),
         }
@@ -65,7 +68,7 @@ impl Integration {
             Self::Http(_) => Some(IntegrationKind::Http),
             Self::HttpProxy(_) => Some(IntegrationKind::HttpProxy),
             Self::Lambda(_) | Self::Service(_) => Some(IntegrationKind::Aws),
-            Self::Function(_) => Some(IntegrationKind::AwsProxy),
+            Self::Function(_) | Self::ServiceProxy(_) => Some(IntegrationKind::AwsProxy),
             Self::MappedProxy(proxy) => Some(proxy.kind()),
             Self::Unserved(_) => None,
         }
@@ -88,6 +91,7 @@ from!(
     Lambda(LambdaAction),
     Service(AwsService),
     Function(FunctionProxy),
+    ServiceProxy(ServiceProxy),
     MappedProxy(MappedProxy),
     Unserved(Unserved)
 );

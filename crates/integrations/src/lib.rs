@@ -147,7 +147,7 @@ pub use {
         FunctionAlias, FunctionProxy, FunctionTarget, FunctionUri, Functions, FunctionsBuilder,
         LambdaAction, PayloadFormat,
     },
-    http_api::MappedProxy,
+    http_api::{MappedProxy, ServiceProxy},
     http_backend::HttpBackend,
     http_proxy::HttpProxy,
     integration::{Integration, IntegrationFuture, ServiceFuture},

@@ -236,7 +236,7 @@ impl AwsBuilder {
             Some(text) => Some(origin(text)?),
             None => None,
         };
-        if self.region.is_empty() || !self.region.bytes().all(is_region_byte) {
+        if !is_region(&self.region) {
             let fault = format!("`{}` is no region", self.region);
             return Err(ConfigError::new("/region", fault));
         }
@@ -280,8 +280,10 @@ fn origin(text: &str) -> Result<(Scheme, Authority), ConfigError> {
     }
 }
 
-const fn is_region_byte(byte: u8) -> bool {
-    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
+/// Whether this can be a region: it becomes part of hosts' names.
+pub(crate) fn is_region(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 impl fmt::Debug for Aws {

@@ -13,16 +13,16 @@ use super::identity::CallAs;
 use crate::config::Settings;
 use crate::failure::Failure;
 
-pub(super) struct Exchange<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) aws: &'a Aws,
-    pub(super) identity: &'a CallAs,
-    pub(super) deadline: Instant,
+pub(crate) struct Exchange<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) aws: &'a Aws,
+    pub(crate) identity: &'a CallAs,
+    pub(crate) deadline: Instant,
 }
 
 impl Exchange<'_> {
     /// Signs and sends, and waits for the head of the answer.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         request: Request<Bytes>,
         endpoint: &Endpoint,

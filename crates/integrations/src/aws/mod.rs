@@ -15,15 +15,16 @@ mod source;
 mod sts;
 mod uri;
 
-pub(crate) use {
-    client::AwsError,
-    endpoint::Endpoint,
-    identity::CallAs,
-    uri::{ServiceUri, ServiceUriFault},
-};
 pub use {
     client::{Aws, AwsBuilder},
     credentials::{Credentials, CredentialsError, CredentialsFuture, CredentialsProvider},
     service::AwsService,
     source::CredentialsSource,
+};
+pub(crate) use {
+    client::{AwsError, is_region},
+    endpoint::Endpoint,
+    exchange::Exchange,
+    identity::CallAs,
+    uri::{ServiceUri, ServiceUriFault},
 };

@@ -3,10 +3,11 @@
 use http::Method;
 use portcullis_core::ApiKind;
 
-use super::{Backends, IntegrationConfig, Settings};
+use super::{Backends, IntegrationConfig, IntegrationKind, Settings};
 use crate::aws::{AwsService, CallAs, ServiceUri, ServiceUriFault};
 use crate::error::{Conduct, ConfigError, Findings};
 use crate::function::{FunctionProxy, FunctionUri, Functions, LambdaAction, PayloadFormat};
+use crate::http_api::{ServiceAction, ServiceProxy};
 use crate::integration::Integration;
 use crate::mapping::RequestParameters;
 use crate::unserved::Unserved;
@@ -66,9 +67,6 @@ impl IntegrationConfig {
         backends: &Backends,
         findings: &mut Findings,
     ) -> Result<Integration, ConfigError> {
-        if self.subtype.is_some() {
-            return Ok(Unserved::new(self.api).into());
-        }
         let uri = self.uri()?;
         let Some(function) = FunctionUri::parse(uri) else {
             if uri.starts_with("arn:") {
@@ -99,6 +97,41 @@ impl IntegrationConfig {
         } else {
             proxy
         };
+        self.proxy(proxy, settings, findings)
+    }
+
+    /// `AWS_PROXY` of an HTTP API with a subtype: an action of a service.
+    pub(super) fn service(
+        &self,
+        subtype: &str,
+        settings: Settings,
+        backends: &Backends,
+        findings: &mut Findings,
+    ) -> Result<Integration, ConfigError> {
+        const FIELD: &str = "/integrationSubtype";
+        if self.api != ApiKind::Http || self.kind != IntegrationKind::AwsProxy {
+            let fault = "belongs to integrations of type `AWS_PROXY` of an HTTP API";
+            return Err(ConfigError::new(FIELD, fault));
+        }
+        if self.payload_format == Some(PayloadFormat::V2) {
+            let fault = "must be 1.0, the only one that AWS services have here";
+            return Err(ConfigError::new("/payloadFormatVersion", fault));
+        }
+        let action = ServiceAction::compile(subtype, &self.request_parameters)?;
+        if self.uri.is_some() {
+            let what = "a URI beside a subtype, which says what is called";
+            findings.add("/uri", what, Conduct::Ignore);
+        }
+        let Some(aws) = backends.aws.clone() else {
+            let what = format!("AWS services, for which there are no credentials (`{subtype}`)");
+            findings.add(FIELD, what, Conduct::RefuseAll);
+            return Ok(Unserved::new(self.api).into());
+        };
+        let identity = CallAs::parse(self.credentials.as_deref());
+        if matches!(identity, CallAs::Caller) && !aws.knows_callers() {
+            report_caller(findings);
+        }
+        let proxy = ServiceProxy::compiled(settings.clone(), (aws, identity), action);
         self.proxy(proxy, settings, findings)
     }
 

@@ -8,6 +8,7 @@ use http::{HeaderName, Uri};
 use percent_encoding::percent_decode_str;
 use portcullis_core::{RequestContext, Variable};
 use portcullis_templates::{Document, JsonPath};
+use serde::de::IgnoredAny;
 
 use crate::uri::query_pairs;
 
@@ -119,6 +120,41 @@ impl Expression {
         }
         let parts = self.parts.iter().filter_map(|part| part.value(source));
         Some(parts.collect())
+    }
+
+    /// The value for a place where JSON is wanted. What stands in a text that is JSON itself cannot become more than one value of it, so a
+    /// client writes no members of its own behind it.
+    pub(super) fn json(&self, source: &Source<'_>) -> Option<String> {
+        let is_json = matches!(
+            self.parts.as_slice(),
+            [Part::Text(start), _, ..] if start.trim_start().starts_with(['{', '['])
+        );
+        if !is_json {
+            return self.value(source);
+        }
+        let (mut text, mut in_string, mut escaped) = (String::new(), false, false);
+        for part in &self.parts {
+            let value = part.value(source).unwrap_or_default();
+            if let Part::Text(_) = part {
+                for character in value.chars() {
+                    match character {
+                        _ if escaped => escaped = false,
+                        '\\' if in_string => escaped = true,
+                        '"' => in_string = !in_string,
+                        _ => {}
+                    }
+                }
+                text.push_str(&value);
+            } else if in_string {
+                let quoted = serde_json::Value::from(value).to_string();
+                text.push_str(&quoted[1..quoted.len() - 1]);
+            } else if serde_json::from_str::<IgnoredAny>(&value).is_ok() {
+                text.push_str(&value);
+            } else {
+                text.push_str(&serde_json::Value::from(value).to_string());
+            }
+        }
+        Some(text)
     }
 
     /// The value for a path, with each part encoded as it must be there; the request's own parts are so already.
@@ -321,6 +357,31 @@ mod tests {
             Some("a b-beta!"),
         );
         check("<${request.header.none}>", Some("<>"));
+    }
+
+    #[test]
+    fn a_value_within_json_stays_one_value() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-a", HeaderValue::from_static("1\", \"admin\": \"yes"));
+        headers.insert("x-n", HeaderValue::from_static("7"));
+        headers.insert("x-t", HeaderValue::from_static("7, \"admin\": true"));
+        let context = context();
+        let source = Source::new(&headers, None, None, &context);
+        let json = |text: &str| {
+            let expression = Expression::parse(text, Side::Request).expect(text);
+            expression.json(&source)
+        };
+        let text = r#"{"a\"": "<${request.header.x-a}>", "n": ${request.header.x-n}, "t": ${request.header.x-t}}"#;
+        assert_eq!(
+            json(text).as_deref(),
+            Some(r#"{"a\"": "<1\", \"admin\": \"yes>", "n": 7, "t": "7, \"admin\": true"}"#)
+        );
+        assert_eq!(json("$request.header.x-n").as_deref(), Some("7"));
+        assert_eq!(
+            json("${request.header.x-n}${request.header.x-n}").as_deref(),
+            Some("77")
+        );
+        assert_eq!(json("$request.header.none"), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod expression;
 mod request;
 mod reserved;
 mod response;
+mod service;
 
 use std::sync::Arc;
 
@@ -19,6 +20,9 @@ use crate::failure::Failure;
 use crate::function::FunctionProxy;
 use crate::http_proxy::{HttpProxy, Instead};
 use crate::integration::{IntegrationFuture, integration_service};
+
+pub(crate) use self::service::Action as ServiceAction;
+pub use self::service::ServiceProxy;
 
 /// A proxy of an HTTP API with parameter mapping: headers, query parameters and the path of its requests, headers and the status of
 /// its responses are changed.
@@ -42,6 +46,7 @@ struct Shared {
 pub(crate) enum Proxy {
     Http(HttpProxy),
     Function(FunctionProxy),
+    Service(ServiceProxy),
 }
 
 impl From<HttpProxy> for Proxy {
@@ -56,6 +61,12 @@ impl From<FunctionProxy> for Proxy {
     }
 }
 
+impl From<ServiceProxy> for Proxy {
+    fn from(proxy: ServiceProxy) -> Self {
+        Self::Service(proxy)
+    }
+}
+
 impl MappedProxy {
     /// Puts the mapping that `config` describes round a proxy.
     pub(crate) fn compiled(
@@ -64,8 +75,12 @@ impl MappedProxy {
         proxy: impl Into<Proxy>,
         findings: &mut Findings,
     ) -> Result<Self, ConfigError> {
-        let request = RequestChanges::compile(&config.request_parameters)?;
         let proxy = proxy.into();
+        let request = match proxy {
+            // Its parameters are those of the action.
+            Proxy::Service(_) => RequestChanges::default(),
+            _ => RequestChanges::compile(&config.request_parameters)?,
+        };
         if request.changes_path() && matches!(proxy, Proxy::Function(_)) {
             findings.add(
                 "/requestParameters/overwrite:path",
@@ -86,7 +101,7 @@ impl MappedProxy {
     pub(crate) fn kind(&self) -> IntegrationKind {
         match self.shared.proxy {
             Proxy::Http(_) => IntegrationKind::HttpProxy,
-            Proxy::Function(_) => IntegrationKind::AwsProxy,
+            Proxy::Function(_) | Proxy::Service(_) => IntegrationKind::AwsProxy,
         }
     }
 
@@ -102,6 +117,7 @@ impl MappedProxy {
             let answered = match &shared.proxy {
                 Proxy::Http(proxy) => proxy.call_instead(request, instead, &context).await,
                 Proxy::Function(proxy) => proxy.call(request, &context).await,
+                Proxy::Service(proxy) => proxy.call(request, &context).await,
             }?;
             let changed = shared.change_response(answered, &context).await;
             changed.map_err(rejected)

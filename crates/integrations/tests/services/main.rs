@@ -2,4 +2,5 @@
 
 mod actions;
 mod credentials;
+mod subtypes;
 mod support;

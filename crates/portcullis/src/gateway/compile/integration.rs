@@ -208,6 +208,9 @@ fn summary(config: &IntegrationConfig) -> String {
         IntegrationKind::AwsProxy => "AWS_PROXY",
         _ => "?",
     };
+    if let Some(subtype) = &config.subtype {
+        return format!("{kind} {subtype}");
+    }
     let uri = config.uri.as_deref().unwrap_or_default();
     // Of a function's URI its name is what a person looks for.
     let target = match uri.split_once(":function:") {
