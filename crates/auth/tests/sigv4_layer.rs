@@ -521,32 +521,6 @@ async fn before_an_authorizer_only_denials_count() {
     assert_eq!(ask("Deny", "203.0.113.7").await, StatusCode::FORBIDDEN);
     assert_eq!(ask("Deny", "198.51.100.7").await, StatusCode::OK);
     assert_eq!(ask("Allow", "198.51.100.7").await, StatusCode::OK);
-
-    // Together with the authorizer's policy either may allow.
-    let invoke = |effect: &str| {
-        let own = json!({"Effect": effect, "Action": "execute-api:Invoke", "Resource": "*"});
-        CallerPolicies::new().with_authorizer(identity(&own))
-    };
-    let request = from("203.0.113.7");
-    let head = Head::of(&request);
-    let allowing = ResourcePolicyLayer::new(policy("Allow"), api());
-    assert!(
-        allowing
-            .check_with_authorizer(&head, &CallerPolicies::new())
-            .is_ok()
-    );
-    assert!(
-        allowing
-            .check_with_authorizer(&head, &invoke("Deny"))
-            .is_err()
-    );
-    let other = from("198.51.100.7");
-    let head = Head::of(&other);
-    assert!(
-        allowing
-            .check_with_authorizer(&head, &invoke("Allow"))
-            .is_ok()
-    );
 }
 
 #[tokio::test]

@@ -55,7 +55,8 @@ impl ApiArn {
     }
 
     /// The ARN of what the request calls.
-    pub(super) fn of(&self, head: &Head<'_>) -> String {
+    #[must_use]
+    pub fn of(&self, head: &Head<'_>) -> String {
         let context = head.context();
         let facts = context.and_then(RequestContext::stage);
         let stage = facts.map(|facts| facts.stage.as_str());

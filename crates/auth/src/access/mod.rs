@@ -1,6 +1,7 @@
 //! Policies at the door: what a request wants to do, what conditions can ask of it, and layers that ask.
 //!
-//! [`SigV4Layer`](crate::sigv4::SigV4Layer) decides about signed requests by an [`Authorization`]; [`ResourcePolicyLayer`] about all by a resource policy alone.
+//! [`SigV4Layer`](crate::sigv4::SigV4Layer) decides about signed requests by an [`Authorization`]; [`ResourcePolicyLayer`] about all by a resource policy alone,
+//! [`AuthorizerAccess`] about those for which a custom authorizer returned a policy.
 //!
 //! ```
 //! use http::{Request, Response};
@@ -48,6 +49,7 @@
 
 mod api_arn;
 mod authorization;
+mod authorizer;
 mod keys;
 mod permissions;
 mod policy_layer;
@@ -58,6 +60,7 @@ mod vpc;
 pub use {
     api_arn::ApiArn,
     authorization::{Authorization, Operation},
+    authorizer::{AuthorizerAccess, AuthorizerQuestion},
     keys::RequestKeys,
     permissions::IamPermissions,
     policy_layer::ResourcePolicyLayer,

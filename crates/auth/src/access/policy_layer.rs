@@ -19,9 +19,8 @@ const INVOKE: &str = "execute-api:Invoke";
 
 /// Lets requests through that an API's resource policy allows to anybody, whoever sent them. Its silence refuses, too.
 ///
-/// It is for methods without authorization, and stands behind a Cognito authorizer. Before a custom authorizer stands
-/// [`denials_only`](Self::denials_only); then the authorizer's policy is asked together with this one
-/// ([`CallerPolicies::with_authorizer`]). Signed requests are [`SigV4Layer`](crate::sigv4::SigV4Layer)'s.
+/// It is for methods without authorization, and stands behind a Cognito authorizer. Methods with a custom authorizer are
+/// [`AuthorizerAccess`](super::AuthorizerAccess)'s, signed requests [`SigV4Layer`](crate::sigv4::SigV4Layer)'s.
 ///
 /// See the [module's front page](super) for an example. Clones share the policy.
 #[derive(Clone)]
@@ -83,27 +82,9 @@ impl ResourcePolicyLayer {
         self
     }
 
-    /// Decides about a request whose custom authorizer returned a policy ([`CallerPolicies::with_authorizer`]): either that or
-    /// this one must allow, and neither deny.
-    ///
-    /// # Errors
-    ///
-    /// The refusal.
-    pub fn check_with_authorizer(
-        &self,
-        head: &Head<'_>,
-        authorizer: &CallerPolicies,
-    ) -> Result<(), Rejection> {
-        self.decide(head, authorizer, false)
-    }
-
-    fn decide(
-        &self,
-        head: &Head<'_>,
-        own: &CallerPolicies,
-        denials_only: bool,
-    ) -> Result<(), Rejection> {
+    fn decide(&self, head: &Head<'_>) -> Result<(), Rejection> {
         let shared = &*self.shared;
+        let own = &CallerPolicies::new();
         let arn = shared.api.of(head);
         check_length(&arn)?;
         let now = shared.clock.wall();
@@ -116,7 +97,7 @@ impl ResourcePolicyLayer {
         let policy = Some(&shared.policy);
         match evaluate(&request, own, policy).decision() {
             EvalDecision::Allowed => Ok(()),
-            EvalDecision::ImplicitDeny if denials_only => Ok(()),
+            EvalDecision::ImplicitDeny if shared.denials_only => Ok(()),
             EvalDecision::ImplicitDeny | EvalDecision::ExplicitDeny => {
                 Err(denied(&request, principal, (INVOKE, &arn), own, policy))
             }
@@ -130,8 +111,7 @@ impl Guard for ResourcePolicyLayer {
     const NEEDS_CONTEXT: bool = true;
 
     fn check(&self, head: &Head<'_>) -> Verdict<Never> {
-        let none = CallerPolicies::new();
-        match self.decide(head, &none, self.shared.denials_only) {
+        match self.decide(head) {
             Ok(()) => Verdict::Pass,
             Err(rejection) => Verdict::Refuse(rejection),
         }

@@ -3,7 +3,7 @@
 use portcullis_core::{Decision, Rejection, RejectionKind};
 
 use crate::iam::{
-    AccessRequest, CallerPolicies, EvalDecision, PolicyLevel, Principal, PrincipalKind,
+    AccessRequest, CallerPolicies, EvalDecision, Explain, PolicyLevel, Principal, PrincipalKind,
     ResourcePolicy, explain,
 };
 
@@ -46,6 +46,31 @@ pub(super) fn denied(
         }
         _ => {}
     }
+    refusal(&explained, message, principal, (action, arn))
+}
+
+/// The same where a custom authorizer's policy decided, or was silent: the service names neither caller nor resource then.
+pub(super) fn denied_by_authorizer(
+    request: &AccessRequest<'_>,
+    principal: &Principal,
+    operation: (&str, &str),
+    caller: &CallerPolicies,
+    resource: Option<&ResourcePolicy>,
+) -> Rejection {
+    let explained = explain(request, caller, resource);
+    let mut message = "User is not authorized to access this resource".to_owned();
+    if explained.decision == EvalDecision::ExplicitDeny {
+        message.push_str(" with an explicit deny");
+    }
+    refusal(&explained, message, principal, operation)
+}
+
+fn refusal(
+    explained: &Explain,
+    message: String,
+    principal: &Principal,
+    (action, arn): (&str, &str),
+) -> Rejection {
     let rule = match explained.decision {
         EvalDecision::ExplicitDeny => "iam/explicit-deny",
         EvalDecision::ImplicitDeny | EvalDecision::Allowed => "iam/implicit-deny",
