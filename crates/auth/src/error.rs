@@ -13,12 +13,9 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// `problem` reads on from the field's name: "`htp://x` is not a URL".
-    pub(crate) fn new(
-        field: impl Into<String>,
-        problem: impl Into<String>,
-        fix: &'static str,
-    ) -> Self {
+    /// An error of somebody else's configuration that is made of this crate's. `problem` reads on from the field's name: "`htp://x` is not a URL".
+    #[must_use]
+    pub fn new(field: impl Into<String>, problem: impl Into<String>, fix: &'static str) -> Self {
         Self {
             field: field.into(),
             problem: problem.into(),
@@ -27,7 +24,8 @@ impl ConfigError {
     }
 
     /// The same, of a field below `parent`.
-    pub(crate) fn within(mut self, parent: &str) -> Self {
+    #[must_use]
+    pub fn within(mut self, parent: &str) -> Self {
         self.field = format!("{parent}.{}", self.field);
         self
     }

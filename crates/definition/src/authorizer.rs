@@ -144,7 +144,7 @@ pub struct HttpAuthorizer {
     pub source: Option<Pointer>,
 }
 
-/// Which JSON web tokens an authorizer accepts.
+/// Which JSON web tokens an authorizer accepts: in an HTTP API those of one issuer, in a REST API those of several.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
@@ -159,4 +159,72 @@ pub struct JwtConfiguration {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub audience: Vec<String>,
+    /// In a REST API: the signature algorithms that are accepted.
+    #[serde(
+        alias = "DefaultAlgorithms",
+        deserialize_with = "wire::list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub default_algorithms: Vec<String>,
+    /// In a REST API: the issuers.
+    #[serde(
+        alias = "Issuers",
+        deserialize_with = "wire::list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub issuers: Vec<JwtIssuer>,
+}
+
+/// An issuer whose tokens a JWT authorizer of a REST API accepts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
+pub struct JwtIssuer {
+    /// The issuer, which is the base address of its description.
+    #[serde(alias = "Issuer")]
+    pub issuer: String,
+    /// The audiences of which a token must have one.
+    #[serde(
+        alias = "Audiences",
+        deserialize_with = "wire::list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub audiences: Vec<String>,
+    /// Claims that are asked for besides.
+    #[serde(
+        alias = "AdditionalClaims",
+        deserialize_with = "wire::list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub additional_claims: Vec<AdditionalClaim>,
+    /// Where the service found the keys. It is the issuer's description that says so.
+    #[serde(alias = "JwksUri", skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+}
+
+/// A claim that a JWT authorizer of a REST API looks at.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
+pub struct AdditionalClaim {
+    /// The claim's name.
+    #[serde(alias = "ClaimName")]
+    pub claim_name: String,
+    /// What it must be: `SINGLE_STRING`.
+    #[serde(alias = "Format", skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Whether a token must have it.
+    #[serde(
+        alias = "Required",
+        deserialize_with = "wire::or_default",
+        skip_serializing_if = "wire::is_false"
+    )]
+    pub required: bool,
+    /// The text that it must be, to the letter. Without one any will do.
+    #[serde(
+        alias = "ExpectedValues",
+        deserialize_with = "wire::list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub expected_values: Vec<String>,
 }

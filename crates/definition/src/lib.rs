@@ -64,7 +64,9 @@ mod validator;
 mod wire;
 
 pub use api::{Api, ApiKeySource, ApiKind, HttpApi, RestApi};
-pub use authorizer::{Authorizer, AuthorizerType, HttpAuthorizer, JwtConfiguration};
+pub use authorizer::{
+    AdditionalClaim, Authorizer, AuthorizerType, HttpAuthorizer, JwtConfiguration, JwtIssuer,
+};
 pub use cors::Cors;
 pub use deployment::{Deployment, DocumentationLocation, DocumentationPart};
 pub use domain::{

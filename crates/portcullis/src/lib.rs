@@ -84,8 +84,8 @@ mod gateway;
 pub use gateway::{
     AccountConfig, ApiConfig, ApiSpec, ConfigError, ConfigFault, ConfigFormat, Coverage,
     CoveredField, CredentialsConfig, FunctionConfig, FunctionPlace, Gateway, GatewayBuilder,
-    GatewayConfig, GatewayError, GatewayFault, GatewayFuture, Parity, RouteSummary, Served,
-    TlsFiles, UnknownRoute,
+    GatewayConfig, GatewayError, GatewayFault, GatewayFuture, IssuerConfig, Parity, RouteSummary,
+    Served, TlsFiles, UnknownRoute,
 };
 
 /// The pages whose examples the tests run.

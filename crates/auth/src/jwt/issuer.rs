@@ -41,12 +41,13 @@ pub struct Issuer {
 }
 
 /// An [`Issuer`] that is not complete yet.
+#[derive(Clone)]
 #[must_use = "it is complete with its audience"]
 pub struct IssuerBuilder {
     name: Arc<str>,
     origin: Origin,
     client: Option<Client>,
-    clock: Arc<dyn Clock>,
+    clock: Option<Arc<dyn Clock>>,
     max_stale: Duration,
     rules: IssuerRules,
 }
@@ -74,9 +75,11 @@ pub(super) enum Keys {
     Fetched(Arc<KeySource>),
 }
 
+#[derive(Clone)]
 enum Origin {
     Place(Place),
-    Given(KeySet),
+    /// Keys that somebody holds already.
+    Held(Keys),
 }
 
 impl Issuer {
@@ -129,7 +132,8 @@ impl Issuer {
                 "give at least one key",
             ));
         }
-        Ok(IssuerBuilder::new(issuer, Origin::Given(keys)))
+        let keys = Keys::Given(Arc::new(keys));
+        Ok(IssuerBuilder::new(issuer, Origin::Held(keys)))
     }
 
     /// A Cognito user pool, by its ARN: `arn:aws:cognito-idp:eu-west-1:111111111111:userpool/eu-west-1_AbCdEf123`.
@@ -182,6 +186,23 @@ impl Issuer {
             ..self.clone()
         }
     }
+
+    /// Begins another issuer of this name, with the same keys and, so far, the same rules.
+    ///
+    /// ```
+    /// use portcullis_auth::jwt::{Algorithm, Issuer};
+    ///
+    /// let issuer = Issuer::discover("https://id.example.com")?.audience("pets");
+    /// let admins = issuer.with_same_keys().require_claim_value("group", "admins").audience("pets");
+    /// # let _ = admins;
+    /// # Ok::<(), portcullis_auth::ConfigError>(())
+    /// ```
+    pub fn with_same_keys(&self) -> IssuerBuilder {
+        IssuerBuilder {
+            rules: (*self.rules).clone(),
+            ..IssuerBuilder::new(&self.name, Origin::Held(self.keys.clone()))
+        }
+    }
 }
 
 impl IssuerBuilder {
@@ -190,7 +211,7 @@ impl IssuerBuilder {
             name: issuer.into(),
             origin,
             client: None,
-            clock: Arc::new(SystemClock::new()),
+            clock: None,
             max_stale: MAX_STALE,
             rules: IssuerRules::default(),
         }
@@ -200,6 +221,20 @@ impl IssuerBuilder {
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.rules.algorithms = algorithms.into_iter().collect();
         self
+    }
+
+    /// Takes only these algorithms, unless [`algorithms`](Self::algorithms) says which.
+    pub fn default_algorithms(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        match self.rules.algorithms.is_empty() {
+            true => self.algorithms(algorithms),
+            false => self,
+        }
+    }
+
+    /// What its tokens say as `iss`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Takes only tokens of this type: `at+jwt` for access tokens (RFC 9068). By default the header's `typ` is not
@@ -247,7 +282,14 @@ impl IssuerBuilder {
 
     /// Takes the age of keys from this clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Fetches keys through this client and takes their age from this clock, where none was said.
+    pub fn client_and_clock_or(mut self, client: Client, clock: Arc<dyn Clock>) -> Self {
+        self.client.get_or_insert(client);
+        self.clock.get_or_insert(clock);
         self
     }
 
@@ -280,16 +322,12 @@ impl IssuerBuilder {
 
     fn complete(self, audiences: Option<Arc<[Box<str>]>>) -> Issuer {
         let keys = match self.origin {
-            Origin::Given(keys) => Keys::Given(Arc::new(keys)),
+            Origin::Held(keys) => keys,
             Origin::Place(place) => {
                 let client = self.client.unwrap_or_default();
+                let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
                 let fetch = Fetch::new(client, &self.name, place);
-                Keys::Fetched(KeySource::new(
-                    &self.name,
-                    fetch,
-                    self.clock,
-                    self.max_stale,
-                ))
+                Keys::Fetched(KeySource::new(&self.name, fetch, clock, self.max_stale))
             }
         };
         Issuer {

@@ -100,7 +100,13 @@ impl Verifier {
     /// Takes the time from here.
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
-        self.with(|settings| settings.clock = Arc::new(clock))
+        self.shared_clock(Arc::new(clock))
+    }
+
+    /// Takes the time from a clock that others share.
+    #[must_use]
+    pub fn shared_clock(self, clock: Arc<dyn Clock>) -> Self {
+        self.with(|settings| settings.clock = clock)
     }
 
     /// The longest token that is looked at; 16 KiB by default.

@@ -1,6 +1,8 @@
 //! The authorizers of a REST API.
 
-use portcullis_definition::{Authorizer, AuthorizerType, JwtConfiguration};
+use portcullis_definition::{
+    AdditionalClaim, ApiKind, Authorizer, AuthorizerType, JwtConfiguration, JwtIssuer,
+};
 
 use crate::Node;
 use crate::ids::Ids;
@@ -133,7 +135,14 @@ impl<'a> Run<'a> {
         at: &At<'a>,
     ) -> Option<JwtConfiguration> {
         let jwt = self.object(at, "jwtConfiguration")?;
-        self.known(&jwt, &["issuer", "audience"]);
+        let rest = self.options.kind == ApiKind::Rest;
+        self.known(
+            &jwt,
+            match rest {
+                true => &["issuer", "audience", "defaultAlgorithms", "issuers"],
+                false => &["issuer", "audience"],
+            },
+        );
         let mut configuration = JwtConfiguration::default();
         configuration.issuer = self.some_text(&jwt, "issuer").or_else(|| {
             let address = scheme
@@ -145,7 +154,34 @@ impl<'a> Run<'a> {
             Some(issuer.unwrap_or(address).to_owned())
         });
         configuration.audience = self.texts(&jwt, "audience");
+        if rest {
+            configuration.default_algorithms = self.texts(&jwt, "defaultAlgorithms");
+            for issuer in self.list(&jwt, "issuers") {
+                configuration.issuers.push(self.jwt_issuer(&issuer));
+            }
+        }
         Some(configuration)
+    }
+
+    fn jwt_issuer(&mut self, at: &At<'a>) -> JwtIssuer {
+        self.known(at, &["issuer", "audiences", "additionalClaims", "jwksUri"]);
+        let mut issuer = JwtIssuer::default();
+        issuer.issuer = self.text(at, "issuer").unwrap_or_default();
+        issuer.audiences = self.texts(at, "audiences");
+        issuer.jwks_uri = self.some_text(at, "jwksUri");
+        for claim in self.list(at, "additionalClaims") {
+            self.known(
+                &claim,
+                &["claimName", "format", "required", "expectedValues"],
+            );
+            let mut own = AdditionalClaim::default();
+            own.claim_name = self.text(&claim, "claimName").unwrap_or_default();
+            own.format = self.some_text(&claim, "format");
+            own.required = self.boolean(&claim, "required").unwrap_or_default();
+            own.expected_values = self.texts(&claim, "expectedValues");
+            issuer.additional_claims.push(own);
+        }
+        issuer
     }
 }
 

@@ -9,9 +9,11 @@ use tower_service::Service;
 
 use super::Gateway;
 use super::api::ApiSpec;
+use super::compile::Issuers;
 use super::error::GatewayError;
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::CredentialStore;
+use crate::auth::jwt::IssuerBuilder;
 use crate::auth::sigv4::ReplayGuard;
 use crate::client::Client;
 use crate::core::{Body, BoxError, Chain, Clock, Function, Guard, SystemClock, TrustedProxies};
@@ -42,6 +44,7 @@ pub struct GatewayBuilder {
     pub(super) vpc_endpoints: Vec<VpcEndpoint>,
     pub(super) honour_expires: bool,
     pub(super) replay_guard: Option<ReplayGuard>,
+    pub(super) issuers: Issuers,
     pub(super) strict: bool,
     pub(super) skip_auth: bool,
     /// What a configuration says that is not served, by JSON pointer.
@@ -69,6 +72,7 @@ impl GatewayBuilder {
             vpc_endpoints: Vec::new(),
             honour_expires: false,
             replay_guard: None,
+            issuers: Issuers::default(),
             strict: false,
             skip_auth: false,
             remarks: Vec::new(),
@@ -266,6 +270,26 @@ impl GatewayBuilder {
         self
     }
 
+    /// Takes this issuer wherever a definition names `name`: the issuer of a JWT authorizer, or the ARN or the issuer of a user pool. It is
+    /// how an export runs with an issuer on this machine, or with keys that are given. Audiences, claims and, unless this issuer says which,
+    /// algorithms stay those of the definition.
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use portcullis::auth::jwt::Issuer;
+    ///
+    /// let builder = Gateway::builder()
+    ///     // It calls itself by the name in the definition …
+    ///     .upstream("https://id.example.com", "http://localhost:9000")
+    ///     // … or by its own.
+    ///     .issuer("https://login.example.com/", Issuer::discover("http://localhost:9001")?);
+    /// # Ok::<(), portcullis::auth::ConfigError>(())
+    /// ```
+    pub fn issuer(mut self, name: impl Into<String>, issuer: IssuerBuilder) -> Self {
+        self.issuers.insert(name.into(), issuer);
+        self
+    }
+
     /// Asks a guard of your own about every request that has a route, after the gateway's own guards.
     pub fn guard(mut self, guard: impl Guard) -> Self {
         self.guards = self.guards.with(guard);
@@ -312,6 +336,7 @@ impl GatewayBuilder {
     pub(super) fn take_client_from(&mut self, other: &Self) {
         if self.upstreams == other.upstreams {
             self.made_client.clone_from(&other.made_client);
+            self.issuers.take_from(&other.issuers);
         }
     }
 

@@ -20,7 +20,7 @@ pub use api::{ApiSpec, Parity, UnknownRoute};
 pub use builder::GatewayBuilder;
 pub use config::{
     AccountConfig, ApiConfig, ConfigError, ConfigFault, ConfigFormat, CredentialsConfig,
-    FunctionConfig, FunctionPlace, GatewayConfig, TlsFiles,
+    FunctionConfig, FunctionPlace, GatewayConfig, IssuerConfig, TlsFiles,
 };
 pub use coverage::{Coverage, CoveredField, Served};
 pub use error::{GatewayError, GatewayFault};

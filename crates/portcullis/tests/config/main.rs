@@ -185,7 +185,7 @@ fn an_unknown_field_names_the_nearest_one() {
     faults(
         "apis: [{id: a, kind: rest, defintion: x, definition: y}]\nupstream: {}\nqwx: 1",
         &[
-            "/qwx: no such field; there are: listen, tls, region, accountId, apis, usagePlans, apiKeys, domainNames, functions, upstreams, credentials, assumeRoles, awsEndpoint, account, principals, honourExpires, vpcEndpoints, trustedProxies, forwardingHeader, strict, dangerouslySkipAuth",
+            "/qwx: no such field; there are: listen, tls, region, accountId, apis, usagePlans, apiKeys, domainNames, functions, upstreams, issuers, credentials, assumeRoles, awsEndpoint, account, principals, honourExpires, vpcEndpoints, trustedProxies, forwardingHeader, strict, dangerouslySkipAuth",
             "/upstream: no such field; did you mean `upstreams`?",
             "/apis/0/defintion: no such field; did you mean `definition`?",
         ],

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::access::{self, Access};
+use super::authorizers::Authorizers;
 use super::document::Read;
+use super::guards::Doors;
 use super::survey::Survey;
 use super::{Notes, Shared, http, rest};
 use crate::core::ApiKind;
@@ -29,11 +31,14 @@ pub(super) fn compile(
         .iter()
         .map(|pointer| (pointer.to_string(), "no such field is known".into()))
         .collect();
+    let (mut idle, mut shut) = (BTreeMap::new(), BTreeMap::new());
     let before = faults.len();
     let mut notes = Notes {
         api: &spec.id,
         faults,
         unsupported: &mut unsupported,
+        idle: &mut idle,
+        shut: &mut shut,
     };
     let max_body_bytes = spec.max_body_bytes;
     let mut compression = None;
@@ -41,7 +46,12 @@ pub(super) fn compile(
         Api::Rest(api) => {
             let access = Access::rest(api, spec, shared, &mut notes)?;
             access::survey(&access, spec, shared, coverage);
-            let routes = rest::routes(api, max_body_bytes, &access, shared, &mut notes);
+            let authorizers = Authorizers::rest(api, shared, &mut notes);
+            let doors = Doors {
+                access: &access,
+                authorizers: &authorizers,
+            };
+            let routes = rest::routes(api, max_body_bytes, doors, shared, &mut notes);
             let responses = rest::responses(api, &mut notes);
             compression = rest::compression(api, &mut notes);
             let validates = api.request_validators.iter().any(|validator| {
@@ -51,7 +61,12 @@ pub(super) fn compile(
         }
         Api::Http(api) => {
             let access = Access::http(spec, shared, &mut notes)?;
-            let routes = http::routes(api, max_body_bytes, &access, shared, &mut notes);
+            let authorizers = Authorizers::http(api, shared, &mut notes);
+            let doors = Doors {
+                access: &access,
+                authorizers: &authorizers,
+            };
+            let routes = http::routes(api, max_body_bytes, doors, shared, &mut notes);
             let cors = http::cors(api, spec.parity, &mut notes).or_else(|| spec.cors.clone());
             (routes, Some(GatewayResponses::default()), cors, false)
         }
@@ -64,12 +79,15 @@ pub(super) fn compile(
     let survey = Survey {
         api: &spec.id,
         kind: spec.kind,
+        document: read.document.root(),
         unsupported: &unsupported,
+        idle: &idle,
+        shut: &shut,
         warnings: &warnings,
         validates,
         assumes_roles: shared.aws.as_ref().is_some_and(Aws::assumes_roles),
     };
-    coverage.extend(survey.walk(read.document.root()));
+    coverage.extend(survey.walk());
     for remark in responses.iter().flat_map(GatewayResponses::remarks) {
         let pointer = format!("gateway responses:{}", remark.at());
         let note = remark.text().to_owned();

@@ -1,6 +1,7 @@
 //! The guards of a method, and what stands in for those that do not exist yet.
 
 use super::access::Access;
+use super::authorizers::{Authorizer, Authorizers};
 use super::{Notes, Shared};
 use crate::core::{
     ApiKind, Chain, Decision, Guard, Head, Never, Rejection, RejectionKind, Verdict,
@@ -23,6 +24,17 @@ impl Shut {
     }
 }
 
+impl Shut {
+    /// For a method whose authorizer is not served.
+    fn authorizer(api: ApiKind) -> Self {
+        Self::new(
+            RejectionKind::AuthorizerConfigurationError,
+            api,
+            "authorizer",
+        )
+    }
+}
+
 impl Guard for Shut {
     type Ask = Never;
 
@@ -31,12 +43,20 @@ impl Guard for Shut {
     }
 }
 
+/// What an API's methods can ask for.
+#[derive(Clone, Copy)]
+pub(super) struct Doors<'a> {
+    pub(super) access: &'a Access,
+    pub(super) authorizers: &'a Authorizers,
+}
+
 pub(super) fn rest(
     method: &Method,
-    access: &Access,
+    doors: Doors<'_>,
     shared: &Shared,
     notes: &mut Notes<'_>,
 ) -> Chain {
+    let access = doors.access;
     let mut chain = Chain::new();
     if !shared.skip_auth {
         chain = chain.and(&access.way_in());
@@ -48,16 +68,14 @@ pub(super) fn rest(
         chain = match method.authorization_type {
             AuthorizationType::None => policy(chain, access, shared),
             AuthorizationType::AwsIam => signature(chain, ApiKind::Rest, access, source, notes),
-            // A user pool's token first, then the policy on its own.
-            AuthorizationType::CognitoUserPools => {
-                let kind = RejectionKind::AuthorizerConfigurationError;
-                let chain = chain.with(Shut::new(kind, ApiKind::Rest, "authorizer"));
-                policy(chain, access, shared)
-            }
-            _ => {
-                let kind = RejectionKind::AuthorizerConfigurationError;
-                chain.with(Shut::new(kind, ApiKind::Rest, "authorizer"))
-            }
+            _ => match doors.authorizers.find(method.authorizer_id.as_deref()) {
+                // The token first, then the policy on its own.
+                Some(Authorizer::Token(tokens)) => {
+                    let tokens = tokens.clone().require_scopes(&method.authorization_scopes);
+                    policy(chain.with(tokens), access, shared)
+                }
+                None => chain.with(Shut::authorizer(ApiKind::Rest)),
+            },
         };
         if method.api_key_required {
             let kind = RejectionKind::InvalidApiKey;
@@ -69,7 +87,7 @@ pub(super) fn rest(
 
 pub(super) fn http(
     route: &Route,
-    access: &Access,
+    doors: Doors<'_>,
     shared: &Shared,
     notes: &mut Notes<'_>,
 ) -> Chain {
@@ -78,11 +96,15 @@ pub(super) fn http(
         let source = route.source.as_ref();
         chain = match route.authorization_type {
             AuthorizationType::None => chain,
-            AuthorizationType::AwsIam => signature(chain, ApiKind::Http, access, source, notes),
-            _ => {
-                let kind = RejectionKind::AuthorizerConfigurationError;
-                chain.with(Shut::new(kind, ApiKind::Http, "authorizer"))
+            AuthorizationType::AwsIam => {
+                signature(chain, ApiKind::Http, doors.access, source, notes)
             }
+            _ => match doors.authorizers.find(route.authorizer_id.as_deref()) {
+                Some(Authorizer::Token(tokens)) => {
+                    chain.with(tokens.clone().require_scopes(&route.authorization_scopes))
+                }
+                None => chain.with(Shut::authorizer(ApiKind::Http)),
+            },
         };
     }
     append(chain, &shared.guards)

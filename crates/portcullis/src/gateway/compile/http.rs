@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::access::Access;
+use super::guards::Doors;
 use super::{Notes, Shared, guards, integration};
 use crate::core::Route;
 use crate::cors::{Conduct, CorsConfig, CorsRules};
@@ -15,7 +15,7 @@ use crate::routing::HttpRoutes;
 pub(super) fn routes(
     api: &HttpApi,
     max_body_bytes: u64,
-    access: &Access,
+    doors: Doors<'_>,
     shared: &Shared,
     notes: &mut Notes<'_>,
 ) -> Option<Routes> {
@@ -33,7 +33,7 @@ pub(super) fn routes(
             method: verb.to_owned(),
             route: Arc::new(facts),
             summary: compiled.summary,
-            guards: guards::http(route, access, shared, notes),
+            guards: guards::http(route, doors, shared, notes),
             integration: compiled.integration,
             streams: compiled.streams,
         };

@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod authorizers;
 mod deployment;
 mod document;
 mod domains;
@@ -32,6 +33,7 @@ use crate::core::{ApiKind, Chain, Clock, Live};
 use crate::definition::{self, Pointer};
 use crate::integrations::{Aws, Functions};
 use crate::stages::{ConfigError, Fallback, Fault, Resolver};
+pub(super) use authorizers::Issuers;
 
 impl Gateway {
     pub(super) fn compile(mut source: GatewayBuilder) -> Result<Self, GatewayError> {
@@ -62,6 +64,7 @@ struct Shared {
     vpc_endpoints: Vec<VpcEndpoint>,
     honour_expires: bool,
     replay_guard: Option<ReplayGuard>,
+    issuers: Issuers,
 }
 
 /// What compiling one document notes besides its routes.
@@ -70,9 +73,25 @@ struct Notes<'a> {
     faults: &'a mut Vec<GatewayFault>,
     /// Fields that cannot be served, by pointer.
     unsupported: &'a mut BTreeMap<String, Cow<'static, str>>,
+    /// Fields that change nothing, by pointer.
+    idle: &'a mut BTreeMap<String, &'static str>,
+    /// Security schemes whose methods refuse every request, by name.
+    shut: &'a mut BTreeMap<String, &'static str>,
 }
 
 impl Notes<'_> {
+    /// Notes that a field of what stands at `source`, if it is there, changes nothing.
+    fn idle(&mut self, source: Option<&Pointer>, field: &str, note: &'static str) {
+        if let Some(source) = source {
+            self.idle.insert(source.child(field).to_string(), note);
+        }
+    }
+
+    /// Notes that methods which need this security scheme refuse every request.
+    fn shut(&mut self, scheme: &str, note: &'static str) {
+        self.shut.insert(scheme.to_owned(), note);
+    }
+
     /// Notes that a field of what stands at `source` is not served.
     fn missing(&mut self, source: Option<&Pointer>, field: &str, note: &'static str) {
         if let Some(source) = source {
@@ -123,6 +142,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         vpc_endpoints: source.vpc_endpoints.clone(),
         honour_expires: source.honour_expires,
         replay_guard: source.replay_guard.clone(),
+        issuers: source.issuers.clone(),
     };
 
     let mut coverage = Coverage::default();

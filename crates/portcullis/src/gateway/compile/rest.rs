@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::access::Access;
+use super::guards::Doors;
 use super::validation::Validation;
 use super::{Notes, Shared, guards, integration};
 use crate::core::Route;
@@ -16,7 +16,7 @@ use crate::routing::RestRoutes;
 pub(super) fn routes(
     api: &RestApi,
     max_body_bytes: u64,
-    access: &Access,
+    doors: Doors<'_>,
     shared: &Shared,
     notes: &mut Notes<'_>,
 ) -> Option<Routes> {
@@ -32,7 +32,7 @@ pub(super) fn routes(
             else {
                 continue;
             };
-            let mut guards = guards::rest(method, access, shared, notes);
+            let mut guards = guards::rest(method, doors, shared, notes);
             // Last, as in the service: who may not call learns nothing of what a call should look like.
             if let Some(validator) = validation.validator(method, max_body_bytes, notes) {
                 guards = guards.with(validator);

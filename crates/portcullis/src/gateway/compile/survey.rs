@@ -28,8 +28,13 @@ const fn not_served(note: &'static str) -> Rule {
 pub(super) struct Survey<'a> {
     pub(super) api: &'a str,
     pub(super) kind: ApiKind,
+    pub(super) document: &'a Node,
     /// Fields that compiling found that it cannot serve, by pointer.
     pub(super) unsupported: &'a BTreeMap<String, Cow<'static, str>>,
+    /// Fields that change nothing, by pointer.
+    pub(super) idle: &'a BTreeMap<String, &'static str>,
+    /// Security schemes whose methods refuse every request, by name.
+    pub(super) shut: &'a BTreeMap<String, &'static str>,
     /// What the import had to say of fields that it took, by pointer.
     pub(super) warnings: &'a BTreeMap<String, String>,
     /// Whether a request validator looks at parameters and models.
@@ -40,10 +45,16 @@ pub(super) struct Survey<'a> {
 
 impl Survey<'_> {
     /// The fate of every field of the document.
-    pub(super) fn walk(&self, root: &Node) -> Coverage {
+    pub(super) fn walk(&self) -> Coverage {
         let mut coverage = Coverage::default();
         let mut pointer = String::new();
-        self.visit(root, None, &mut Vec::new(), &mut pointer, &mut coverage);
+        self.visit(
+            self.document,
+            None,
+            &mut Vec::new(),
+            &mut pointer,
+            &mut coverage,
+        );
         coverage
     }
 
@@ -58,6 +69,10 @@ impl Survey<'_> {
     ) {
         if let Some(note) = self.unsupported.get(pointer.as_str()) {
             coverage.push(self.api, pointer.clone(), Served::NotServed, note.clone());
+            return;
+        }
+        if let Some(note) = self.idle.get(pointer.as_str()) {
+            coverage.push(self.api, pointer.clone(), Served::DocumentationOnly, *note);
             return;
         }
         let warning = self.warnings.get(pointer.as_str());
@@ -131,6 +146,46 @@ impl Survey<'_> {
         }
     }
 
+    /// A role to call a backend with.
+    const fn credentials(&self) -> Rule {
+        if self.assumes_roles {
+            return ENFORCED;
+        }
+        Rule::Report(
+            Served::DocumentationOnly,
+            "the role is not assumed: the gateway's own credentials sign the calls",
+        )
+    }
+
+    /// What becomes of a security scheme.
+    fn scheme(&self, name: &str, node: &Node) -> Scheme {
+        let text = |name: &str| node.get(name).and_then(Node::as_str).unwrap_or_default();
+        if let Some(note) = self.shut.get(name) {
+            Scheme::NotServed(note)
+        } else if node.get("x-amazon-apigateway-authorizer").is_some()
+            || text("x-amazon-apigateway-authtype").eq_ignore_ascii_case("awsSigv4")
+        {
+            Scheme::Enforced
+        } else if matches!(self.kind, ApiKind::Rest)
+            && text("name").eq_ignore_ascii_case("x-api-key")
+        {
+            Scheme::NotServed(
+                "API keys are not served yet: methods that need one refuse every request",
+            )
+        } else {
+            Scheme::Unenforced
+        }
+    }
+
+    /// The same, of the scheme of this name.
+    fn scheme_of(&self, name: &str) -> Option<Scheme> {
+        let root = self.document;
+        let schemes = root
+            .get("securityDefinitions")
+            .or_else(|| root.get("components")?.get("securitySchemes"))?;
+        schemes.get(name).map(|node| self.scheme(name, node))
+    }
+
     #[expect(
         clippy::match_same_arms,
         reason = "the table follows the document, not the fates"
@@ -166,15 +221,42 @@ impl Survey<'_> {
             ["definitions"] | ["components", "schemas"] => self.validated(),
             ["components", "x-amazon-apigateway-integrations"] => ENFORCED,
             ["securityDefinitions"] | ["components", "securitySchemes"] => Rule::Descend,
-            ["securityDefinitions", _] | ["components", "securitySchemes", _] => {
-                if is_enforced_scheme(node, rest) {
-                    not_served(
-                        "authorizers and API keys are not served yet: methods that need one refuse every request",
-                    )
-                } else {
-                    Rule::Report(Served::DocumentationOnly, "no authorizer stands behind it")
+            ["securityDefinitions", name] | ["components", "securitySchemes", name] => {
+                match self.scheme(name, node) {
+                    Scheme::Enforced => Rule::Descend,
+                    Scheme::NotServed(note) => not_served(note),
+                    Scheme::Unenforced => {
+                        Rule::Report(Served::DocumentationOnly, "no authorizer stands behind it")
+                    }
                 }
             }
+            ["securityDefinitions", _, member] | ["components", "securitySchemes", _, member] => {
+                match *member {
+                    "x-amazon-apigateway-authorizer" => Rule::Descend,
+                    "type"
+                    | "name"
+                    | "in"
+                    | "x-amazon-apigateway-authtype"
+                    | "openIdConnectUrl" => ENFORCED,
+                    _ => DOCUMENTATION,
+                }
+            }
+            [
+                "securityDefinitions",
+                _,
+                "x-amazon-apigateway-authorizer",
+                field,
+            ]
+            | [
+                "components",
+                "securitySchemes",
+                _,
+                "x-amazon-apigateway-authorizer",
+                field,
+            ] => match *field {
+                "authorizerCredentials" => self.credentials(),
+                _ => ENFORCED,
+            },
             ["security"] | ["paths", _, _, "security"] => match node.as_array() {
                 Some([]) => ENFORCED,
                 _ => Rule::Descend,
@@ -184,13 +266,13 @@ impl Survey<'_> {
                 _ => Rule::Descend,
             },
             // The import warns of schemes that nothing enforces.
-            ["security", "*", _] | ["paths", _, _, "security", "*", _] => {
+            ["security", "*", name] | ["paths", _, _, "security", "*", name] => {
                 if self.warnings.contains_key(pointer) {
-                    DOCUMENTATION
-                } else {
-                    not_served(
-                        "authorizers and API keys are not served yet: the method refuses every request",
-                    )
+                    return DOCUMENTATION;
+                }
+                match self.scheme_of(name) {
+                    Some(Scheme::NotServed(note)) => not_served(note),
+                    _ => ENFORCED,
                 }
             }
             ["paths", _, _, "x-amazon-apigateway-auth"] => {
@@ -232,11 +314,7 @@ impl Survey<'_> {
             ["paths", _, _, "isDefaultRoute"] if !rest => ENFORCED,
             ["paths", _, _, "x-amazon-apigateway-integration"] => Rule::Descend,
             ["paths", _, _, "x-amazon-apigateway-integration", field, ..] => match *field {
-                "credentials" if self.assumes_roles => ENFORCED,
-                "credentials" => Rule::Report(
-                    Served::DocumentationOnly,
-                    "the role is not assumed: the gateway's own credentials sign the calls",
-                ),
+                "credentials" => self.credentials(),
                 "cacheNamespace" | "cacheKeyParameters" => {
                     Rule::Report(Served::DocumentationOnly, "says nothing without a cache")
                 }
@@ -271,12 +349,13 @@ const REST_ONLY: &[&str] = &[
     "x-amazon-apigateway-request-validators",
 ];
 
-/// Whether the service asks anything of a caller under this security scheme.
-fn is_enforced_scheme(node: &Node, rest: bool) -> bool {
-    let text = |name: &str| node.get(name).and_then(Node::as_str).unwrap_or_default();
-    node.get("x-amazon-apigateway-authorizer").is_some()
-        || text("x-amazon-apigateway-authtype").eq_ignore_ascii_case("awsSigv4")
-        || rest && text("name").eq_ignore_ascii_case("x-api-key")
+/// What the gateway makes of a security scheme.
+enum Scheme {
+    Enforced,
+    /// Its methods refuse every request, for this reason.
+    NotServed(&'static str),
+    /// The service asks nothing of a caller either.
+    Unenforced,
 }
 
 fn is_method(name: &str) -> bool {

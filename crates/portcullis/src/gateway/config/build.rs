@@ -90,6 +90,15 @@ impl GatewayConfig {
             }
             builder = builder.upstream(from, to);
         }
+        for (name, issuer) in &self.issuers {
+            match issuer.build(name, &self.folder) {
+                Ok(issuer) => builder = builder.issuer(name, issuer),
+                Err((field, message)) => faults.push(ConfigFault {
+                    place: join(&join("/issuers", name), field),
+                    message,
+                }),
+            }
+        }
         builder = builder.remarks(self.not_served());
         if faults.is_empty() {
             Ok(builder)

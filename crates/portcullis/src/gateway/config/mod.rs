@@ -4,6 +4,7 @@ mod backends;
 mod build;
 mod environment;
 mod error;
+mod issuers;
 mod parse;
 mod reader;
 
@@ -25,6 +26,7 @@ use crate::openapi::{self, BasePath, ParseOptions};
 use reader::Reader;
 
 pub use error::{ConfigError, ConfigFault};
+pub use issuers::IssuerConfig;
 
 /// Everything that a gateway is set up with, as one file says it: in YAML, JSON or TOML.
 ///
@@ -74,6 +76,8 @@ pub struct GatewayConfig {
     pub functions: BTreeMap<String, FunctionConfig>,
     /// Origins that are reached elsewhere: `https://from` to `http://to`.
     pub upstreams: BTreeMap<String, String>,
+    /// Issuers that stand in for those that definitions name, by that name.
+    pub issuers: BTreeMap<String, IssuerConfig>,
     /// Credentials for calls of AWS: of services, and of functions that are not attached.
     pub credentials: Option<CredentialsConfig>,
     /// Assumes the role that an integration names for its calls. Default: the credentials sign them all.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::backends::{credentials, function};
 use super::reader::{Object, Reader};
-use super::{AccountConfig, ApiConfig, GatewayConfig, TlsFiles};
+use super::{AccountConfig, ApiConfig, GatewayConfig, TlsFiles, issuers};
 use crate::core::{ApiKind, ForwardingHeader};
 use crate::cors::CorsConfig;
 use crate::definition::EndpointType;
@@ -49,6 +49,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "domainNames",
         "functions",
         "upstreams",
+        "issuers",
         "credentials",
         "assumeRoles",
         "awsEndpoint",
@@ -119,6 +120,10 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
             }
             None => reader.fault(path, "must be an origin, like `http://127.0.0.1:9000`"),
         }
+    }
+    for (name, path, item) in reader.map(object, "issuers") {
+        let own = issuers::issuer(item, &path, reader);
+        config.issuers.extend(own.map(|own| (name.to_owned(), own)));
     }
     config.credentials = credentials(object, reader);
     config.account = account(object, reader);
