@@ -7,19 +7,22 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
-use hyper::body::Incoming;
 use portcullis_core::Body;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::body::{Outgoing, Slot};
 use crate::connector::Connector;
 use crate::error::{ClientConfigError, ClientError};
 use crate::origin::Settings;
 use crate::pool::Pool;
-use crate::sending::{SendFuture, Sending};
+use crate::response::ResponseBody;
+use crate::sending::{SendFuture, Sending, Sent};
 use crate::tls::TlsSettings;
-use crate::upstreams::Upstreams;
+use crate::upstream_pool::Manner;
+use crate::upstreams::{Kind, Upstream, Upstreams};
 
 /// Sends requests. Clones share one pool of connections.
 ///
@@ -27,15 +30,42 @@ use crate::upstreams::Upstreams;
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    route: Route,
     verify: bool,
-    prior_knowledge: bool,
+    protocol: HttpProtocol,
 }
 
 struct Shared {
     options: ClientBuilder,
     tls: Arc<TlsSettings>,
-    /// One for each way to connect, made when it is first used: verified or not, HTTP/2 without asking or not.
-    pools: [OnceLock<Pool>; 4],
+    /// One for each way to connect, made when it is first used: verified or not, by each protocol.
+    pools: [OnceLock<Pool>; 6],
+}
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+enum Route {
+    /// Where their URIs say, with exceptions.
+    ByUri(Arc<Upstreams>),
+    /// All to the same place.
+    Through(Upstream),
+}
+
+/// What is spoken with an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "HTTP/3 would be another kind of connection"
+)]
+pub enum HttpProtocol {
+    /// HTTP/1.1 in the clear, and over TLS what the endpoint chooses.
+    #[default]
+    Auto,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2 from the first byte, also in the clear.
+    Http2,
 }
 
 /// Builds a [`Client`].
@@ -65,7 +95,7 @@ impl Client {
     #[must_use]
     pub fn with_http2_prior_knowledge(&self) -> Self {
         Self {
-            prior_knowledge: true,
+            protocol: HttpProtocol::Http2,
             ..self.clone()
         }
     }
@@ -77,6 +107,34 @@ impl Client {
         Self {
             verify: false,
             ..self.clone()
+        }
+    }
+
+    /// A client of the same settings and connections, with these overrides instead of its own.
+    #[must_use]
+    pub fn with_upstreams(&self, upstreams: Upstreams) -> Self {
+        Self {
+            route: Route::ByUri(Arc::new(upstreams)),
+            ..self.clone()
+        }
+    }
+
+    /// A client of the same settings and connections that sends every request to the same place, whatever origin its URI has. That
+    /// becomes the `Host`.
+    #[must_use]
+    pub fn through(&self, upstream: Upstream) -> Self {
+        Self {
+            route: Route::Through(upstream),
+            ..self.clone()
+        }
+    }
+
+    /// The overrides that it has; none if all its requests go [to the same place](Self::through).
+    #[must_use]
+    pub fn upstreams(&self) -> Option<&Upstreams> {
+        match &self.route {
+            Route::ByUri(upstreams) => Some(upstreams),
+            Route::Through(_) => None,
         }
     }
 
@@ -92,12 +150,85 @@ impl Client {
     /// If no answer came. [`ClientError::kind`] says why.
     pub fn send(
         &self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, ClientError>> + Send + use<> {
+        self.route_and_send(request, None, false)
+    }
+
+    /// The same, for a caller who drops the future once it is `until`. So a [pool](crate::UpstreamPool) knows the target that did not answer
+    /// in time from the caller that has left.
+    ///
+    /// # Errors
+    ///
+    /// Like [`send`](Self::send).
+    pub fn send_until(
+        &self,
+        request: Request<Body>,
+        until: Instant,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, ClientError>> + Send + use<> {
+        self.route_and_send(request, Some(until), false)
+    }
+
+    /// The same for a request that asks for another protocol, such as `websocket`: it speaks HTTP/1.1, and its `Upgrade` counts. An answer with
+    /// the status 101 is for [`hyper::upgrade::on`].
+    ///
+    /// # Errors
+    ///
+    /// Like [`send`](Self::send).
+    pub fn send_upgrade(
+        &self,
+        request: Request<Body>,
+        until: Instant,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, ClientError>> + Send + use<> {
+        self.route_and_send(request, Some(until), true)
+    }
+
+    fn route_and_send(
+        &self,
         mut request: Request<Body>,
-    ) -> impl Future<Output = Result<Response<Incoming>, ClientError>> + Send + use<> {
+        until: Option<Instant>,
+        upgrading: bool,
+    ) -> SendFuture<impl Future<Output = Sent> + use<>> {
+        let upstream = match &self.route {
+            Route::ByUri(upstreams) => upstreams.find(request.uri()),
+            Route::Through(upstream) => Some(upstream),
+        };
+        match upstream.map(|upstream| &upstream.0) {
+            None => {}
+            Some(Kind::Origin(target)) => target.apply(&mut request),
+            Some(Kind::Pool(pool)) => {
+                let manner = Manner {
+                    verify: self.verify,
+                    protocol: self.protocol,
+                    until,
+                    upgrading,
+                };
+                let sending = Sending::elsewise(pool.clone().send_so(request, manner));
+                return SendFuture {
+                    sending,
+                    slot: None,
+                };
+            }
+        }
+        self.send_direct(request, upgrading)
+    }
+
+    /// Sends a request to the origin in its URI.
+    pub(crate) fn send_direct(
+        &self,
+        mut request: Request<Body>,
+        upgrading: bool,
+    ) -> SendFuture<impl Future<Output = Sent> + use<>> {
         prepare(request.headers_mut());
+        let mut protocol = self.protocol;
+        if upgrading {
+            let upgrade = HeaderValue::from_static("upgrade");
+            request.headers_mut().insert(CONNECTION, upgrade);
+            // A stream of HTTP/2 is upgraded in another way (RFC 8441), which few endpoints know.
+            protocol = HttpProtocol::Http1;
+        }
         // The version of the caller's own request means nothing to this connection.
         *request.version_mut() = Version::HTTP_11;
-        self.shared.options.upstreams.apply(&mut request);
         // Methods that give a body its meaning say so when there is none (RFC 9110, 8.6).
         let expects_body = matches!(
             *request.method(),
@@ -108,15 +239,20 @@ impl Client {
             request.headers_mut().insert(CONTENT_LENGTH, none);
         }
         let slot = Slot::of(request.body());
-        let sending = match self.pool().origin(request.uri()) {
+        let sending = match self.pool(protocol).origin(request.uri()) {
             Ok(origin) => origin.send(request.map(|body| Outgoing::new(body, slot.clone()))),
             Err(error) => Sending::Failed { error: Some(error) },
         };
         SendFuture { sending, slot }
     }
 
-    fn pool(&self) -> &Pool {
-        let index = usize::from(self.verify) + 2 * usize::from(self.prior_knowledge);
+    fn pool(&self, protocol: HttpProtocol) -> &Pool {
+        let kind = match protocol {
+            HttpProtocol::Auto => 0,
+            HttpProtocol::Http1 => 1,
+            HttpProtocol::Http2 => 2,
+        };
+        let index = usize::from(self.verify) + 2 * kind;
         self.shared.pools[index].get_or_init(|| {
             let options = &self.shared.options;
             Pool::new(Settings {
@@ -124,13 +260,55 @@ impl Client {
                     options.connect_timeout,
                     Arc::clone(&self.shared.tls),
                     self.verify,
-                    self.prior_knowledge,
+                    protocol,
                 ),
-                only_http2: self.prior_knowledge,
+                only_http2: protocol == HttpProtocol::Http2,
                 idle_timeout: options.idle_timeout,
                 max_idle: options.max_idle,
             })
         })
+    }
+
+    /// A client for the targets of a pool: it goes where it is told, and with a timeout of its own it has connections of its own.
+    pub(crate) fn for_pool(
+        &self,
+        protocol: HttpProtocol,
+        connect_timeout: Option<Duration>,
+    ) -> Self {
+        let shared = match connect_timeout {
+            None => Arc::clone(&self.shared),
+            Some(connect_timeout) => Arc::new(Shared {
+                options: ClientBuilder {
+                    connect_timeout,
+                    ..self.shared.options.clone()
+                },
+                tls: Arc::clone(&self.shared.tls),
+                pools: Default::default(),
+            }),
+        };
+        Self {
+            shared,
+            route: Route::ByUri(Arc::default()),
+            verify: self.verify,
+            protocol,
+        }
+    }
+
+    /// Believes any certificate unless it is to verify them. What believes any stays so.
+    pub(crate) fn verifying(&self, verify: bool) -> Self {
+        Self {
+            verify: self.verify && verify,
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn speaking(mut self, protocol: HttpProtocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    pub(crate) const fn protocol(&self) -> HttpProtocol {
+        self.protocol
     }
 }
 
@@ -181,7 +359,8 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("options", &self.shared.options)
             .field("verify", &self.verify)
-            .field("prior_knowledge", &self.prior_knowledge)
+            .field("protocol", &self.protocol)
+            .field("route", &self.route)
             .finish_non_exhaustive()
     }
 }
@@ -234,18 +413,20 @@ impl ClientBuilder {
         Ok(self.finish())
     }
 
-    fn finish(self) -> Client {
+    fn finish(mut self) -> Client {
         let tls = Arc::new(TlsSettings {
             roots: self.roots.clone(),
         });
+        let upstreams = Arc::new(std::mem::take(&mut self.upstreams));
         Client {
             shared: Arc::new(Shared {
                 options: self,
                 tls,
                 pools: Default::default(),
             }),
+            route: Route::ByUri(upstreams),
             verify: true,
-            prior_knowledge: false,
+            protocol: HttpProtocol::Auto,
         }
     }
 }

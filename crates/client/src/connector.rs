@@ -19,6 +19,7 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::client::HttpProtocol;
 use crate::error::ClientErrorKind;
 use crate::tls::TlsSettings;
 
@@ -35,7 +36,7 @@ pub(crate) struct Connector {
 struct LazyTls {
     settings: Arc<TlsSettings>,
     verify: bool,
-    only_http2: bool,
+    protocol: HttpProtocol,
     config: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
 
@@ -46,7 +47,7 @@ impl Connector {
         timeout: Duration,
         settings: Arc<TlsSettings>,
         verify: bool,
-        only_http2: bool,
+        protocol: HttpProtocol,
     ) -> Self {
         let mut http = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         http.enforce_http(false);
@@ -59,7 +60,7 @@ impl Connector {
             tls: Arc::new(LazyTls {
                 settings,
                 verify,
-                only_http2,
+                protocol,
                 config: OnceLock::new(),
             }),
         }
@@ -119,11 +120,12 @@ impl LazyTls {
                 .settings
                 .client_config(self.verify)
                 .map_err(|error| error.to_string())?;
-            config.alpn_protocols = if self.only_http2 {
-                vec![b"h2".to_vec()]
-            } else {
-                vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+            let offered: &[&[u8]] = match self.protocol {
+                HttpProtocol::Auto => &[b"h2", b"http/1.1"],
+                HttpProtocol::Http1 => &[b"http/1.1"],
+                HttpProtocol::Http2 => &[b"h2"],
             };
+            config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
             Ok(Arc::new(config))
         }))
     }

@@ -30,7 +30,7 @@ pub enum ClientErrorKind {
     Connect,
     /// The connection could not be encrypted: an unknown authority, another host's certificate, no TLS at all.
     Tls,
-    /// The connection was not made in time.
+    /// The connection was not made in time, or a target of a pool did not answer in the time that the pool gives it.
     Timeout,
     /// The connection was closed or reset before the answer was there.
     Closed,
@@ -38,6 +38,8 @@ pub enum ClientErrorKind {
     Protocol,
     /// The request's own body failed. [`source`](Error::source) is the error that it failed with.
     RequestBody,
+    /// The request was not sent: the circuits of all targets of its pool are open.
+    CircuitOpen,
 }
 
 impl ClientError {
@@ -119,10 +121,11 @@ impl fmt::Display for ClientError {
             ClientErrorKind::Refused => "the connection was refused",
             ClientErrorKind::Connect => "the connection could not be made",
             ClientErrorKind::Tls => "the connection could not be encrypted",
-            ClientErrorKind::Timeout => "the connection was not made in time",
+            ClientErrorKind::Timeout => "no connection or no answer in time",
             ClientErrorKind::Closed => "the connection was closed before the answer was there",
             ClientErrorKind::Protocol => "what came back is not HTTP",
             ClientErrorKind::RequestBody => "the request's body failed",
+            ClientErrorKind::CircuitOpen => "the request was not sent",
         })?;
         // The innermost cause says most, and the ones between repeat each other.
         let mut cause: &(dyn Error + 'static) = &*self.source;

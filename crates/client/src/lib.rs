@@ -27,14 +27,17 @@
 //! - What is sent is framed from the body, never from the headers: `Content-Length`, `Transfer-Encoding`, `Connection`
 //!   and their kind are taken out of every request.
 //! - Certificates are checked against the platform's roots, which are read once, when the first encrypted connection is made.
-//! - [`Upstreams`] sends what is meant for one origin to another, under the first one's `Host`.
+//! - [`Upstreams`] sends what is meant for one origin to another, or to a pool of several, under the first one's `Host`.
+//! - An [`UpstreamPool`] has several targets: it chooses among those that are well, sends again what may be sent again, and answers at
+//!   once where all of them fail. It is a service of its own, too.
 //! - A failure says what kind it is ([`ClientErrorKind`]), and tells the endpoint's failures from those of the body
 //!   that was being sent.
 //!
 //! # Caveats
 //!
-//! There is no timeout but the one for connecting: how long to wait for an answer is the caller's to say. Redirects are
-//! not followed, and nothing is retried once a byte of it was sent.
+//! There is no timeout but the one for connecting, and the one that a pool may have: how long to wait for an answer is the caller's
+//! to say. Redirects are not followed, and outside a pool nothing is retried once a byte of it was sent. A pool retries what is
+//! idempotent, has its body in memory and got no head of an answer, within a budget.
 //!
 //! # Features
 //!
@@ -47,12 +50,19 @@ mod connector;
 mod error;
 mod origin;
 mod pool;
+mod response;
 mod sending;
 mod tls;
+mod upstream_pool;
 mod upstreams;
 
 pub use {
-    client::{Client, ClientBuilder},
+    client::{Client, ClientBuilder, HttpProtocol},
     error::{ClientConfigError, ClientError, ClientErrorKind},
-    upstreams::{Upstreams, UpstreamsError},
+    response::ResponseBody,
+    upstream_pool::{
+        Balance, CircuitBreaker, Ejection, HealthCheck, Retries, UpstreamPool, UpstreamPoolBuilder,
+        UpstreamPoolConfig, UpstreamPoolError,
+    },
+    upstreams::{Upstream, Upstreams, UpstreamsError},
 };

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, Uri, header, uri};
-use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::client::legacy::connect::Connection as _;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -19,6 +18,7 @@ use crate::connections::{Connections, Open, Turn};
 use crate::connector::Connector;
 use crate::error::{ClientError, ClientErrorKind};
 use crate::pool::Origins;
+use crate::response::ResponseBody;
 use crate::sending::{Sending, Sent};
 
 /// How the connections of one pool are made, and how long they are kept.
@@ -97,7 +97,7 @@ impl Origin {
         self: Arc<Self>,
         mut first: Option<Open>,
         mut request: Request<Outgoing>,
-    ) -> Result<Response<Incoming>, ClientError> {
+    ) -> Result<Response<ResponseBody>, ClientError> {
         loop {
             let (mut open, reused) = match first.take().or_else(|| self.connections.take()) {
                 Some(open) => (open, true),
@@ -116,7 +116,7 @@ impl Origin {
             match sent {
                 Ok(response) => {
                     self.release(open);
-                    return Ok(response);
+                    return Ok(response.map(ResponseBody::from));
                 }
                 Err(error) => request = unsent(error, reused)?,
             }

@@ -171,6 +171,7 @@ fn not_an_address(uri: &Uri) -> ClientError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::HttpProtocol;
     use crate::connector::Connector;
     use crate::tls::TlsSettings;
 
@@ -178,7 +179,7 @@ mod tests {
         let timeout = Duration::from_secs(90);
         let tls = Arc::new(TlsSettings { roots: Vec::new() });
         Pool::new(Settings {
-            connector: Connector::new(timeout, tls, true, false),
+            connector: Connector::new(timeout, tls, true, HttpProtocol::Auto),
             only_http2: false,
             idle_timeout: timeout,
             max_idle: 8,

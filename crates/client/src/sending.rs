@@ -13,6 +13,7 @@ use crate::body::{Outgoing, Slot};
 use crate::connections::Open;
 use crate::error::{ClientError, ClientErrorKind};
 use crate::origin::{Origin, unsent};
+use crate::response::ResponseBody;
 
 /// What a connection of hyper's makes of a request.
 pub(crate) type Sent = Result<Response<Incoming>, TrySendError<Request<Outgoing>>>;
@@ -40,7 +41,7 @@ pin_project! {
             origin: Arc<Origin>,
         },
         Elsewise {
-            future: Pin<Box<dyn Future<Output = Result<Response<Incoming>, ClientError>> + Send>>,
+            future: Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, ClientError>> + Send>>,
         },
         Failed {
             error: Option<ClientError>,
@@ -50,7 +51,7 @@ pin_project! {
 
 impl<F> Sending<F> {
     pub(crate) fn elsewise(
-        future: impl Future<Output = Result<Response<Incoming>, ClientError>> + Send + 'static,
+        future: impl Future<Output = Result<Response<ResponseBody>, ClientError>> + Send + 'static,
     ) -> Self {
         Self::Elsewise {
             future: Box::pin(future),
@@ -59,7 +60,7 @@ impl<F> Sending<F> {
 }
 
 impl<F: Future<Output = Sent>> Future for Sending<F> {
-    type Output = Result<Response<Incoming>, ClientError>;
+    type Output = Result<Response<ResponseBody>, ClientError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
@@ -73,7 +74,7 @@ impl<F: Future<Output = Sent>> Future for Sending<F> {
                         if let Some(sender) = sender.take() {
                             origin.release(Open::Http1(sender));
                         }
-                        return Poll::Ready(Ok(response));
+                        return Poll::Ready(Ok(response.map(ResponseBody::from)));
                     }
                     // The connection was closed just then.
                     Err(error) => {
@@ -95,7 +96,7 @@ impl<F: Future<Output = Sent>> Future for Sending<F> {
 }
 
 impl<F: Future<Output = Sent>> Future for SendFuture<F> {
-    type Output = Result<Response<Incoming>, ClientError>;
+    type Output = Result<Response<ResponseBody>, ClientError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();

@@ -1,12 +1,16 @@
 //! Other addresses for upstreams.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
 
 use http::header::HOST;
-use http::uri::{Authority, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Uri};
 
-/// Which origins stand in for which: `https://api.example.com` → `http://127.0.0.1:9000`.
+use crate::upstream_pool::UpstreamPool;
+
+/// Which origins stand in for which: `https://api.example.com` → `http://127.0.0.1:9000`, or a [pool](UpstreamPool) of several.
 ///
 /// So a definition runs unchanged on a laptop. A request keeps the path, the query and the `Host` that it would have
 /// had.
@@ -23,7 +27,27 @@ use http::{HeaderValue, Request, Uri};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Upstreams {
-    map: HashMap<Origin, Target>,
+    map: HashMap<Origin, Upstream>,
+}
+
+/// Where requests go instead of their own origin: another origin, or a [pool](UpstreamPool) of several.
+///
+/// ```
+/// use portcullis_client::{Upstream, UpstreamPool, Upstreams};
+///
+/// let pool = UpstreamPool::builder().targets(["http://10.0.0.1:9000", "http://10.0.0.2:9000"]).build()?;
+/// let upstreams = Upstreams::default()
+///     .with("https://api.example.com", pool.into())?
+///     .with("https://www.example.com", "http://127.0.0.1:8080".parse()?)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Upstream(pub(crate) Kind);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    Origin(Target),
+    Pool(UpstreamPool),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,8 +57,9 @@ struct Origin {
     port: u16,
 }
 
-#[derive(Clone, Debug)]
-struct Target {
+/// An origin as it is written into requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
     scheme: Scheme,
     authority: Authority,
 }
@@ -58,21 +83,35 @@ impl Upstreams {
         F: AsRef<str>,
         T: AsRef<str>,
     {
-        let mut map = HashMap::new();
+        let mut upstreams = Self::default();
         for (from, to) in pairs {
-            let (from, to) = (from.as_ref(), to.as_ref());
-            let source = origin_only(from)?;
-            let target = origin_only(to)?.into_parts();
-            let (Some(source), Some(scheme), Some(authority)) =
-                (Origin::of(&source), target.scheme, target.authority)
-            else {
-                return Err(fault(from, NOT_AN_ORIGIN));
-            };
-            if map.insert(source, Target { scheme, authority }).is_some() {
-                return Err(fault(from, "is there twice"));
-            }
+            upstreams = upstreams.with(from.as_ref(), to.as_ref().parse()?)?;
         }
-        Ok(Self { map })
+        Ok(upstreams)
+    }
+
+    /// The same with one more.
+    ///
+    /// # Errors
+    ///
+    /// If `from` is not an `http` or `https` origin, or if there is an entry for it already.
+    pub fn with(mut self, from: &str, upstream: Upstream) -> Result<Self, UpstreamsError> {
+        let source = origin_only(from).as_ref().and_then(Origin::of);
+        let source = source.ok_or_else(|| fault(from, NOT_AN_ORIGIN))?;
+        if self.map.insert(source, upstream).is_some() {
+            return Err(fault(from, "is there twice"));
+        }
+        Ok(self)
+    }
+
+    /// Both of them; where both have an entry, this one's counts.
+    #[must_use]
+    pub fn or(mut self, others: &Self) -> Self {
+        for (from, upstream) in &others.map {
+            let entry = self.map.entry(from.clone());
+            entry.or_insert_with(|| upstream.clone());
+        }
+        self
     }
 
     /// Whether there is nothing to rewrite.
@@ -81,17 +120,65 @@ impl Upstreams {
         self.map.is_empty()
     }
 
-    /// Where to go instead of `uri`, and the `Host` to say; `None` if nothing stands in for it.
+    /// What stands in for the origin of `uri`, if anything does.
     #[must_use]
-    pub fn rewrite(&self, uri: &Uri) -> Option<(Uri, HeaderValue)> {
+    pub fn find(&self, uri: &Uri) -> Option<&Upstream> {
         if self.map.is_empty() {
             return None;
         }
-        let target = self.map.get(&Origin::of(uri)?)?;
+        self.map.get(&Origin::of(uri)?)
+    }
+
+    /// Where to go instead of `uri`, and the `Host` to say; `None` if nothing stands in for it, or a pool does.
+    #[must_use]
+    pub fn rewrite(&self, uri: &Uri) -> Option<(Uri, HeaderValue)> {
+        match &self.find(uri)?.0 {
+            Kind::Origin(target) => target.rewrite(uri),
+            Kind::Pool(_) => None,
+        }
+    }
+}
+
+impl FromStr for Upstream {
+    type Err = UpstreamsError;
+
+    /// Takes an origin: scheme, host and port, no path.
+    fn from_str(text: &str) -> Result<Self, UpstreamsError> {
+        let target = Target::parse(text).ok_or_else(|| fault(text, NOT_AN_ORIGIN))?;
+        Ok(Self(Kind::Origin(target)))
+    }
+}
+
+impl From<UpstreamPool> for Upstream {
+    fn from(pool: UpstreamPool) -> Self {
+        Self(Kind::Pool(pool))
+    }
+}
+
+impl Target {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let parts = origin_only(text)?.into_parts();
+        Some(Self {
+            scheme: parts.scheme?,
+            authority: parts.authority?,
+        })
+    }
+
+    /// The address of this path there.
+    pub(crate) fn at(&self, path: PathAndQuery) -> Result<Uri, http::Error> {
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(path)
+            .build()
+    }
+
+    /// `uri` at this origin, and the `Host` that is meant.
+    fn rewrite(&self, uri: &Uri) -> Option<(Uri, HeaderValue)> {
         let host = HeaderValue::try_from(without_user(uri.authority()?)).ok()?;
         let mut parts = uri.clone().into_parts();
-        parts.scheme = Some(target.scheme.clone());
-        parts.authority = Some(target.authority.clone());
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
         Some((Uri::from_parts(parts).ok()?, host))
     }
 
@@ -100,6 +187,12 @@ impl Upstreams {
             *request.uri_mut() = target;
             request.headers_mut().entry(HOST).or_insert(host);
         }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.authority)
     }
 }
 
@@ -118,14 +211,12 @@ impl Origin {
     }
 }
 
-const NOT_AN_ORIGIN: &str = "is not an origin such as `https://api.example.com`";
+pub(crate) const NOT_AN_ORIGIN: &str = "is not an origin such as `https://api.example.com`";
 
-fn origin_only(text: &str) -> Result<Uri, UpstreamsError> {
-    let uri: Uri = text.parse().map_err(|_| fault(text, NOT_AN_ORIGIN))?;
-    if Origin::of(&uri).is_none() || uri.path() != "/" || uri.query().is_some() {
-        return Err(fault(text, NOT_AN_ORIGIN));
-    }
-    Ok(uri)
+fn origin_only(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let only = Origin::of(&uri).is_some() && uri.path() == "/" && uri.query().is_none();
+    only.then_some(uri)
 }
 
 fn fault(entry: &str, fault: &'static str) -> UpstreamsError {

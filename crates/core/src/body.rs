@@ -58,6 +58,16 @@ impl Body {
             Kind::Boxed(_) => None,
         }
     }
+
+    /// Another body with the same bytes, for a request that may be sent twice; `None` for a body that is not in memory. Nothing is
+    /// copied.
+    #[must_use]
+    pub fn try_clone(&self) -> Option<Self> {
+        match &self.0 {
+            Kind::Bytes(bytes) => Some(Self(Kind::Bytes(bytes.clone()))),
+            Kind::Boxed(_) => None,
+        }
+    }
 }
 
 impl Default for Body {
@@ -295,6 +305,17 @@ mod tests {
     fn a_body_is_not_boxed_twice() {
         let body = Body::new(Body::from("pets"));
         assert!(matches!(body.0, Kind::Bytes(Some(_))));
+    }
+
+    #[test]
+    fn a_body_in_memory_can_be_sent_twice() {
+        let body = Body::from("pets");
+        let copy = body
+            .try_clone()
+            .and_then(|copy| copy.as_bytes().map(<[u8]>::to_vec));
+        assert_eq!(copy.as_deref(), body.as_bytes());
+        let streams = http_body_util::Limited::new(Body::from("pets"), 4);
+        assert!(Body::new(streams).try_clone().is_none());
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use pin_project_lite::pin_project;
+use portcullis_client::ResponseBody;
 use portcullis_core::{Body, BoxError};
 use tokio::time::{Instant, Sleep};
 
@@ -209,7 +209,7 @@ async fn read(mut body: Body) -> Result<Bytes, BoxError> {
 pin_project! {
     /// An endpoint's answer as it streams to the client: cut at its cap, and at the integration's deadline.
     pub(crate) struct Answer {
-        body: Incoming,
+        body: ResponseBody,
         left: u64,
         limit: u64,
         deadline: Option<Instant>,
@@ -232,7 +232,7 @@ impl std::error::Error for Late {}
 
 /// The body of an answer, with what bounds it. A body whose end is known already needs nothing.
 pub(crate) fn answer(
-    body: Incoming,
+    body: ResponseBody,
     limit: Option<u64>,
     deadline: Option<Instant>,
 ) -> Result<Body, Failure> {

@@ -4,9 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::{Extensions, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use portcullis_client::{Client, ClientError, ClientErrorKind};
+use portcullis_client::{Client, ClientError, ClientErrorKind, ResponseBody};
 use portcullis_core::{Body, Measure, RequestContext};
 use tokio::time::{Instant, Sleep};
 
@@ -37,14 +36,17 @@ impl<'a> Exchange<'a> {
         &self,
         request: Request<Body>,
         context: &RequestContext,
-    ) -> Result<Response<Incoming>, Failure> {
+    ) -> Result<Response<ResponseBody>, Failure> {
         let started = self.settings.clock.now();
         let sending = async {
             let mut request = capped(request, self.settings)?;
             if is_to_be_peeked(&request) {
                 request = peeked(request).await?;
             }
-            self.client.send(request).await.map_err(not_sent)
+            self.client
+                .send_until(request, self.deadline)
+                .await
+                .map_err(not_sent)
         };
         let sent = tokio::time::timeout_at(self.deadline, sending).await;
         let sent = sent.unwrap_or(Err(Failure::Timeout));
@@ -55,10 +57,10 @@ impl<'a> Exchange<'a> {
     pub(crate) fn start(
         &self,
         request: Request<Body>,
-    ) -> Exchanging<impl Future<Output = Result<Response<Incoming>, ClientError>> + use<>> {
+    ) -> Exchanging<impl Future<Output = Result<Response<ResponseBody>, ClientError>> + use<>> {
         Exchanging {
             started: self.settings.clock.now(),
-            sent: self.client.send(request),
+            sent: self.client.send_until(request, self.deadline),
             deadline: self.deadline,
             sleep: None,
         }
@@ -105,11 +107,11 @@ fn not_sent(error: ClientError) -> Failure {
 
 /// Checks the head of an answer, and notes how it went.
 fn head(
-    sent: Result<Response<Incoming>, Failure>,
+    sent: Result<Response<ResponseBody>, Failure>,
     started: std::time::Instant,
     settings: &Settings,
     context: &RequestContext,
-) -> Result<Response<Incoming>, Failure> {
+) -> Result<Response<ResponseBody>, Failure> {
     let waited = settings.clock.now().saturating_duration_since(started);
     let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
     context.measure(Measure::IntegrationLatency, waited);
@@ -144,7 +146,7 @@ pin_project! {
 
 impl<F> Exchanging<F>
 where
-    F: Future<Output = Result<Response<Incoming>, ClientError>>,
+    F: Future<Output = Result<Response<ResponseBody>, ClientError>>,
 {
     /// Waits for the head of the answer.
     pub(crate) fn poll_head(
@@ -152,7 +154,7 @@ where
         settings: &Settings,
         context: &RequestContext,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Response<Incoming>, Failure>> {
+    ) -> Poll<Result<Response<ResponseBody>, Failure>> {
         let mut this = self.project();
         let sent = match this.sent.poll(cx) {
             Poll::Ready(sent) => sent.map_err(not_sent),

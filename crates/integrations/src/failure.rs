@@ -177,6 +177,7 @@ fn client(error: &ClientError, api: ApiKind, context: &RequestContext) -> Reject
                 ClientErrorKind::Tls => "tls",
                 ClientErrorKind::Closed => "closed",
                 ClientErrorKind::Protocol => "protocol",
+                ClientErrorKind::CircuitOpen => "circuit open",
                 _ => "connect",
             };
             (Rejection::new(RejectionKind::IntegrationFailure), rule)

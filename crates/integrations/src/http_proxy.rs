@@ -9,9 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderValue};
 use http::{Method, Request, Response, Uri, Version};
-use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use portcullis_client::{Client, ClientError};
+use portcullis_client::{Client, ClientError, ResponseBody};
 use portcullis_core::{ApiKind, Body, Rejection, RequestContext, SystemClock, TRACE_ID, Trace};
 use tokio::time::Instant;
 
@@ -315,7 +314,7 @@ impl Shared {
     /// Makes the client's answer out of the endpoint's, which has to be complete by the deadline.
     fn answer(
         &self,
-        head: Response<Incoming>,
+        head: Response<ResponseBody>,
         deadline: Instant,
     ) -> Result<Response<Body>, Failure> {
         let deadline = (!self.streams).then_some(deadline);
@@ -359,7 +358,7 @@ pin_project! {
 
 impl<F> Future for Proxying<F>
 where
-    F: Future<Output = Result<Response<Incoming>, ClientError>>,
+    F: Future<Output = Result<Response<ResponseBody>, ClientError>>,
 {
     type Output = Result<Response<Body>, Rejection>;
 

@@ -2,6 +2,7 @@
 
 mod pool;
 mod support;
+mod upstream_pool;
 
 use std::time::Duration;
 

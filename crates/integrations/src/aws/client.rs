@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use http::uri::{Authority, Scheme};
 use http::{Request, Response, Uri};
-use hyper::body::Incoming;
-use portcullis_client::{Client, ClientError};
+use portcullis_client::{Client, ClientError, ResponseBody};
 use portcullis_core::{Body, BoxError, Clock, RequestContext, SystemClock};
 
 use super::credentials::{Credentials, CredentialsError};
@@ -166,7 +165,7 @@ impl Aws {
         mut request: Request<Bytes>,
         endpoint: &Endpoint,
         credentials: &Credentials,
-    ) -> Result<Response<Incoming>, AwsError> {
+    ) -> Result<Response<ResponseBody>, AwsError> {
         let wire = &self.shared.wire;
         sign(&mut request, endpoint, credentials, wire.clock.wall()).map_err(AwsError::Unsigned)?;
         let sent = wire.client.send(request.map(Body::from)).await;

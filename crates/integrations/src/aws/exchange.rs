@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
-use portcullis_client::ClientErrorKind;
+use portcullis_client::{ClientErrorKind, ResponseBody};
 use portcullis_core::{Detail, Measure, REQUEST_ID, RequestContext};
 use tokio::time::Instant;
 
@@ -27,7 +26,7 @@ impl Exchange<'_> {
         request: Request<Bytes>,
         endpoint: &Endpoint,
         context: &RequestContext,
-    ) -> Result<Response<Incoming>, Failure> {
+    ) -> Result<Response<ResponseBody>, Failure> {
         let started = self.settings.clock.now();
         let call = async {
             let credentials = self.identity.credentials(self.aws, context).await?;

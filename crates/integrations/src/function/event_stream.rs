@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use aws_smithy_eventstream::frame::{DecodedFrame, MessageFrameDecoder};
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame};
-use hyper::body::Incoming;
+use portcullis_client::ResponseBody;
 use portcullis_core::BoxError;
 use serde::Deserialize;
 
@@ -14,7 +14,7 @@ use serde::Deserialize;
 const MAX_FRAME: usize = 24 * 1024 * 1024;
 
 /// What a function writes, out of the frames that it comes in.
-pub(super) struct EventStream<B = Incoming> {
+pub(super) struct EventStream<B = ResponseBody> {
     body: B,
     decoder: MessageFrameDecoder,
     buffer: BytesMut,

@@ -5,8 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
-use hyper::body::Incoming;
-use portcullis_client::{ClientError, ClientErrorKind};
+use portcullis_client::{ClientError, ClientErrorKind, ResponseBody};
 use portcullis_core::{
     Body, BoxError, FunctionError, FunctionErrorKind, FunctionReply, FunctionStream, Invocation,
     REQUEST_ID, TRACE_ID,
@@ -76,7 +75,9 @@ pub(super) fn request(uri: Uri, invocation: Invocation) -> Request<Bytes> {
 }
 
 /// A whole answer.
-pub(super) async fn reply(response: Response<Incoming>) -> Result<FunctionReply, FunctionError> {
+pub(super) async fn reply(
+    response: Response<ResponseBody>,
+) -> Result<FunctionReply, FunctionError> {
     let (parts, body) = response.into_parts();
     check(parts.status)?;
     let payload: Bytes = read_answer(Body::new(body), Some(MAX_PAYLOAD))
@@ -90,7 +91,7 @@ pub(super) async fn reply(response: Response<Incoming>) -> Result<FunctionReply,
 }
 
 /// An answer as it comes. One that is not framed as a stream of events is taken for what the function writes.
-pub(super) fn stream(response: Response<Incoming>) -> Result<FunctionStream, FunctionError> {
+pub(super) fn stream(response: Response<ResponseBody>) -> Result<FunctionStream, FunctionError> {
     let (parts, body) = response.into_parts();
     check(parts.status)?;
     let is_framed = text(&parts.headers, &CONTENT_TYPE).is_some_and(|it| it == EVENT_STREAM);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::Response;
-use hyper::body::Incoming;
+use portcullis_client::ResponseBody;
 use portcullis_core::{
     Function, FunctionError, FunctionErrorKind, FunctionFuture, FunctionStreamFuture, Invocation,
 };
@@ -58,7 +58,7 @@ impl Lambda {
         &self,
         mut invocation: Invocation,
         wanted: Wanted,
-    ) -> impl Future<Output = Result<Response<Incoming>, FunctionError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Response<ResponseBody>, FunctionError>> + Send + use<> {
         let (function, region) = self.aim(&mut invocation);
         let aws = self.aws.clone();
         async move {

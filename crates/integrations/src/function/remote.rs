@@ -1,8 +1,7 @@
 //! Functions behind an endpoint that speaks the Invoke API of AWS Lambda.
 
 use http::{Request, Response, Uri};
-use hyper::body::Incoming;
-use portcullis_client::Client;
+use portcullis_client::{Client, ResponseBody};
 use portcullis_core::{
     Body, BoxError, Function, FunctionError, FunctionFuture, FunctionStream, FunctionStreamFuture,
     Invocation,
@@ -58,7 +57,7 @@ impl Remote {
 
 async fn send(
     (client, request): (Client, Request<Body>),
-) -> Result<Response<Incoming>, FunctionError> {
+) -> Result<Response<ResponseBody>, FunctionError> {
     client.send(request).await.map_err(not_sent)
 }
 
