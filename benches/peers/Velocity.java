@@ -5,10 +5,10 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.jayway.jsonpath.JsonPath;
 import net.minidev.json.JSONStyle;
 import net.minidev.json.JSONValue;
-import net.minidev.json.parser.JSONParser;
 import org.apache.commons.lang.StringEscapeUtils;
 import org.apache.velocity.Template;
 import org.apache.velocity.VelocityContext;
@@ -40,8 +40,11 @@ public class Velocity {
     }
   }
 
+  // Jackson, since the json-smart of Debian counts the objects of a list as depth and stops at 400 of them.
+  private static final ObjectMapper JSON = new ObjectMapper();
+
   static Object parse(String text) throws Exception {
-    return new JSONParser(JSONParser.MODE_PERMISSIVE).parse(text, JSONValue.defaultReader.DEFAULT_ORDERED);
+    return JSON.readValue(text, Object.class);
   }
 
   static String render(Template template, String body, Map<?, ?> context) {
