@@ -4,6 +4,7 @@ mod error;
 mod expression;
 
 pub mod access;
+pub mod api_key;
 pub mod credentials;
 pub mod iam;
 pub mod jwt;

@@ -1,9 +1,10 @@
-//! What a token costs that was verified before: nothing.
+//! What a token costs that was verified before, and what a key costs that is in memory: nothing.
 
 use allocation_counter::measure;
 use http::Request;
+use portcullis_auth::api_key::{ApiKey, ApiKeyLayer, MemoryKeys, UsagePlans};
 use portcullis_auth::jwt::{Algorithm, Conduct, Issuer, JwtLayer, Key, Verifier};
-use portcullis_core::{Guard, Head, ManualClock, RequestContext, Verdict};
+use portcullis_core::{ApiStage, Guard, Head, ManualClock, RequestContext, Verdict};
 use serde_json::json;
 
 #[test]
@@ -32,4 +33,37 @@ fn a_token_that_comes_again_allocates_nothing() {
     };
     check();
     assert_eq!(measure(check).count_total, 0);
+}
+
+#[test]
+fn a_key_in_memory_allocates_nothing() {
+    let value = "0123456789abcdefghijklmnopqrstuvwxyz0123";
+    let plans = UsagePlans::new()
+        .with_stage("gold", "pets", "prod")
+        .with_key("gold", "one");
+    let layer = ApiKeyLayer::new(MemoryKeys::new([ApiKey::new("one", value)])).usage_plans(plans);
+
+    let request = || {
+        let mut request = Request::get("/")
+            .header("x-api-key", value)
+            .body(())
+            .expect("a request");
+        let mut stage = ApiStage::default();
+        stage.api_id = "pets".to_owned();
+        stage.stage = "prod".to_owned();
+        RequestContext::of(&mut request).set_stage(stage);
+        // What a server reads is shared already.
+        let shared = request.headers()["x-api-key"].clone();
+        request.headers_mut().insert("x-api-key", shared);
+        request
+    };
+    let check = |request: &Request<()>| {
+        let verdict = layer.check(&Head::of(request));
+        assert!(matches!(verdict, Verdict::Pass));
+    };
+    check(&request());
+    let request = request();
+    assert_eq!(measure(|| check(&request)).count_total, 0);
+    let context = RequestContext::of(&mut { request }).clone();
+    assert!(context.api_key().is_some());
 }
