@@ -1,4 +1,4 @@
-//! Programs in Python that the tests start: signers.
+//! Programs in Python that the tests start: signers, and AWS services.
 
 use std::env;
 use std::path::Path;
@@ -9,7 +9,15 @@ use anyhow::{Result, bail};
 use crate::shell;
 
 /// What is installed.
-const PACKAGES: &[&str] = &["boto3==1.44.8", "awscli==1.46.3"];
+const PACKAGES: &[&str] = &[
+    "boto3==1.44.8",
+    "awscli==1.46.3",
+    "moto==5.2.5",
+    // What moto needs to be a server, and for DynamoDB.
+    "flask==3.1.3",
+    "flask-cors==6.0.5",
+    "py-partiql-parser==0.6.3",
+];
 
 /// Makes the environment under `target/`, unless it is there with these very versions.
 pub(crate) fn ensure() -> Result<()> {

@@ -16,8 +16,8 @@ Usage: cargo xtask test [--no-bench]
 
 Missing programs are installed with apt-get where that is possible (as root, or with sudo that
 asks for no password); elsewhere the command says what to install, and fails.
-Signers of PyPI and npm, which call a gateway in the tests, are installed below target/; without a network those tests
-are left out (with CI set, the command fails).
+Signers of PyPI and npm, which call a gateway in the tests, and AWS services of PyPI (moto), which it calls, are installed
+below target/; without a network those tests are left out (with CI set, the command fails).
 The recorded cases are read from $PORTCULLIS_CASES, or from ../shared/cases beside the
 repository; with CI set, a missing folder fails the tests that need it.";
 

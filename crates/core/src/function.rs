@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::body::{Body, BoxError};
+use crate::context::RequestContext;
 use crate::trace::Trace;
 
 /// The future of a [`Function`].
@@ -65,6 +66,8 @@ pub struct Invocation {
     pub arn: Option<Arc<str>>,
     /// The ARN of the role with whose rights it is called, where the caller names one.
     pub role: Option<Arc<str>>,
+    /// The request as whose signer it is called, where the definition wants the signer's own rights to count.
+    pub signer: Option<RequestContext>,
     /// The event, as JSON.
     pub payload: Bytes,
     /// The caller asked for `Event`: do not wait for the result.
@@ -84,6 +87,7 @@ impl Invocation {
             qualifier: None,
             arn: None,
             role: None,
+            signer: None,
             payload: payload.into(),
             asynchronous: false,
             timeout: None,
@@ -100,6 +104,7 @@ impl fmt::Debug for Invocation {
             .field("qualifier", &self.qualifier)
             .field("arn", &self.arn)
             .field("role", &self.role)
+            .field("as_signer", &self.signer.is_some())
             .field("payload_bytes", &self.payload.len())
             .field("asynchronous", &self.asynchronous)
             .field("timeout", &self.timeout)

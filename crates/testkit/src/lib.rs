@@ -7,6 +7,7 @@
 //! - [`wire`]: bytes as they are on a socket, for what a well-behaved client would never send;
 //! - [`SigV4Signer`]: signs requests as a client would;
 //! - [`signed`]: checks the signature of a recorded request;
+//! - [`installed`]: programs that `cargo xtask test` installs;
 //! - [`cases`]: recorded cases, and lists of those that are expected to fail.
 //!
 //! ```
@@ -30,6 +31,7 @@
 //! Whatever waits for a peer gives up after [`wire::PATIENCE`].
 
 pub mod cases;
+mod installed;
 mod issuer;
 mod recorder;
 pub mod request;
@@ -39,6 +41,7 @@ mod signer;
 mod sigv4;
 pub mod wire;
 
+pub use installed::installed;
 pub use issuer::{Conduct, Fetches, MockIssuer};
 pub use recorder::{Recorded, Recorder};
 pub use server::HyperServer;

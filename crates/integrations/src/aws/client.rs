@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -47,7 +48,10 @@ struct Shared {
 }
 
 /// Gives the credentials of whoever signed a request.
-type Callers = Arc<dyn Fn(&RequestContext) -> Option<Credentials> + Send + Sync>;
+type Callers = Arc<dyn Fn(&RequestContext) -> CallerFuture + Send + Sync>;
+
+type CallerFuture =
+    Pin<Box<dyn Future<Output = Result<Option<Credentials>, CredentialsError>> + Send>>;
 
 /// What a request needs besides credentials.
 #[derive(Clone)]
@@ -112,8 +116,15 @@ impl Aws {
     }
 
     /// The credentials of whoever signed a request.
-    pub(crate) fn caller(&self, context: &RequestContext) -> Option<Credentials> {
-        self.shared.callers.as_ref()?(context)
+    pub(crate) async fn caller(
+        &self,
+        context: &RequestContext,
+    ) -> Result<Credentials, CredentialsError> {
+        let found = match &self.shared.callers {
+            Some(callers) => callers(context).await?,
+            None => None,
+        };
+        found.ok_or_else(|| CredentialsError::new("the caller's own credentials are not known"))
     }
 
     /// Where all services are, if not at Amazon.
@@ -209,12 +220,30 @@ impl AwsBuilder {
     }
 
     /// Knows the credentials of whoever signed a request, for integrations that call as the caller (`arn:aws:iam::*:user/*`). Without it they are
-    /// refused.
-    pub fn callers(
-        mut self,
-        credentials: impl Fn(&RequestContext) -> Option<Credentials> + Send + Sync + 'static,
-    ) -> Self {
-        self.callers = Some(Arc::new(credentials));
+    /// refused, and so is a request whose signer it does not know.
+    ///
+    /// ```
+    /// use portcullis_client::{Client, ClientError};
+    /// use portcullis_core::RequestContext;
+    /// use portcullis_integrations::{Aws, Credentials};
+    ///
+    /// let aws = Aws::builder(Client::builder().build()?, Credentials::new("AKIDEXAMPLE", "secret"))
+    ///     .callers(|context: &RequestContext| {
+    ///         let signer = context.identity().access_key; // set once its signature was verified
+    ///         async move { Ok(signer.map(|id| Credentials::new(&*id, "from the vault"))) }
+    ///     })
+    ///     .build()?;
+    /// assert!(aws.knows_callers());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn callers<F, Fut>(mut self, credentials: F) -> Self
+    where
+        F: Fn(&RequestContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<Credentials>, CredentialsError>> + Send + 'static,
+    {
+        self.callers = Some(Arc::new(move |context: &RequestContext| {
+            Box::pin(credentials(context)) as CallerFuture
+        }));
         self
     }
 

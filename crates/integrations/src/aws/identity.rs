@@ -55,13 +55,12 @@ impl CallAs {
         aws: &Aws,
         context: &RequestContext,
     ) -> Result<Credentials, Failure> {
-        if matches!(self, Self::Caller) {
-            return aws.caller(context).ok_or_else(|| {
-                Failure::Configuration("the caller's own credentials are not known".to_owned())
-            });
-        }
-        let role = self.role(context.stage().map(|stage| &stage.variables))?;
-        let credentials = aws.credentials(role.as_deref()).await;
+        let credentials = if matches!(self, Self::Caller) {
+            aws.caller(context).await
+        } else {
+            let role = self.role(context.stage().map(|stage| &stage.variables))?;
+            aws.credentials(role.as_deref()).await
+        };
         credentials.map_err(|error| Failure::Configuration(with_causes(&error)))
     }
 }

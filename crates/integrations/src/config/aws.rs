@@ -4,9 +4,9 @@ use http::Method;
 use portcullis_core::ApiKind;
 
 use super::{Backends, IntegrationConfig, IntegrationKind, Settings};
-use crate::aws::{AwsService, CallAs, ServiceUri, ServiceUriFault};
+use crate::aws::{Aws, AwsService, CallAs, ServiceUri, ServiceUriFault};
 use crate::error::{Conduct, ConfigError, Findings};
-use crate::function::{FunctionProxy, FunctionUri, Functions, LambdaAction, PayloadFormat};
+use crate::function::{FunctionProxy, FunctionUri, LambdaAction, PayloadFormat};
 use crate::http_api::{ServiceAction, ServiceProxy};
 use crate::integration::Integration;
 use crate::mapping::RequestParameters;
@@ -24,7 +24,7 @@ impl IntegrationConfig {
         let uri = self.uri()?;
         let identity = CallAs::parse(self.credentials.as_deref());
         if let Some(function) = FunctionUri::parse(uri) {
-            self.report_function(&function, &backends.functions, findings);
+            self.report_function(&function, backends, findings);
             let target = (backends.functions.clone(), function, identity);
             let mapping = self.mapping(parameters, findings)?;
             return Ok(LambdaAction::compiled(settings, target, mapping).into());
@@ -76,7 +76,7 @@ impl IntegrationConfig {
             }
             return Err(ConfigError::new("/uri", format!("`{uri}` is not an ARN")));
         };
-        self.report_function(&function, &backends.functions, findings);
+        self.report_function(&function, backends, findings);
         self.check_function_verb(findings)?;
         let format = match self.api {
             ApiKind::Rest => PayloadFormat::V1,
@@ -139,9 +139,10 @@ impl IntegrationConfig {
     fn report_function(
         &self,
         function: &FunctionUri,
-        functions: &Functions,
+        backends: &Backends,
         findings: &mut Findings,
     ) {
+        let functions = &backends.functions;
         let Some(target) = function.fixed() else {
             return;
         };
@@ -158,6 +159,7 @@ impl IntegrationConfig {
             findings.add("/uri", what, Conduct::RefuseAll);
         } else if matches!(CallAs::parse(self.credentials.as_deref()), CallAs::Caller)
             && functions.is_elsewhere(name, qualifier)
+            && !backends.aws.as_ref().is_some_and(Aws::knows_callers)
         {
             report_caller(findings);
         }

@@ -66,9 +66,13 @@ impl Lambda {
             let qualifier = invocation.qualifier.as_deref();
             let target = invoke_api::path_and_query(&function, qualifier, wanted);
             let uri = aws.uri(&endpoint, &target).map_err(unreachable)?;
-            let role = invocation.role.clone();
+            let (role, signer) = (invocation.role.clone(), invocation.signer.take());
             let request = invoke_api::request(uri, invocation);
-            let credentials = aws.credentials(role.as_deref()).await.map_err(no_access)?;
+            let credentials = match signer {
+                Some(context) => aws.caller(&context).await,
+                None => aws.credentials(role.as_deref()).await,
+            };
+            let credentials = credentials.map_err(no_access)?;
             let sent = aws.send(request, &endpoint, &credentials).await;
             sent.map_err(|error| match error {
                 AwsError::Client(error) => not_sent(error),

@@ -350,6 +350,7 @@ impl FunctionCall<'_> {
         invocation.qualifier = target.qualifier;
         invocation.arn = target.arn;
         invocation.role = role.map(Into::into);
+        invocation.signer = matches!(self.identity, CallAs::Caller).then(|| context.clone());
         invocation.timeout = Some(self.settings.timeout);
         invocation.trace = context.trace().cloned();
         Ok(invocation)

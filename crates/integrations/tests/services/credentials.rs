@@ -221,8 +221,8 @@ async fn the_callers_own_credentials_sign_if_they_are_known() {
     assert_eq!((response.status().as_u16(), services.count()), (500, 0));
 
     let known = own().callers(|context| {
-        let id = context.stage()?.api_id.clone();
-        Some(Credentials::new(id, "theirs"))
+        let id = context.stage().map(|stage| stage.api_id.clone());
+        async move { Ok(id.map(|id| Credentials::new(id, "theirs"))) }
     });
     let compiled = compile(&config, known.build().expect("valid"));
     call(&compiled, request("POST", "/pets/7", "{}")).await;

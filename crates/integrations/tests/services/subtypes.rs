@@ -89,14 +89,14 @@ fn cases() -> Vec<Case> {
                 ("MessageGroupId", "$request.querystring.group"),
                 (
                     "MessageAttributes",
-                    r#"{"Pet": {"DataType": "String", "StringValue": "${request.body.pet}"}}"#,
+                    r#"{"Pet": {"DataType": "String", "StringValue": "a ${request.body.pet}"}}"#,
                 ),
             ],
             host: "sqs/us-east-1",
             target: None,
             uri: "/",
             body: Sent::Form(
-                "Action=SendMessage&Version=2012-11-05&QueueUrl=https%3A%2F%2Fsqs.us-east-1.amazonaws.com%2F1%2Fpets&MessageBody=%7B%22pet%22%3A%22Rex%22%2C%22arns%22%3A%5B%22a%22%2C%22b%22%5D%7D&DelaySeconds=7&MessageAttribute.1.Name=Pet&MessageAttribute.1.Value.DataType=String&MessageAttribute.1.Value.StringValue=Rex&MessageGroupId=g",
+                "Action=SendMessage&Version=2012-11-05&QueueUrl=https%3A%2F%2Fsqs.us-east-1.amazonaws.com%2F1%2Fpets&MessageBody=%7B%22pet%22%3A%22Rex%22%2C%22arns%22%3A%5B%22a%22%2C%22b%22%5D%7D&DelaySeconds=7&MessageAttribute.1.Name=Pet&MessageAttribute.1.Value.DataType=String&MessageAttribute.1.Value.StringValue=a+Rex&MessageGroupId=g",
             ),
         },
         Case {
@@ -351,7 +351,8 @@ async fn the_caller_signs_only_if_its_credentials_are_known() {
     assert_eq!(unknown.unsupported[0].field, "/credentials");
     assert_eq!(status_and_text(&unknown, post("")).await.0, 500);
     assert_eq!(service.count(), 0);
-    let known = aws(&server.url(""), own()).callers(|_| Some(Credentials::new("AKTOM", "theirs")));
+    let known = aws(&server.url(""), own())
+        .callers(|_| async { Ok(Some(Credentials::new("AKTOM", "theirs"))) });
     let compiled = compile(&config, known.build().expect("valid"));
     assert_eq!(status_and_text(&compiled, post("")).await.0, 200);
     assert_eq!(signed(&service.only(), "theirs").access_key_id, "AKTOM");

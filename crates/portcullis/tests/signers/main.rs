@@ -3,7 +3,6 @@
 //! `cargo xtask test` installs the signers; without them the tests say that they are left out.
 
 use std::convert::Infallible;
-use std::env;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -20,7 +19,7 @@ use portcullis::auth::credentials::{Caller, Credential, MemoryCredentials};
 use portcullis::auth::iam::{CallerPolicies, IdentityPolicy, Principal};
 use portcullis::serve::{Handle, Server};
 use portcullis::{ApiSpec, Gateway};
-use portcullis_testkit::HyperServer;
+use portcullis_testkit::{HyperServer, installed};
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -240,23 +239,6 @@ async fn forward(addr: SocketAddr, mut request: Request<Bytes>) -> Response<Full
     let (parts, body) = response.expect("an answer").into_parts();
     let body = body.collect().await.expect("whole").to_bytes();
     Response::from_parts(parts, Full::new(body))
-}
-
-/// Where `cargo xtask test` installs things, if this is there.
-fn installed(path: &str) -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let found = root.join(target).join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    let missing = found.display();
-    assert!(
-        env::var_os("CI").is_none(),
-        "{missing} is missing: run `cargo xtask test`"
-    );
-    eprintln!("left out: {missing} is missing; `cargo xtask test` installs it");
-    None
 }
 
 async fn run(command: &mut Command) -> Output {

@@ -318,12 +318,22 @@ fn form(action: &str, version: &str, values: Vec<(&'static str, Parsed)>) -> Str
     for (name, value) in values {
         value.into_fields(name, |name, value| {
             form.push('&');
-            push_query_value(&mut form, name.as_bytes());
+            push_form_text(&mut form, name);
             form.push('=');
-            push_query_value(&mut form, value.as_bytes());
+            push_form_text(&mut form, value);
         });
     }
     form
+}
+
+/// In forms a space is a plus.
+fn push_form_text(form: &mut String, text: &str) {
+    for (index, word) in text.split(' ').enumerate() {
+        if index > 0 {
+            form.push('+');
+        }
+        push_query_value(form, word.as_bytes());
+    }
 }
 
 /// `/applications/{…}/environments/{…}/configurations/{…}?client_id=…`

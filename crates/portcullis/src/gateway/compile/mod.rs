@@ -26,12 +26,12 @@ use super::error::{GatewayError, GatewayFault};
 use super::plan::Plan;
 use super::{Control, Gateway};
 use crate::auth::access::VpcEndpoint;
-use crate::auth::credentials::CredentialStore;
+use crate::auth::credentials::{CredentialLookup, CredentialStore};
 use crate::auth::sigv4::ReplayGuard;
 use crate::client::{Client, Upstreams};
-use crate::core::{ApiKind, Chain, Clock, Live};
+use crate::core::{ApiKind, Chain, Clock, Live, RequestContext};
 use crate::definition::{self, Pointer};
-use crate::integrations::{Aws, Functions};
+use crate::integrations::{Aws, Credentials, CredentialsError, Functions};
 use crate::stages::{ConfigError, Fallback, Fault, Resolver};
 pub(super) use authorizers::Issuers;
 
@@ -221,9 +221,37 @@ fn aws(
     if let Some(endpoint) = &source.aws_endpoint {
         aws = aws.endpoint(endpoint);
     }
+    if let Some(store) = source.access_keys.clone() {
+        aws = aws.callers(move |context| signer(&*store, context));
+    }
     let aws = aws.build();
     aws.map(Some)
         .map_err(|error| GatewayFault::new("", "aws", error))
+}
+
+/// The key that signed a request, to sign on with. Only a request whose signature was verified has one.
+fn signer(
+    store: &dyn CredentialStore,
+    context: &RequestContext,
+) -> impl Future<Output = Result<Option<Credentials>, CredentialsError>> + Send + use<> {
+    let id = context.identity().access_key;
+    let found = id.map(|id| store.find(&id));
+    async move {
+        let key = match found {
+            None => None,
+            Some(CredentialLookup::Ready(key)) => key,
+            Some(CredentialLookup::Later(key)) => key.await.map_err(|error| {
+                CredentialsError::new("the caller's key cannot be looked up").with_source(error)
+            })?,
+        };
+        Ok(key.map(|key| {
+            let own = Credentials::new(&**key.access_key_id(), key.secret().expose());
+            match key.session_token() {
+                Some(token) => own.with_session_token(token.expose()),
+                None => own,
+            }
+        }))
+    }
 }
 
 fn strict_faults(coverage: &Coverage) -> Vec<GatewayFault> {
