@@ -404,6 +404,71 @@ fn statement() -> impl Strategy<Value = Value> {
     )
 }
 
+/// JSON in which the words of policies are more frequent than others.
+fn any_json() -> impl Strategy<Value = Value> {
+    const WORDS: [&str; 24] = [
+        "Version",
+        "Statement",
+        "Sid",
+        "Id",
+        "Effect",
+        "Principal",
+        "NotPrincipal",
+        "Action",
+        "NotAction",
+        "Resource",
+        "NotResource",
+        "Condition",
+        "AWS",
+        "Service",
+        "StringLike",
+        "ForAllValues:StringEquals",
+        "Null",
+        "IpAddress",
+        "DateLessThan",
+        "aws:username",
+        "a/b",
+        "a~b",
+        "",
+        "é",
+    ];
+    let word = prop::sample::select(WORDS.to_vec());
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        prop::sample::select(vec![
+            "2012-10-17",
+            "Allow",
+            "Deny",
+            "*",
+            "execute-api:*",
+            ARN,
+            "${aws:username}",
+            "${",
+            "true",
+            "123456789012",
+            "arn:aws:iam::123456789012:root",
+            "203.0.113.0/24",
+            "1e9",
+        ])
+        .prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 40, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::btree_map(word.clone(), inner, 0..7).prop_map(|members| {
+                members
+                    .into_iter()
+                    .map(|(name, member)| (name.to_owned(), member))
+                    .collect()
+            }),
+        ]
+    })
+}
+
 proptest! {
     /// A statement that applies when it allows must deny when it denies, whatever stands beside it.
     #[test]
@@ -455,6 +520,22 @@ proptest! {
         let _ = ResourcePolicy::parse(&text);
     }
 
+    /// Whatever JSON it is: no panic, one answer by each way to read it, and none that was refused could allow.
+    #[test]
+    fn no_json_breaks_the_reader(document in any_json()) {
+        let text = document.to_string();
+        let read = IdentityPolicy::parse(&text);
+        prop_assert_eq!(read.is_ok(), IdentityPolicy::from_value(&document).is_ok());
+        prop_assert!(read.is_err() || IdentityPolicy::parse_lenient(&text).is_ok());
+        if let Err(error) = read {
+            prop_assert!(!error.faults().is_empty());
+            for fault in error.faults() {
+                prop_assert!(document.pointer(fault.pointer()).is_some(), "{}", fault);
+            }
+        }
+        let _ = ResourcePolicy::parse(&text);
+    }
+
     /// A document with a member that does not exist is refused whole, so that it cannot allow.
     #[test]
     fn a_document_with_an_unknown_element_is_no_policy(mut statement in statement(), name in "[A-Za-z]{1,12}") {
@@ -483,4 +564,154 @@ fn hostile_patterns_stay_linear() {
     let tom = Principal::from_arn(USER).unwrap();
     let request = AccessRequest::new(&tom, "execute-api:Invoke", &arn).with_keys(&keys);
     assert!(!evaluate(&request, &caller, None).is_allowed());
+}
+
+/// Documents whose reading could take more than they are worth.
+#[test]
+fn hostile_documents_are_bounded_work() {
+    let statement = |element: &str, value: Value| {
+        let mut statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+        statement[element] = value;
+        json!({"Version": "2012-10-17", "Statement": statement})
+    };
+    let many = |make: &dyn Fn(usize) -> String, count: usize| -> Value {
+        (0..count).map(make).collect::<Vec<_>>().into()
+    };
+    let named = |count: usize, value: Value| -> Value {
+        (0..count)
+            .map(|index| (format!("k{index}"), value.clone()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let long = "x".repeat(100_000);
+    let unique: String = ('\u{4e00}'..'\u{9fff}')
+        .flat_map(|char| [char, '?'])
+        .collect();
+    let table: Vec<(&str, Value, bool)> = vec![
+        (
+            "many statements",
+            json!({"Statement": vec![json!({"Effect": "Deny", "Action": "*", "Resource": "*"}); 4_000]}),
+            true,
+        ),
+        (
+            "many sids",
+            json!({"Statement": (0..4_000).map(|index| json!({"Sid": index.to_string(), "Effect": "Deny", "Action": "*", "Resource": "*"})).collect::<Vec<_>>()}),
+            true,
+        ),
+        (
+            "many actions",
+            statement("Action", many(&|index| format!("a:{index}"), 20_000)),
+            true,
+        ),
+        (
+            "many keys",
+            statement(
+                "Condition",
+                json!({"StringLike": named(15_000, json!("*"))}),
+            ),
+            true,
+        ),
+        (
+            "many values",
+            statement(
+                "Condition",
+                json!({"StringLike": {"k": many(&|index| format!("*{index}*"), 15_000)}}),
+            ),
+            true,
+        ),
+        (
+            "many unknown elements",
+            json!({"Statement": named(15_000, json!(1))}),
+            false,
+        ),
+        (
+            "many unknown operators",
+            statement("Condition", named(15_000, json!({}))),
+            false,
+        ),
+        (
+            "a fault at each value",
+            statement(
+                "Condition",
+                json!({"StringLike": {"x".repeat(500): vec![Value::Null; 30_000]}}),
+            ),
+            false,
+        ),
+        (
+            "a long name",
+            statement(
+                "Condition",
+                json!({"StringLike": {long.clone(): vec![Value::Null; 20_000]}}),
+            ),
+            false,
+        ),
+        ("a long element", json!({long.clone(): 1}), false),
+        (
+            "a long operator",
+            statement("Condition", json!({long: {}})),
+            false,
+        ),
+        (
+            "many stars",
+            statement(
+                "Resource",
+                json!(format!("arn:aws:a:b:c:{}", "*a".repeat(60_000))),
+            ),
+            true,
+        ),
+        (
+            "many marks",
+            statement(
+                "Resource",
+                json!(format!("arn:aws:a:b:c:*{}*", "?a".repeat(60_000))),
+            ),
+            true,
+        ),
+        (
+            "many characters",
+            statement("Resource", json!(format!("arn:aws:a:b:c:*{unique}*"))),
+            true,
+        ),
+        (
+            "too long",
+            statement(
+                "Resource",
+                json!(format!("arn:aws:a:b:c:{}", "x".repeat(300_000))),
+            ),
+            false,
+        ),
+    ];
+    for (what, document, good) in table {
+        let text = document.to_string();
+        let mut read = None;
+        let counted = allocation_counter::measure(|| read = Some(IdentityPolicy::parse(&text)));
+        let read = read.unwrap();
+        assert_eq!(read.is_ok(), good, "{what}: {:?}", read.err());
+        // Not more than some hundred bytes for each that came.
+        let most = 400 * text.len() as u64 + 100_000;
+        assert!(
+            counted.bytes_max < most,
+            "{what}: {} bytes, {counted:?}",
+            text.len()
+        );
+        assert!(
+            counted.bytes_total < 2 * most,
+            "{what}: {} bytes, {counted:?}",
+            text.len()
+        );
+        assert_eq!(
+            IdentityPolicy::from_value(&document).is_ok(),
+            good,
+            "{what}"
+        );
+        let Ok(policy) = read else { continue };
+        let caller = CallerPolicies::new().with_identity(policy);
+        let tom = Principal::from_arn(USER).unwrap();
+        let arn = format!("arn:aws:a:b:c:{}", "a".repeat(1_500));
+        let request = AccessRequest::new(&tom, "a:1", &arn);
+        let decided = allocation_counter::measure(|| {
+            let _ = evaluate(&request, &caller, None);
+        });
+        assert!(decided.bytes_total < 100_000, "{what}: {decided:?}");
+    }
 }

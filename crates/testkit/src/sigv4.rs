@@ -34,6 +34,7 @@ pub struct SigV4Signer {
     at: SystemTime,
     expires: Option<u64>,
     named_hash: bool,
+    unsigned_payload: bool,
 }
 
 impl SigV4Signer {
@@ -50,6 +51,7 @@ impl SigV4Signer {
             at: SystemTime::UNIX_EPOCH,
             expires: None,
             named_hash: false,
+            unsigned_payload: false,
         }
     }
 
@@ -85,6 +87,14 @@ impl SigV4Signer {
     #[must_use]
     pub const fn named_hash(mut self) -> Self {
         self.named_hash = true;
+        self
+    }
+
+    /// With `UNSIGNED-PAYLOAD` in `x-amz-content-sha256`: the body is not signed.
+    #[must_use]
+    pub const fn unsigned_payload(mut self) -> Self {
+        self.named_hash = true;
+        self.unsigned_payload = true;
         self
     }
 
@@ -128,7 +138,10 @@ impl SigV4Signer {
             .map(|(name, value)| (name.to_string(), text(value).to_owned()))
             .collect();
         let headers = headers.iter().map(|(name, value)| (&**name, &**value));
-        let body = SignableBody::Bytes(request.body());
+        let body = match self.unsigned_payload {
+            true => SignableBody::UnsignedPayload,
+            false => SignableBody::Bytes(request.body()),
+        };
         let signable = SignableRequest::new(request.method().as_str(), uri, headers, body)
             .expect("a request that can be signed");
         let signed = sign(signable, &params).expect("a signature");

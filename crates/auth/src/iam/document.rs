@@ -28,6 +28,24 @@ impl Node {
     }
 }
 
+impl Node {
+    /// About how long it is when it is written.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Null => 4,
+            Self::Text(text) | Self::Scalar(text) => text.len() + 2,
+            Self::List(list) => list.iter().map(|item| item.length() + 1).sum::<usize>() + 2,
+            Self::Object(members) => {
+                let members = members.iter();
+                members
+                    .map(|(name, member)| name.len() + member.length() + 4)
+                    .sum::<usize>()
+                    + 2
+            }
+        }
+    }
+}
+
 impl From<&Value> for Node {
     fn from(value: &Value) -> Self {
         match value {

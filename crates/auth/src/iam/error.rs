@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 /// How many faults of one document are told.
-const MAX_FAULTS: usize = 100;
+pub(super) const MAX_FAULTS: usize = 100;
 
 /// One thing that is wrong with a policy, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

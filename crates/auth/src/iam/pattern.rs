@@ -6,6 +6,7 @@
 //! bit-parallel automaton (Shift-And). What comes out of a variable is text, stars and all.
 
 use std::fmt;
+use std::ops::Range;
 
 use memchr::memmem;
 
@@ -52,6 +53,8 @@ struct Variable {
 
 /// How a segment between two stars is found.
 enum Search {
+    /// One character of ASCII, which needs no tables.
+    Byte(u8),
     Text(Box<memmem::Finder<'static>>),
     Automaton(Box<ShiftAnd>),
     /// Not before the values of its variables are known.
@@ -249,6 +252,7 @@ impl Segment {
             .iter()
             .any(|piece| matches!(piece, Piece::Variable(_)));
         let search = match pieces.as_slice() {
+            [Piece::Text(text)] if text.len() == 1 => Search::Byte(text.as_bytes()[0]),
             [Piece::Text(text)] => {
                 Search::Text(Box::new(memmem::Finder::new(text.as_bytes()).into_owned()))
             }
@@ -317,6 +321,7 @@ impl Segment {
     /// The text behind the first place where the segment stands; `None` if it stands nowhere.
     fn find<'t>(&self, text: &'t str, keys: &dyn ContextKeys) -> Result<Option<&'t str>, NoValue> {
         let end = match &self.search {
+            Search::Byte(byte) => memchr::memchr(*byte, text.as_bytes()).map(|start| start + 1),
             Search::Text(finder) => finder
                 .find(text.as_bytes())
                 .map(|start| start + finder.needle().len()),
@@ -335,6 +340,7 @@ impl Segment {
                 ShiftAnd::new(chars).find_end(text)
             }
         };
+        steps(1 + end.unwrap_or(text.len()));
         Ok(end.map(|end| &text[end..]))
     }
 }
@@ -367,43 +373,67 @@ fn match_segments(
 }
 
 /// The Shift-And automaton: one bit for each character of the needle, all of them moved on at once by each character of the text.
+///
+/// Its memory is linear in the needle, however many characters that has: a rare one is kept as its places, not as a row of bits.
 struct ShiftAnd {
-    /// The characters of the needle, sorted, each once.
-    alphabet: Box<[char]>,
-    /// For each of them, and last for every other character, which places of the needle it fits: `words` words each.
-    masks: Box<[u64]>,
+    /// The characters of the needle, sorted, each once, and where they fit.
+    alphabet: Box<[(char, Places)]>,
+    /// The rows of the frequent characters, `words` words each. The first is that of every other character: the places of `?`.
+    rows: Box<[u64]>,
+    /// The places of the rare ones.
+    places: Box<[u32]>,
     words: usize,
     length: usize,
 }
+
+/// Where in the needle a character fits, besides `?`.
+enum Places {
+    /// As in this row, which has the places of `?`, too.
+    Row(usize),
+    /// In these of the places.
+    Few(Range<usize>),
+}
+
+/// Needles of up to so many words have a row for each character.
+const FEW_WORDS: usize = 4;
 
 impl ShiftAnd {
     /// For a needle in which `None` stands for any character.
     fn new(needle: impl IntoIterator<Item = Option<char>>) -> Self {
         let needle: Vec<Option<char>> = needle.into_iter().collect();
-        let mut alphabet: Vec<char> = needle.iter().copied().flatten().collect();
-        alphabet.sort_unstable();
-        alphabet.dedup();
         let words = needle.len().div_ceil(64).max(1);
-        let mut masks = vec![0; words * (alphabet.len() + 1)];
-        for (place, char) in needle.iter().enumerate() {
-            let (word, bit) = (place / 64, 1_u64 << (place % 64));
+        let mut rows = vec![0; words];
+        let mut places: Vec<(char, u32)> = Vec::new();
+        for (place, char) in (0_u32..).zip(&needle) {
             match char {
-                Some(char) => {
-                    let row = alphabet
-                        .binary_search(char)
-                        .expect("the alphabet has every character of the needle");
-                    masks[row * words + word] |= bit;
-                }
-                None => {
-                    for row in 0..=alphabet.len() {
-                        masks[row * words + word] |= bit;
-                    }
-                }
+                Some(char) => places.push((*char, place)),
+                None => set(&mut rows, place),
             }
+        }
+        places.sort_unstable();
+        let mut alphabet = Vec::new();
+        let mut few = Vec::new();
+        for same in places.chunk_by(|(left, _), (right, _)| left == right) {
+            let Some((char, _)) = same.first() else {
+                continue;
+            };
+            let places = same.iter().map(|(_, place)| *place);
+            let kept = if words <= FEW_WORDS || same.len() > words {
+                let start = rows.len();
+                rows.extend_from_within(..words);
+                places.for_each(|place| set(&mut rows[start..], place));
+                Places::Row(start / words)
+            } else {
+                let start = few.len();
+                few.extend(places);
+                Places::Few(start..few.len())
+            };
+            alphabet.push((*char, kept));
         }
         Self {
             alphabet: alphabet.into(),
-            masks: masks.into(),
+            rows: rows.into(),
+            places: few.into(),
             words,
             length: needle.len(),
         }
@@ -414,6 +444,10 @@ impl ShiftAnd {
         if self.length == 0 {
             return Some(0);
         }
+        // No character is shorter than a byte.
+        if self.length > text.len() {
+            return None;
+        }
         let mut short = [0_u64; 8];
         let mut long = Vec::new();
         let state = if self.words <= short.len() {
@@ -422,26 +456,47 @@ impl ShiftAnd {
             long.resize(self.words, 0);
             long.as_mut_slice()
         };
-        let last = (self.length - 1) % 64;
+        let last = self.length - 1;
         for (start, char) in text.char_indices() {
-            let row = self
-                .alphabet
-                .binary_search(&char)
-                .unwrap_or(self.alphabet.len());
-            let masks = &self.masks[row * self.words..][..self.words];
+            steps(self.words);
+            let found = self.alphabet.binary_search_by_key(&char, |(own, _)| *own);
+            let (row, few) = match found.map(|index| &self.alphabet[index].1) {
+                Ok(Places::Row(row)) => (*row, 0..0),
+                Ok(Places::Few(few)) => (0, few.clone()),
+                Err(_) => (0, 0..0),
+            };
+            let mut few = self.places[few].iter().peekable();
             let mut carry = 1;
-            for (word, mask) in state.iter_mut().zip(masks) {
-                let out = *word >> 63;
-                *word = ((*word << 1) | carry) & mask;
-                carry = out;
+            let rows = &self.rows[row * self.words..];
+            for (index, (word, mask)) in state.iter_mut().zip(rows).enumerate() {
+                let moved = (*word << 1) | carry;
+                carry = *word >> 63;
+                let mut next = moved & mask;
+                while let Some(place) = few.next_if(|place| **place as usize / 64 == index) {
+                    next |= moved & (1 << (place % 64));
+                }
+                *word = next;
             }
-            if state[self.words - 1] >> last & 1 == 1 {
+            if state[last / 64] >> (last % 64) & 1 == 1 {
                 return Some(start + char.len_utf8());
             }
         }
         None
     }
 }
+
+fn set(words: &mut [u64], place: u32) {
+    words[place as usize / 64] |= 1 << (place % 64);
+}
+
+/// Counts what is done, in tests.
+#[cfg(test)]
+fn steps(count: usize) {
+    tests::STEPS.with(|steps| steps.set(steps.get() + count));
+}
+
+#[cfg(not(test))]
+const fn steps(_count: usize) {}
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -470,10 +525,16 @@ impl fmt::Debug for Pattern {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use proptest::prelude::*;
 
     use super::super::keys::ContextEntries;
     use super::*;
+
+    thread_local! {
+        pub(super) static STEPS: Cell<usize> = const { Cell::new(0) };
+    }
 
     const LIKE: Syntax = Syntax {
         wildcards: true,
@@ -555,6 +616,60 @@ mod tests {
         check(&format!("*{long}b*"), &text, false);
     }
 
+    /// Which families of patterns take hours where stars are tried one by one.
+    #[test]
+    fn whatever_its_stars_a_pattern_is_matched_in_steps_linear_in_the_text() {
+        let count = |pattern: &str, text: &str| {
+            let keys = ContextEntries::new().with("key", "ab*");
+            let pattern = Pattern::compile(pattern, LIKE).unwrap();
+            STEPS.set(0);
+            let _ = pattern.matches(text, &keys);
+            STEPS.get()
+        };
+        for family in [
+            "*a", "*?a", "*a?", "*aa", "*ab", "**", "*?", "*${key}", "*é?",
+        ] {
+            for end in ["", "b", "*", "*b"] {
+                for length in [100, 2_000] {
+                    for text in ["a", "ab", "aab", "éa", "ab*"] {
+                        let text = text.repeat(length);
+                        for stars in [10, 100, 1_000] {
+                            let pattern = family.repeat(stars) + end;
+                            let taken = count(&pattern, &text);
+                            // Twice: an automaton's steps, and the segment that it found.
+                            let most = 2 * text.len() + 2 * stars + 2;
+                            assert!(taken <= most, "{family} {stars} {end} {length}: {taken}");
+                        }
+                    }
+                }
+            }
+        }
+        // A segment that is long itself moves on 64 characters at a time.
+        let marks = format!("*{}b*", "a?".repeat(2_000));
+        let text = "a".repeat(100_000);
+        assert!(count(&marks, &text) <= (text.len() + 1) * (4_001 / 64 + 2));
+    }
+
+    #[test]
+    fn an_automaton_is_no_larger_than_its_needle() {
+        // Every character another one, with a mark between.
+        let needle: String = (0..20_000)
+            .filter_map(|index| char::from_u32(0x4e00 + index))
+            .flat_map(|char| [char, '?'])
+            .collect();
+        let pattern = format!("*{needle}*");
+        let mut compiled = None;
+        let counted = allocation_counter::measure(|| {
+            compiled = Some(Pattern::compile(&pattern, LIKE).unwrap());
+        });
+        assert!(counted.bytes_max < 80 * pattern.len() as u64, "{counted:?}");
+        let compiled = compiled.unwrap();
+        let text = format!("xx{}yy", needle.replace('?', "é"));
+        assert_eq!(compiled.matches(&text, &()), Match::Yes);
+        let other = text.replacen('\u{4e07}', "\u{4e08}", 1);
+        assert_eq!(compiled.matches(&other, &()), Match::No);
+    }
+
     /// The definition, word by word; exponential, and so for short texts only.
     fn naive(pattern: &[char], text: &[char]) -> bool {
         match pattern.split_first() {
@@ -574,6 +689,25 @@ mod tests {
                 compiled.matches(&text, &()) == Match::Yes,
                 naive(&chars(&pattern), &chars(&text))
             );
+        }
+
+        /// Long needles keep rare characters as places, frequent ones as rows.
+        #[test]
+        fn a_long_segment_is_found_where_it_stands(
+            needle in prop::collection::vec(prop_oneof![6 => "[a-c]", 3 => "[d-zé-ü]", 1 => "\\?"], 260..400),
+            before in "[a-z]{0,40}",
+            change in prop::option::of(any::<prop::sample::Index>()),
+        ) {
+            let needle = needle.concat();
+            let mut text: Vec<char> = needle.replace('?', "!").chars().collect();
+            let changed = change.map(|place| place.index(text.len()));
+            let same = changed.is_none_or(|place| needle.chars().nth(place) == Some('?'));
+            if let Some(place) = changed {
+                text[place] = '#';
+            }
+            let text: String = before.chars().chain(text).chain("tail".chars()).collect();
+            let pattern = Pattern::compile(&format!("*{needle}*"), LIKE).unwrap();
+            prop_assert_eq!(pattern.matches(&text, &()) == Match::Yes, same);
         }
 
         #[test]

@@ -1,18 +1,22 @@
 //! From a document to a compiled policy, with every fault at its place.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::arn::ResourcePattern;
 use super::condition::{Condition, Operator};
 use super::document::{Node, child};
-use super::error::{PolicyError, PolicyFault};
+use super::error::{MAX_FAULTS, PolicyError, PolicyFault};
 use super::pattern::{Pattern, Syntax};
 use super::policy::Compiled;
 use super::principal::{Named, Principals};
 use super::statement::{Effect, Listed, Parts, Statement};
 
 /// How long a document may be: far more than the service takes.
-const MAX_LENGTH: usize = 1024 * 1024;
+const MAX_LENGTH: usize = 256 * 1024;
+/// How long the name of a member may be. It stands in the pointer of each fault below it.
+const MAX_NAME: usize = 512;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -22,7 +26,7 @@ pub(super) enum Kind {
 
 pub(super) fn text(text: &str, kind: Kind, strict: bool) -> Result<Compiled, PolicyError> {
     if text.len() > MAX_LENGTH {
-        return Err(PolicyError::of("a policy has one MiB at most"));
+        return Err(too_long());
     }
     let document: Node = serde_json::from_str(text)
         .map_err(|error| PolicyError::of(format!("this is not JSON: {error}")))?;
@@ -30,7 +34,15 @@ pub(super) fn text(text: &str, kind: Kind, strict: bool) -> Result<Compiled, Pol
 }
 
 pub(super) fn value(document: &Value, kind: Kind, strict: bool) -> Result<Compiled, PolicyError> {
-    compile(Node::from(document), kind, strict)
+    let document = Node::from(document);
+    if document.length() > MAX_LENGTH {
+        return Err(too_long());
+    }
+    compile(document, kind, strict)
+}
+
+fn too_long() -> PolicyError {
+    PolicyError::of("a policy has 256 KiB at most")
 }
 
 fn compile(document: Node, kind: Kind, strict: bool) -> Result<Compiled, PolicyError> {
@@ -40,7 +52,7 @@ fn compile(document: Node, kind: Kind, strict: bool) -> Result<Compiled, PolicyE
         variables: false,
         faults: Vec::new(),
         findings: Vec::new(),
-        sids: Vec::new(),
+        sids: HashSet::new(),
     };
     let statements = reader.policy(document);
     if !reader.faults.is_empty() {
@@ -61,9 +73,11 @@ struct Reader {
     variables: bool,
     faults: Vec<PolicyFault>,
     findings: Vec<PolicyFault>,
-    sids: Vec<String>,
+    sids: HashSet<String>,
 }
 
+/// Longer than any name that could be meant.
+const MAX_HINTED: usize = 64;
 const POLICY: [&str; 3] = ["Version", "Id", "Statement"];
 const STATEMENT: [&str; 9] = [
     "Sid",
@@ -80,16 +94,20 @@ const PRINCIPAL: [&str; 4] = ["AWS", "Service", "Federated", "CanonicalUser"];
 
 impl Reader {
     fn fault(&mut self, place: &str, message: impl Into<String>) {
-        self.faults.push(PolicyFault::new(place, message));
+        note(&mut self.faults, place, message);
+    }
+
+    /// Whether a document is bad beyond what is told of it, so that the rest need not be read.
+    const fn has_enough_faults(&self) -> bool {
+        self.faults.len() >= MAX_FAULTS
     }
 
     /// Notes a value that can never match.
     fn doubt(&mut self, place: &str, message: impl Into<String>) {
-        let fault = PolicyFault::new(place, message);
         if self.strict {
-            self.faults.push(fault);
+            note(&mut self.faults, place, message);
         } else {
-            self.findings.push(fault);
+            note(&mut self.findings, place, message);
         }
     }
 
@@ -109,14 +127,23 @@ impl Reader {
             return Vec::new();
         };
         let mut kept: Vec<(String, Node)> = Vec::with_capacity(members.len());
+        let mut names = HashSet::with_capacity(members.len());
         for (name, member) in members {
-            if !known.is_empty() && !known.contains(&name.as_str()) {
+            if self.has_enough_faults() {
+                break;
+            }
+            if name.len() > MAX_NAME {
+                self.fault(
+                    place,
+                    format!("a name here is longer than {MAX_NAME} bytes"),
+                );
+            } else if !known.is_empty() && !known.contains(&name.as_str()) {
                 let hint = hint(&name, known.iter().copied());
                 self.fault(
                     &child(place, &name),
                     format!("{what} has no such element{hint}"),
                 );
-            } else if kept.iter().any(|(other, _)| *other == name) {
+            } else if !names.insert(name.clone()) {
                 self.fault(&child(place, &name), "this member stands there twice");
             } else {
                 kept.push((name, member));
@@ -220,10 +247,9 @@ impl Reader {
             // It has no say in what the policy means.
             self.doubt(place, "a sid has letters and digits only");
         }
-        if !sid.is_empty() && self.sids.contains(&sid) {
+        if !sid.is_empty() && !self.sids.insert(sid.clone()) {
             self.fault(place, format!("another statement has the sid `{sid}`"));
         }
-        self.sids.push(sid.clone());
         Some(sid)
     }
 
@@ -390,6 +416,9 @@ impl Reader {
     fn conditions(&mut self, node: Node, place: &str) -> Vec<Condition> {
         let mut conditions = Vec::new();
         for (name, node) in self.members(node, place, "a condition", &[]) {
+            if self.has_enough_faults() {
+                break;
+            }
             let place = child(place, &name);
             let operator = match Operator::parse(&name) {
                 Ok(operator) => operator,
@@ -435,6 +464,13 @@ impl Reader {
     }
 }
 
+/// Keeps a fault, unless there are enough: a document could have as many as it has values.
+fn note(faults: &mut Vec<PolicyFault>, place: &str, message: impl Into<String>) {
+    if faults.len() < MAX_FAULTS {
+        faults.push(PolicyFault::new(place, message));
+    }
+}
+
 fn take(members: &mut Vec<(String, Node)>, name: &str) -> Option<Node> {
     let index = members.iter().position(|(own, _)| own == name)?;
     Some(members.remove(index).1)
@@ -442,6 +478,9 @@ fn take(members: &mut Vec<(String, Node)>, name: &str) -> Option<Node> {
 
 /// `; is … meant?`, if one of the names is near.
 pub(super) fn hint<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    if name.len() > MAX_HINTED {
+        return String::new();
+    }
     names
         .map(|own| {
             (

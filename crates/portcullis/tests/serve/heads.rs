@@ -30,6 +30,9 @@ async fn a_doubtful_request_is_refused_and_its_connection_ends() {
         (400, "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n".into()),
         (400, "GET / HTTP/1.1\r\nHost:\r\n\r\n".into()),
         (400, "GET / HTTP/1.1\r\nHost : a\r\n\r\n".into()),
+        // Folded lines, of which each reader makes another value.
+        (400, "GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n".into()),
+        (400, "GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\tc\r\n\r\n".into()),
         (400, "GET http://a/ HTTP/1.1\r\n\r\n".into()),
         (400, "GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n".into()),
         (400, "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n".into()),
