@@ -6,6 +6,7 @@ mod expression;
 pub mod access;
 pub mod api_key;
 pub mod credentials;
+pub mod custom;
 pub mod iam;
 pub mod jwt;
 pub mod sigv4;

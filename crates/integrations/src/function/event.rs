@@ -104,18 +104,24 @@ pub(crate) fn scopes(claims: &Claims) -> Value {
 /// What an authorizer said, in the shape of payload 1.0; `None` if none did.
 pub(crate) fn authorizer(context: &RequestContext) -> Option<Map<String, Value>> {
     use portcullis_core::Detail::AuthorizerPrincipalId;
+    use portcullis_core::Measure::AuthorizerIntegrationLatency;
     let mut authorizer = context.authorizer();
+    let is_http = context
+        .stage()
+        .is_some_and(|stage| stage.kind == ApiKind::Http);
     if let Some(claims) = context.claims() {
         authorizer.insert("claims".to_owned(), Value::Object(claims.to_shown()));
-        if context
-            .stage()
-            .is_some_and(|stage| stage.kind == ApiKind::Http)
-        {
+        if is_http {
             authorizer.insert("scopes".to_owned(), scopes(&claims));
         }
     }
     if let Some(principal) = context.noted(AuthorizerPrincipalId) {
         authorizer.insert("principalId".to_owned(), Value::from(&*principal));
+        if let Some(latency) = context.measured(AuthorizerIntegrationLatency)
+            && !is_http
+        {
+            authorizer.insert("integrationLatency".to_owned(), latency.into());
+        }
     }
     (!authorizer.is_empty()).then_some(authorizer)
 }

@@ -4,7 +4,6 @@ mod failures;
 mod framing;
 mod http_api;
 mod mapped;
-mod private;
 mod proxy;
 mod streaming;
 mod support;

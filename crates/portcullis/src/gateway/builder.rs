@@ -9,9 +9,8 @@ use tower_service::Service;
 
 use super::Gateway;
 use super::api::ApiSpec;
-use super::compile::Issuers;
+use super::compile::{AuthorizerCaches, Issuers};
 use super::error::GatewayError;
-use super::upstreams::{Destination, Destinations};
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::CredentialStore;
 use crate::auth::jwt::IssuerBuilder;
@@ -31,8 +30,7 @@ pub struct GatewayBuilder {
     pub(super) apis: Vec<ApiSpec>,
     pub(super) domains: Vec<DomainName>,
     pub(super) functions: FunctionsBuilder,
-    pub(super) upstreams: Destinations,
-    pub(super) vpc_links: Destinations,
+    pub(super) upstreams: Vec<(String, String)>,
     pub(super) credentials: Option<CredentialsSource>,
     pub(super) assume_roles: bool,
     pub(super) aws_endpoint: Option<String>,
@@ -47,6 +45,7 @@ pub struct GatewayBuilder {
     pub(super) honour_expires: bool,
     pub(super) replay_guard: Option<ReplayGuard>,
     pub(super) issuers: Issuers,
+    pub(super) authorizer_caches: AuthorizerCaches,
     pub(super) strict: bool,
     pub(super) skip_auth: bool,
     /// What a configuration says that is not served, by JSON pointer.
@@ -61,8 +60,7 @@ impl GatewayBuilder {
             apis: Vec::new(),
             domains: Vec::new(),
             functions: Functions::builder(),
-            upstreams: Destinations::default(),
-            vpc_links: Destinations::default(),
+            upstreams: Vec::new(),
             credentials: None,
             assume_roles: false,
             aws_endpoint: None,
@@ -76,6 +74,7 @@ impl GatewayBuilder {
             honour_expires: false,
             replay_guard: None,
             issuers: Issuers::default(),
+            authorizer_caches: AuthorizerCaches::default(),
             strict: false,
             skip_auth: false,
             remarks: Vec::new(),
@@ -204,39 +203,14 @@ impl GatewayBuilder {
         self
     }
 
-    /// Sends what is meant for `from` (`https://api.example.com`) to `to` instead: another origin, or a pool of several. The
+    /// Sends what is meant for `from` (`https://api.example.com`) to `to` (`http://127.0.0.1:9000`) instead. The
     /// upstream still reads the `Host` of `from`.
-    ///
-    /// ```
-    /// use portcullis::Gateway;
-    /// use portcullis::client::UpstreamPool;
-    ///
-    /// let pets = UpstreamPool::builder().targets(["http://10.0.0.1:9000", "http://10.0.0.2:9000"]).build()?;
-    /// let builder = Gateway::builder()
-    ///     .upstream("https://pets.example.com", pets)
-    ///     .upstream("https://orders.example.com", "http://127.0.0.1:9000");
-    /// # Ok::<(), portcullis::client::UpstreamPoolError>(())
-    /// ```
-    pub fn upstream(mut self, from: impl Into<String>, to: impl Into<Destination>) -> Self {
-        self.upstreams.push(from.into(), to.into());
+    pub fn upstream(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.upstreams.push((from.into(), to.into()));
         self
     }
 
-    /// Leads a VPC link to an origin or to a pool. `link` is its id (`connectionId`), or the ARN of what is behind it, which counts first:
-    /// one link leads to many. If an [`upstream`](Self::upstream) stands for the origin, that is where it leads.
-    ///
-    /// The address of an integration in a REST API still says `Host` and path. In an HTTP API, which names a listener, the
-    /// request keeps its own, with the stage in the path.
-    ///
-    /// ```
-    /// let builder = portcullis::Gateway::builder().vpc_link("abc123", "http://10.0.0.1:9000");
-    /// ```
-    pub fn vpc_link(mut self, link: impl Into<String>, to: impl Into<Destination>) -> Self {
-        self.vpc_links.push(link.into(), to.into());
-        self
-    }
-
-    /// Sends outbound requests through this client. Its own upstream overrides count where the gateway has none. By default the gateway makes one,
+    /// Sends outbound requests through this client, whose own upstream overrides count. By default the gateway makes one,
     /// and keeps it and its connections across deployments.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
@@ -352,6 +326,11 @@ impl GatewayBuilder {
         Gateway::compile(self)
     }
 
+    /// Keeps what the authorizers of the gateway that this one takes the place of have said.
+    pub(super) fn take_answers_from(&mut self, before: &Self) {
+        self.authorizer_caches = before.authorizer_caches.clone();
+    }
+
     /// A guard that is configured anew remembers what the one before it knew.
     pub(super) fn take_replays_from(&mut self, before: &Self) {
         if let (Some(own), Some(before)) = (&mut self.replay_guard, &before.replay_guard) {
@@ -360,11 +339,9 @@ impl GatewayBuilder {
         }
     }
 
-    /// Keeps the connections of the gateway that this one takes the place of, if it would make a client just like it, and its pools.
+    /// Keeps the connections and the issuers' keys of the gateway that this one takes the place of, if it would make a client just like it.
     pub(super) fn take_client_from(&mut self, other: &Self) {
-        self.vpc_links.take_pools_from(&other.vpc_links);
-        self.upstreams.take_pools_from(&other.upstreams);
-        if self.upstreams.is_same(&other.upstreams) {
+        if self.upstreams == other.upstreams {
             self.made_client.clone_from(&other.made_client);
             self.issuers.take_from(&other.issuers);
         }

@@ -9,7 +9,6 @@ mod error;
 mod finish;
 mod plan;
 mod service;
-mod upstreams;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,12 +20,11 @@ pub use api::{ApiSpec, Parity, UnknownRoute};
 pub use builder::GatewayBuilder;
 pub use config::{
     AccountConfig, ApiConfig, ConfigError, ConfigFault, ConfigFormat, CredentialsConfig,
-    FunctionConfig, FunctionPlace, GatewayConfig, IssuerConfig, TlsFiles, UpstreamConfig,
+    FunctionConfig, FunctionPlace, GatewayConfig, IssuerConfig, TlsFiles,
 };
 pub use coverage::{Coverage, CoveredField, Served};
 pub use error::{GatewayError, GatewayFault};
 pub use service::GatewayFuture;
-pub use upstreams::Destination;
 
 /// A gateway: a [`tower::Service`](tower_service::Service) that serves one or more APIs from their definitions.
 ///
@@ -149,6 +147,7 @@ impl Gateway {
     pub fn reload(&self, mut source: GatewayBuilder) -> Result<Arc<Coverage>, GatewayError> {
         let mut control = self.control();
         source.take_client_from(&control.source);
+        source.take_answers_from(&control.source);
         source.take_replays_from(&control.source);
         let (plan, coverage) = compile::compile(&mut source)?;
         *control = Control {
@@ -157,6 +156,26 @@ impl Gateway {
         };
         self.plan.replace(plan);
         Ok(Arc::clone(&control.coverage))
+    }
+
+    /// Forgets what the custom authorizers of an API said about requests to one of its stages, as the service's `FlushStageAuthorizersCache` does:
+    /// the next request of each caller asks them again.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such API, or it has no such stage.
+    pub fn flush_authorizers_cache(&self, api_id: &str, stage: &str) -> Result<(), GatewayError> {
+        let control = self.control();
+        let api = control.source.apis.iter().find(|api| api.id == api_id);
+        let Some(api) = api else {
+            return Err(GatewayFault::new(api_id, "", "there is no API with this id").into());
+        };
+        if !api.stages.iter().any(|own| own.stage_name == stage) {
+            let message = format!("the API has no stage `{stage}`");
+            return Err(GatewayFault::new(api_id, "stages", message).into());
+        }
+        control.source.authorizer_caches.flush(api_id, stage);
+        Ok(())
     }
 
     fn control(&self) -> std::sync::MutexGuard<'_, Control> {

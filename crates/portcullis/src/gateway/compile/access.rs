@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{Notes, Shared};
 use crate::auth::access::{
-    ApiArn, Authorization, PrivateEndpointLayer, ResourcePolicyLayer, VpcEndpoints,
+    ApiArn, Authorization, AuthorizerAccess, PrivateEndpointLayer, ResourcePolicyLayer,
+    VpcEndpoints,
 };
 use crate::auth::iam::{PolicyError, ResourcePolicy};
 use crate::auth::sigv4::{SigV4Layer, SigV4Rules, SigV4Verifier};
@@ -118,6 +119,15 @@ impl Access {
     /// The signature that a method asks for, with the policies of caller and API; absent where no access keys are known.
     pub(super) const fn signature(&self) -> Option<&SigV4Layer> {
         self.signed.as_ref()
+    }
+
+    /// What decides about requests that a custom authorizer answered for.
+    pub(super) fn authorizer(&self) -> AuthorizerAccess {
+        let access = AuthorizerAccess::new(self.api.clone()).vpc_endpoints(self.endpoints.clone());
+        match &self.policy {
+            Some(policy) => access.resource_policy(policy.clone()),
+            None => access,
+        }
     }
 
     /// The API's policy, asked about whoever calls: by methods without authorization, and behind user pools.

@@ -31,14 +31,13 @@ pub(super) fn compile(
         .iter()
         .map(|pointer| (pointer.to_string(), "no such field is known".into()))
         .collect();
-    let (mut idle, mut shut) = (BTreeMap::new(), BTreeMap::new());
+    let mut idle = BTreeMap::new();
     let before = faults.len();
     let mut notes = Notes {
         api: &spec.id,
         faults,
         unsupported: &mut unsupported,
         idle: &mut idle,
-        shut: &mut shut,
     };
     let max_body_bytes = spec.max_body_bytes;
     let mut compression = None;
@@ -46,7 +45,7 @@ pub(super) fn compile(
         Api::Rest(api) => {
             let access = Access::rest(api, spec, shared, &mut notes)?;
             access::survey(&access, spec, shared, coverage);
-            let authorizers = Authorizers::rest(api, shared, &mut notes);
+            let authorizers = Authorizers::rest(api, (&access, spec, shared), &mut notes);
             let doors = Doors {
                 access: &access,
                 authorizers: &authorizers,
@@ -61,7 +60,7 @@ pub(super) fn compile(
         }
         Api::Http(api) => {
             let access = Access::http(spec, shared, &mut notes)?;
-            let authorizers = Authorizers::http(api, shared, &mut notes);
+            let authorizers = Authorizers::http(api, (&access, spec, shared), &mut notes);
             let doors = Doors {
                 access: &access,
                 authorizers: &authorizers,
@@ -82,7 +81,6 @@ pub(super) fn compile(
         document: read.document.root(),
         unsupported: &unsupported,
         idle: &idle,
-        shut: &shut,
         warnings: &warnings,
         validates,
         assumes_roles: shared.aws.as_ref().is_some_and(Aws::assumes_roles),

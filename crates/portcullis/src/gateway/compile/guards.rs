@@ -74,6 +74,8 @@ pub(super) fn rest(
                     let tokens = tokens.clone().require_scopes(&method.authorization_scopes);
                     policy(chain.with(tokens), access, shared)
                 }
+                // It asks the policy itself, before and with what the function says.
+                Some(Authorizer::Custom(custom)) => chain.with(custom.clone()),
                 None => chain.with(Shut::authorizer(ApiKind::Rest)),
             },
         };
@@ -103,6 +105,7 @@ pub(super) fn http(
                 Some(Authorizer::Token(tokens)) => {
                     chain.with(tokens.clone().require_scopes(&route.authorization_scopes))
                 }
+                Some(Authorizer::Custom(custom)) => chain.with(custom.clone()),
                 None => chain.with(Shut::authorizer(ApiKind::Http)),
             },
         };

@@ -24,17 +24,16 @@ use super::builder::GatewayBuilder;
 use super::coverage::{Coverage, Served};
 use super::error::{GatewayError, GatewayFault};
 use super::plan::Plan;
-use super::upstreams;
 use super::{Control, Gateway};
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::{CredentialLookup, CredentialStore};
 use crate::auth::sigv4::ReplayGuard;
-use crate::client::{Client, Upstream};
+use crate::client::{Client, Upstreams};
 use crate::core::{ApiKind, Chain, Clock, Live, RequestContext};
 use crate::definition::{self, Pointer};
 use crate::integrations::{Aws, Credentials, CredentialsError, Functions};
 use crate::stages::{ConfigError, Fallback, Fault, Resolver};
-pub(super) use authorizers::Issuers;
+pub(super) use authorizers::{AuthorizerCaches, Issuers};
 
 impl Gateway {
     pub(super) fn compile(mut source: GatewayBuilder) -> Result<Self, GatewayError> {
@@ -54,7 +53,6 @@ struct Shared {
     client: Client,
     functions: Functions,
     aws: Option<Aws>,
-    vpc_links: Arc<BTreeMap<String, Upstream>>,
     region: String,
     account_id: String,
     skip_auth: bool,
@@ -67,6 +65,7 @@ struct Shared {
     honour_expires: bool,
     replay_guard: Option<ReplayGuard>,
     issuers: Issuers,
+    authorizer_caches: AuthorizerCaches,
 }
 
 /// What compiling one document notes besides its routes.
@@ -77,8 +76,6 @@ struct Notes<'a> {
     unsupported: &'a mut BTreeMap<String, Cow<'static, str>>,
     /// Fields that change nothing, by pointer.
     idle: &'a mut BTreeMap<String, &'static str>,
-    /// Security schemes whose methods refuse every request, by name.
-    shut: &'a mut BTreeMap<String, &'static str>,
 }
 
 impl Notes<'_> {
@@ -87,11 +84,6 @@ impl Notes<'_> {
         if let Some(source) = source {
             self.idle.insert(source.child(field).to_string(), note);
         }
-    }
-
-    /// Notes that methods which need this security scheme refuse every request.
-    fn shut(&mut self, scheme: &str, note: &'static str) {
-        self.shut.insert(scheme.to_owned(), note);
     }
 
     /// Notes that a field of what stands at `source` is not served.
@@ -115,12 +107,8 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
     }
     let region = source.region.clone();
     let region = region.unwrap_or_else(|| "us-east-1".to_owned());
-    let made = source.made_client.as_ref();
-    let client = upstreams::client(source.client.as_ref(), made, &source.upstreams)?;
-    if source.client.is_none() {
-        source.made_client = Some(client.clone());
-    }
-    let vpc_links = source.vpc_links.links(client.upstreams(), &mut faults);
+    let client = client(source)?;
+    source.made_client = Some(client.clone());
     let aws = aws(source, &region, &client)?;
     let mut functions = source.functions.clone().client(client.clone());
     if let Some(aws) = aws.clone() {
@@ -138,7 +126,6 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         client,
         functions,
         aws,
-        vpc_links: Arc::new(vpc_links),
         region,
         account_id: source.account_id.clone(),
         skip_auth: source.skip_auth,
@@ -150,6 +137,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         honour_expires: source.honour_expires,
         replay_guard: source.replay_guard.clone(),
         issuers: source.issuers.clone(),
+        authorizer_caches: source.authorizer_caches.clone(),
     };
 
     let mut coverage = Coverage::default();
@@ -198,6 +186,18 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         apis: plans,
     };
     Ok((plan, coverage))
+}
+
+fn client(source: &GatewayBuilder) -> Result<Client, GatewayFault> {
+    if let Some(client) = source.client.as_ref().or(source.made_client.as_ref()) {
+        return Ok(client.clone());
+    }
+    let upstreams = Upstreams::new(source.upstreams.iter().cloned())
+        .map_err(|error| GatewayFault::new("", "upstreams", error))?;
+    Client::builder()
+        .upstreams(upstreams)
+        .build()
+        .map_err(|error| GatewayFault::new("", "client", error))
 }
 
 /// The way to AWS, if there are credentials for it.

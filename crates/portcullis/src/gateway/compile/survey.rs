@@ -33,8 +33,6 @@ pub(super) struct Survey<'a> {
     pub(super) unsupported: &'a BTreeMap<String, Cow<'static, str>>,
     /// Fields that change nothing, by pointer.
     pub(super) idle: &'a BTreeMap<String, &'static str>,
-    /// Security schemes whose methods refuse every request, by name.
-    pub(super) shut: &'a BTreeMap<String, &'static str>,
     /// What the import had to say of fields that it took, by pointer.
     pub(super) warnings: &'a BTreeMap<String, String>,
     /// Whether a request validator looks at parameters and models.
@@ -158,11 +156,9 @@ impl Survey<'_> {
     }
 
     /// What becomes of a security scheme.
-    fn scheme(&self, name: &str, node: &Node) -> Scheme {
+    fn scheme(&self, node: &Node) -> Scheme {
         let text = |name: &str| node.get(name).and_then(Node::as_str).unwrap_or_default();
-        if let Some(note) = self.shut.get(name) {
-            Scheme::NotServed(note)
-        } else if node.get("x-amazon-apigateway-authorizer").is_some()
+        if node.get("x-amazon-apigateway-authorizer").is_some()
             || text("x-amazon-apigateway-authtype").eq_ignore_ascii_case("awsSigv4")
         {
             Scheme::Enforced
@@ -183,7 +179,7 @@ impl Survey<'_> {
         let schemes = root
             .get("securityDefinitions")
             .or_else(|| root.get("components")?.get("securitySchemes"))?;
-        schemes.get(name).map(|node| self.scheme(name, node))
+        schemes.get(name).map(|node| self.scheme(node))
     }
 
     #[expect(
@@ -221,8 +217,8 @@ impl Survey<'_> {
             ["definitions"] | ["components", "schemas"] => self.validated(),
             ["components", "x-amazon-apigateway-integrations"] => ENFORCED,
             ["securityDefinitions"] | ["components", "securitySchemes"] => Rule::Descend,
-            ["securityDefinitions", name] | ["components", "securitySchemes", name] => {
-                match self.scheme(name, node) {
+            ["securityDefinitions", _] | ["components", "securitySchemes", _] => {
+                match self.scheme(node) {
                     Scheme::Enforced => Rule::Descend,
                     Scheme::NotServed(note) => not_served(note),
                     Scheme::Unenforced => {

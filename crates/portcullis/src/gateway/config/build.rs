@@ -82,21 +82,13 @@ impl GatewayConfig {
             }
         }
         for (from, to) in &self.upstreams {
-            let place = join("/upstreams", from);
-            if let Err(error) = Upstreams::new([(from, "http://localhost")]) {
+            if let Err(error) = Upstreams::new([(from, to)]) {
                 faults.push(ConfigFault {
-                    place: place.clone(),
+                    place: join("/upstreams", from),
                     message: error.to_string(),
                 });
             }
-            if let Some(to) = to.destination(&place, &mut faults) {
-                builder = builder.upstream(from, to);
-            }
-        }
-        for (link, to) in &self.vpc_links {
-            if let Some(to) = to.destination(&join("/vpcLinks", link), &mut faults) {
-                builder = builder.vpc_link(link, to);
-            }
+            builder = builder.upstream(from, to);
         }
         for (name, issuer) in &self.issuers {
             match issuer.build(name, &self.folder) {

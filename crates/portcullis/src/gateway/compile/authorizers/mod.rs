@@ -1,18 +1,24 @@
 //! The authorizers of an API, each compiled once for all methods that name it.
 
+mod custom;
 mod identity;
 mod issuers;
 mod tokens;
 
 use std::collections::BTreeMap;
 
+pub(in crate::gateway) use custom::AuthorizerCaches;
 pub(in crate::gateway) use issuers::Issuers;
 
+use super::access::Access;
 use super::{Notes, Shared};
 use crate::auth::ConfigError;
+use crate::auth::custom::CustomAuthorizerLayer;
 use crate::auth::jwt::JwtLayer;
 use crate::definition::{AuthorizerType, HttpApi, Pointer, RestApi};
+use crate::gateway::api::ApiSpec;
 use crate::gateway::error::GatewayFault;
+use custom::Surroundings;
 
 /// The authorizers of one API by id.
 #[derive(Default)]
@@ -24,29 +30,47 @@ pub(super) struct Authorizers {
 pub(super) enum Authorizer {
     /// It verifies tokens.
     Token(JwtLayer),
+    /// It asks a function.
+    Custom(CustomAuthorizerLayer),
 }
 
 impl Authorizers {
-    pub(super) fn rest(api: &RestApi, shared: &Shared, notes: &mut Notes<'_>) -> Self {
+    pub(super) fn rest(
+        api: &RestApi,
+        (access, spec, shared): (&Access, &ApiSpec, &Shared),
+        notes: &mut Notes<'_>,
+    ) -> Self {
+        let around = Surroundings {
+            access,
+            spec,
+            shared,
+        };
         let mut made = BTreeMap::new();
         for described in &api.authorizers {
             let source = described.source.as_ref();
             let authorizer = match described.r#type {
                 AuthorizerType::CognitoUserPools => tokens::user_pools(described, shared),
                 AuthorizerType::Jwt => tokens::rest(described, shared),
-                _ => {
-                    notes.shut(&described.name, CUSTOM);
-                    continue;
-                }
+                _ => custom::rest(described, around, notes),
             };
-            let note = "a verified token is kept until it expires or its issuer's keys change";
-            notes.idle(source, "authorizerResultTtlInSeconds", note);
+            if let Ok(Authorizer::Token(_)) = authorizer {
+                notes.idle(source, "authorizerResultTtlInSeconds", KEPT);
+            }
             made.extend(checked(authorizer, source, notes).map(|it| (described.id.clone(), it)));
         }
         Self { made }
     }
 
-    pub(super) fn http(api: &HttpApi, shared: &Shared, notes: &mut Notes<'_>) -> Self {
+    pub(super) fn http(
+        api: &HttpApi,
+        (access, spec, shared): (&Access, &ApiSpec, &Shared),
+        notes: &mut Notes<'_>,
+    ) -> Self {
+        let around = Surroundings {
+            access,
+            spec,
+            shared,
+        };
         let mut made = BTreeMap::new();
         for described in &api.authorizers {
             let source = described.source.as_ref();
@@ -54,13 +78,11 @@ impl Authorizers {
             notes.idle(source, "identityValidationExpression", note);
             let authorizer = match described.authorizer_type {
                 AuthorizerType::Jwt => tokens::http(described, shared),
-                _ => {
-                    notes.shut(&described.name, CUSTOM);
-                    continue;
-                }
+                _ => custom::http(described, around, notes),
             };
-            let note = "a verified token is kept until it expires or its issuer's keys change";
-            notes.idle(source, "authorizerResultTtlInSeconds", note);
+            if let Ok(Authorizer::Token(_)) = authorizer {
+                notes.idle(source, "authorizerResultTtlInSeconds", KEPT);
+            }
             let id = &described.authorizer_id;
             made.extend(checked(authorizer, source, notes).map(|it| (id.clone(), it)));
         }
@@ -73,8 +95,7 @@ impl Authorizers {
     }
 }
 
-const CUSTOM: &str =
-    "custom authorizers are not served yet: methods that need one refuse every request";
+const KEPT: &str = "a verified token is kept until it expires or its issuer's keys change";
 
 /// What was made, or its fault at its place.
 fn checked(

@@ -1,0 +1,6 @@
+//! Custom authorizers as layers.
+
+mod events;
+mod keeping;
+mod outcomes;
+mod support;
