@@ -1,13 +1,15 @@
 //! What a registry of functions is built from.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Display};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use portcullis_client::Client;
 use portcullis_core::{Body, BoxError, Function, FunctionReply, Invocation};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
@@ -18,6 +20,7 @@ use super::local::{Local, MAX_RUNNING};
 use super::registry::{Entry, Functions, Known, Named, Qualified};
 use super::remote::Remote;
 use super::target::target;
+use super::typed::{EventService, Handler};
 use crate::aws::Aws;
 use crate::error::{ConfigError, escape};
 
@@ -60,6 +63,52 @@ impl FunctionsBuilder {
     /// Attaches a function that gets events: a closure, say.
     pub fn function(self, name: impl Into<String>, function: impl Function) -> Self {
         self.attach(name, Attached::Function(Arc::new(function)))
+    }
+
+    /// Attaches a closure from an event to a reply, of any types that serde knows: those of `aws_lambda_events`, say. What it takes and gives is the
+    /// JSON of the service; an error becomes the function's failure, with its text as `errorMessage`.
+    ///
+    /// ```
+    /// use portcullis_integrations::Functions;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Deserialize)]
+    /// #[serde(rename_all = "camelCase")]
+    /// struct Event { path_parameters: Option<std::collections::HashMap<String, String>> }
+    ///
+    /// #[derive(Serialize)]
+    /// #[serde(rename_all = "camelCase")]
+    /// struct Reply { status_code: u16, body: String }
+    ///
+    /// let functions = Functions::builder()
+    ///     .handler("get-pet", async |event: Event| match event.path_parameters {
+    ///         Some(path) => Ok(Reply { status_code: 200, body: path["id"].clone() }),
+    ///         None => Err("there is no id"),
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), portcullis_integrations::ConfigError>(())
+    /// ```
+    pub fn handler<T, R, E, F, Fut>(self, name: impl Into<String>, handler: F) -> Self
+    where
+        F: Fn(T) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        T: DeserializeOwned + 'static,
+        R: Serialize + 'static,
+        E: Display + 'static,
+    {
+        self.function(name, Handler::new(handler))
+    }
+
+    /// Attaches a tower service of events: as [`handler`](Self::handler), for what has layers round it.
+    pub fn event_service<T, S>(self, name: impl Into<String>, service: S) -> Self
+    where
+        S: Service<T> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Response: Serialize,
+        S::Error: Display,
+        T: DeserializeOwned + Send + 'static,
+    {
+        self.function(name, EventService::new(service))
     }
 
     /// Attaches a service that gets HTTP requests, without an event in between. Only proxy integrations can call it.

@@ -17,6 +17,7 @@ mod remote;
 mod reply;
 mod stream_reply;
 mod target;
+mod typed;
 
 pub(crate) use event::{authorizer, client_cert, spelled};
 

@@ -6,4 +6,5 @@ mod failures;
 mod remote;
 mod streams;
 mod support;
+mod typed;
 mod versions;

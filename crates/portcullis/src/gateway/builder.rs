@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tower_service::Service;
 
 use super::Gateway;
@@ -128,6 +130,43 @@ impl GatewayBuilder {
     /// its JSON reply is read as the service reads it.
     pub fn function(mut self, name: impl Into<String>, function: impl Function) -> Self {
         self.functions = self.functions.function(name, function);
+        self
+    }
+
+    /// Attaches a closure from an event to a reply, of any types that serde knows: those of `aws_lambda_events`, say. An error becomes the
+    /// function's failure, with its text as `errorMessage`.
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use serde_json::{Value, json};
+    ///
+    /// let builder = Gateway::builder().handler("create-pet", async |event: Value| {
+    ///     let body = event["body"].as_str().ok_or("there is no body")?;
+    ///     Ok::<_, &str>(json!({"statusCode": 201, "body": body}))
+    /// });
+    /// ```
+    pub fn handler<T, R, E, F, Fut>(mut self, name: impl Into<String>, handler: F) -> Self
+    where
+        F: Fn(T) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        T: DeserializeOwned + 'static,
+        R: Serialize + 'static,
+        E: fmt::Display + 'static,
+    {
+        self.functions = self.functions.handler(name, handler);
+        self
+    }
+
+    /// Attaches a tower service of events, as [`handler`](Self::handler) does a closure: what the functions of `lambda_http` are.
+    pub fn event_service<T, S>(mut self, name: impl Into<String>, service: S) -> Self
+    where
+        S: Service<T> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Response: Serialize,
+        S::Error: fmt::Display,
+        T: DeserializeOwned + Send + 'static,
+    {
+        self.functions = self.functions.event_service(name, service);
         self
     }
 
