@@ -2,11 +2,12 @@
 
 mod aws;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use portcullis_client::Client;
+use portcullis_client::{Client, Upstream};
 use portcullis_core::{ApiKind, Clock, SystemClock};
 
 use crate::aws::Aws;
@@ -21,8 +22,8 @@ use crate::mapping::{
     ResponseMapping, Templates,
 };
 use crate::mock::Mock;
+use crate::target::Target;
 use crate::unserved::Unserved;
-use crate::uri::UriTemplate;
 
 /// The kinds of integration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -71,8 +72,10 @@ pub struct IntegrationConfig {
     /// Who the integration calls AWS as: a role's ARN, which may hold stage variables, or `arn:aws:iam::*:user/*` for whoever signed the
     /// request. `None` leaves it to the permissions of what is called.
     pub credentials: Option<String>,
-    /// The VPC link by which the endpoint is reached.
+    /// The id of the VPC link by which the endpoint is reached; it may hold stage variables.
     pub vpc_link: Option<String>,
+    /// The ARN of what is behind the link, if the address does not say it.
+    pub link_target: Option<String>,
     /// `integration.request.header.name` and the like, to where the value comes from; for an HTTP API
     /// `overwrite:header.name` and the like.
     pub request_parameters: Vec<(String, String)>,
@@ -144,6 +147,8 @@ pub struct Backends {
     pub functions: Functions,
     /// For AWS services; without it they are not called.
     pub aws: Option<Aws>,
+    /// Where VPC links lead: by the id of the link, or by the ARN of what is behind it, which counts first.
+    pub vpc_links: Arc<BTreeMap<String, Upstream>>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -156,6 +161,7 @@ impl Backends {
             client,
             functions,
             aws: None,
+            vpc_links: Arc::default(),
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -270,12 +276,13 @@ impl IntegrationConfig {
                 Mock::compiled(settings, mapping).into()
             }
             IntegrationKind::Http => {
-                let target = (self.target(backends)?, self.method()?);
+                let target = Target::compile(self, backends, findings)?;
+                let target = (target, self.method()?);
                 let mapping = self.mapping(parameters, findings)?;
                 HttpBackend::compiled(settings, target, mapping).into()
             }
             IntegrationKind::HttpProxy => {
-                let target = self.target(backends)?;
+                let target = Target::compile(self, backends, findings)?;
                 let streams = self.streams_response;
                 let method = self.method()?;
                 let proxy =
@@ -335,8 +342,13 @@ impl IntegrationConfig {
     }
 
     fn report_common(&self, findings: &mut Findings) {
-        if self.vpc_link.is_some() {
-            findings.add("/connectionId", "VPC links", Conduct::RefuseAll);
+        let over_http = matches!(
+            self.kind,
+            IntegrationKind::Http | IntegrationKind::HttpProxy
+        );
+        if self.vpc_link.is_some() && !over_http {
+            let what = "VPC links of integrations that are not HTTP";
+            findings.add("/connectionId", what, Conduct::RefuseAll);
         }
         if self.server_name_to_verify.is_some() {
             let what = "verification by another name than the host's";
@@ -349,17 +361,6 @@ impl IntegrationConfig {
         uri.ok_or_else(|| ConfigError::new("/uri", "is missing"))
     }
 
-    fn target(&self, backends: &Backends) -> Result<Target, ConfigError> {
-        let uri = UriTemplate::parse(self.uri()?)
-            .map_err(|fault| ConfigError::new("/uri", fault.to_string()))?;
-        let client = if self.insecure_skip_verification {
-            backends.client.dangerous_without_verification()
-        } else {
-            backends.client.clone()
-        };
-        Ok(Target { client, uri })
-    }
-
     fn method(&self) -> Result<Option<Method>, ConfigError> {
         match self.method.as_deref() {
             None | Some("" | "ANY" | "any" | "x-amazon-apigateway-any-method") => Ok(None),
@@ -368,11 +369,4 @@ impl IntegrationConfig {
                 .map_err(|_| ConfigError::new("/httpMethod", format!("`{name}` is not a verb"))),
         }
     }
-}
-
-/// An HTTP endpoint.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub(crate) client: Client,
-    pub(crate) uri: UriTemplate,
 }

@@ -8,7 +8,7 @@ use http::{Method, Request, Response, Uri};
 use portcullis_core::{Body, RequestContext, TRACE_ID};
 
 use crate::body::answer;
-use crate::config::{Settings, Target};
+use crate::config::Settings;
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::forwarded;
@@ -16,7 +16,8 @@ use crate::headers::API_ID;
 use crate::http_proxy::trace;
 use crate::integration::{IntegrationFuture, integration_service};
 use crate::mapping::{Mapped, Mapping, Reply, complete_head};
-use crate::uri::with_query;
+use crate::target::Target;
+use crate::uri::{UriFault, with_query};
 
 /// Calls an HTTP endpoint with a request of its own, and answers with a response of its own.
 ///
@@ -80,7 +81,7 @@ impl Shared {
         *request.headers_mut() = own_headers(&asked, context);
         mapped.parameters.put_headers(request.headers_mut());
 
-        let exchange = Exchange::new(&self.settings, &self.target.client);
+        let exchange = Exchange::new(&self.settings, self.target.client(context)?);
         let (parts, body) = exchange.send(request, context).await?.into_parts();
         let trace = trace(&parts.headers, context);
         let reply = Reply {
@@ -97,10 +98,10 @@ impl Shared {
 
     fn uri(&self, parameters: &Mapped<'_>, context: &RequestContext) -> Result<Uri, Failure> {
         let variables = context.stage().map(|stage| &stage.variables);
-        let uri = self
-            .target
-            .uri
-            .expand(variables, |name| parameters.path_value(name))?;
+        // An integration without a template has no way here: `HTTP` is of REST APIs, which give addresses.
+        let template = self.target.address.template();
+        let template = template.ok_or_else(|| UriFault::NotAnAddress(String::new()))?;
+        let uri = template.expand(variables, |name| parameters.path_value(name))?;
         Ok(with_query(uri, None, &parameters.query)?)
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::body::{answer, read_in_time};
 use crate::coding::decode;
-use crate::config::{Settings, Target, check_timeout};
+use crate::config::{Settings, check_timeout};
 use crate::error::ConfigError;
 use crate::exchange::{Exchange, Exchanging, capped, is_to_be_peeked};
 use crate::failure::Failure;
@@ -24,6 +24,7 @@ use crate::forwarded::{add_forwarded, add_x_forwarded};
 use crate::headers::{self, API_ID};
 use crate::integration::{IntegrationFuture, integration_service};
 use crate::mapping::{Mapped, Message, ProxyHandling, RequestParameters};
+use crate::target::{Address, Target, inside};
 use crate::uri::{UriFault, UriTemplate, at_path, with_path, with_query};
 
 /// What the parameter mapping of an HTTP API has an endpoint called by.
@@ -65,7 +66,7 @@ impl HttpProxy {
         let uri =
             UriTemplate::parse(uri).map_err(|fault| ConfigError::new("/uri", fault.to_string()))?;
         let settings = Settings::new(ApiKind::Rest, Arc::new(SystemClock::new()));
-        let target = Target { client, uri };
+        let target = Target::new(client, uri);
         let mapping = RequestParameters::default();
         Ok(Self::compiled(settings, target, None, mapping, false))
     }
@@ -138,9 +139,13 @@ impl HttpProxy {
                 sent.map_err(|failure| failure.into_rejection(api, &context))
             });
         }
-        match capped(request, &shared.settings) {
-            Ok(request) => IntegrationFuture::boxed(Proxying {
-                exchanging: Exchange::new(&shared.settings, &shared.target.client).start(request),
+        let started = capped(request, &shared.settings).and_then(|request| {
+            let client = shared.target.client(&context)?;
+            Ok(Exchange::new(&shared.settings, client).start(request))
+        });
+        match started {
+            Ok(exchanging) => IntegrationFuture::boxed(Proxying {
+                exchanging,
                 shared,
                 context,
             }),
@@ -266,7 +271,17 @@ impl Shared {
         path: Option<&str>,
         context: &RequestContext,
     ) -> Result<Uri, UriFault> {
-        let template = &self.target.uri;
+        let template = match &self.target.address {
+            Address::Uri(template) => template,
+            Address::Inside => {
+                let uri = inside(client, context)?;
+                let uri = match path {
+                    Some(path) => at_path(&uri, path)?,
+                    None => uri,
+                };
+                return with_query(uri, client.query(), &mapped.query);
+            }
+        };
         let route = context.route();
         // An HTTP API fills path parameters in by itself, and without a gateway there is nobody to map them.
         let by_itself = self.settings.api == ApiKind::Http || route.is_none();
@@ -306,7 +321,7 @@ impl Shared {
         request: Request<Body>,
         context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
-        let exchange = Exchange::new(&self.settings, &self.target.client);
+        let exchange = Exchange::new(&self.settings, self.target.client(context)?);
         let head = exchange.send(request, context).await?;
         self.answer(head, exchange.deadline)
     }

@@ -101,7 +101,8 @@
 //!
 //! # Caveats
 //!
-//! VPC links are not served yet: [`IntegrationConfig::compile`] lists them as [`Unsupported`].
+//! A VPC link leads to an upstream that [`Backends::vpc_links`] names; one that it does not name is answered 500, and
+//! [`IntegrationConfig::compile`] lists it as [`Unsupported`].
 //!
 //! # Features
 //!
@@ -124,6 +125,7 @@ mod integration;
 mod mapping;
 mod mock;
 mod mock_status;
+mod target;
 mod unserved;
 mod uri;
 #[cfg(feature = "validation")]

@@ -83,9 +83,9 @@ mod gateway;
 #[cfg(feature = "gateway")]
 pub use gateway::{
     AccountConfig, ApiConfig, ApiSpec, ConfigError, ConfigFault, ConfigFormat, Coverage,
-    CoveredField, CredentialsConfig, FunctionConfig, FunctionPlace, Gateway, GatewayBuilder,
-    GatewayConfig, GatewayError, GatewayFault, GatewayFuture, IssuerConfig, Parity, RouteSummary,
-    Served, TlsFiles, UnknownRoute,
+    CoveredField, CredentialsConfig, Destination, FunctionConfig, FunctionPlace, Gateway,
+    GatewayBuilder, GatewayConfig, GatewayError, GatewayFault, GatewayFuture, IssuerConfig, Parity,
+    RouteSummary, Served, TlsFiles, UnknownRoute, UpstreamConfig,
 };
 
 /// The pages whose examples the tests run.
@@ -102,4 +102,7 @@ mod pages {
 
     #[doc = include_str!("../../../docs/guide/layers.md")]
     struct Layers;
+
+    #[doc = include_str!("../../../docs/guide/upstreams.md")]
+    struct Upstreams;
 }

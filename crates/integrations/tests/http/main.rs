@@ -4,6 +4,7 @@ mod failures;
 mod framing;
 mod http_api;
 mod mapped;
+mod private;
 mod proxy;
 mod streaming;
 mod support;

@@ -13,6 +13,7 @@ use super::Gateway;
 use super::api::ApiSpec;
 use super::compile::{AuthorizerCaches, Issuers};
 use super::error::GatewayError;
+use super::upstreams::{Destination, Destinations};
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::CredentialStore;
 use crate::auth::jwt::IssuerBuilder;
@@ -32,7 +33,8 @@ pub struct GatewayBuilder {
     pub(super) apis: Vec<ApiSpec>,
     pub(super) domains: Vec<DomainName>,
     pub(super) functions: FunctionsBuilder,
-    pub(super) upstreams: Vec<(String, String)>,
+    pub(super) upstreams: Destinations,
+    pub(super) vpc_links: Destinations,
     pub(super) credentials: Option<CredentialsSource>,
     pub(super) assume_roles: bool,
     pub(super) aws_endpoint: Option<String>,
@@ -62,7 +64,8 @@ impl GatewayBuilder {
             apis: Vec::new(),
             domains: Vec::new(),
             functions: Functions::builder(),
-            upstreams: Vec::new(),
+            upstreams: Destinations::default(),
+            vpc_links: Destinations::default(),
             credentials: None,
             assume_roles: false,
             aws_endpoint: None,
@@ -242,14 +245,39 @@ impl GatewayBuilder {
         self
     }
 
-    /// Sends what is meant for `from` (`https://api.example.com`) to `to` (`http://127.0.0.1:9000`) instead. The
+    /// Sends what is meant for `from` (`https://api.example.com`) to `to` instead: another origin, or a pool of several. The
     /// upstream still reads the `Host` of `from`.
-    pub fn upstream(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
-        self.upstreams.push((from.into(), to.into()));
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use portcullis::client::UpstreamPool;
+    ///
+    /// let pets = UpstreamPool::builder().targets(["http://10.0.0.1:9000", "http://10.0.0.2:9000"]).build()?;
+    /// let builder = Gateway::builder()
+    ///     .upstream("https://pets.example.com", pets)
+    ///     .upstream("https://orders.example.com", "http://127.0.0.1:9000");
+    /// # Ok::<(), portcullis::client::UpstreamPoolError>(())
+    /// ```
+    pub fn upstream(mut self, from: impl Into<String>, to: impl Into<Destination>) -> Self {
+        self.upstreams.push(from.into(), to.into());
         self
     }
 
-    /// Sends outbound requests through this client, whose own upstream overrides count. By default the gateway makes one,
+    /// Leads a VPC link to an origin or to a pool. `link` is its id (`connectionId`), or the ARN of what is behind it, which counts first:
+    /// one link leads to many. If an [`upstream`](Self::upstream) stands for the origin, that is where it leads.
+    ///
+    /// The address of an integration in a REST API still says `Host` and path. In an HTTP API, which names a listener, the
+    /// request keeps its own, with the stage in the path.
+    ///
+    /// ```
+    /// let builder = portcullis::Gateway::builder().vpc_link("abc123", "http://10.0.0.1:9000");
+    /// ```
+    pub fn vpc_link(mut self, link: impl Into<String>, to: impl Into<Destination>) -> Self {
+        self.vpc_links.push(link.into(), to.into());
+        self
+    }
+
+    /// Sends outbound requests through this client. Its own upstream overrides count where the gateway has none. By default the gateway makes one,
     /// and keeps it and its connections across deployments.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
@@ -378,9 +406,11 @@ impl GatewayBuilder {
         }
     }
 
-    /// Keeps the connections and the issuers' keys of the gateway that this one takes the place of, if it would make a client just like it.
+    /// Keeps the connections and the issuers' keys of the gateway that this one takes the place of, if it would make a client just like it, and its pools.
     pub(super) fn take_client_from(&mut self, other: &Self) {
-        if self.upstreams == other.upstreams {
+        self.vpc_links.take_pools_from(&other.vpc_links);
+        self.upstreams.take_pools_from(&other.upstreams);
+        if self.upstreams.is_same(&other.upstreams) {
             self.made_client.clone_from(&other.made_client);
             self.issuers.take_from(&other.issuers);
         }

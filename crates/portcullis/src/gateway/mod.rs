@@ -9,6 +9,7 @@ mod error;
 mod finish;
 mod plan;
 mod service;
+mod upstreams;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,11 +21,12 @@ pub use api::{ApiSpec, Parity, UnknownRoute};
 pub use builder::GatewayBuilder;
 pub use config::{
     AccountConfig, ApiConfig, ConfigError, ConfigFault, ConfigFormat, CredentialsConfig,
-    FunctionConfig, FunctionPlace, GatewayConfig, IssuerConfig, TlsFiles,
+    FunctionConfig, FunctionPlace, GatewayConfig, IssuerConfig, TlsFiles, UpstreamConfig,
 };
 pub use coverage::{Coverage, CoveredField, Served};
 pub use error::{GatewayError, GatewayFault};
 pub use service::GatewayFuture;
+pub use upstreams::Destination;
 
 /// A gateway: a [`tower::Service`](tower_service::Service) that serves one or more APIs from their definitions.
 ///

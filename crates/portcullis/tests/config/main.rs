@@ -88,6 +88,11 @@ fn the_guide_and_its_example_have_every_field() {
         "apis: []\nfunctions: {f: {qqqq: 1}}",
         "apis: []\naccount: {throttle: {qqqq: 1}}",
         "apis: []\ncredentials: {qqqq: 1}",
+        "apis: []\nupstreams: {u: {qqqq: 1}}",
+        "apis: []\nupstreams: {u: {ejection: {qqqq: 1}}}",
+        "apis: []\nupstreams: {u: {health: {qqqq: 1}}}",
+        "apis: []\nupstreams: {u: {retries: {qqqq: 1}}}",
+        "apis: []\nupstreams: {u: {circuitBreaker: {qqqq: 1}}}",
     ] {
         for field in fields(yaml) {
             assert!(guide.contains(&field), "{field} in the guide");
@@ -185,7 +190,7 @@ fn an_unknown_field_names_the_nearest_one() {
     faults(
         "apis: [{id: a, kind: rest, defintion: x, definition: y}]\nupstream: {}\nqwx: 1",
         &[
-            "/qwx: no such field; there are: listen, tls, region, accountId, apis, usagePlans, apiKeys, domainNames, functions, upstreams, issuers, credentials, assumeRoles, awsEndpoint, account, principals, honourExpires, vpcEndpoints, trustedProxies, forwardingHeader, strict, dangerouslySkipAuth",
+            "/qwx: no such field; there are: listen, tls, region, accountId, apis, usagePlans, apiKeys, domainNames, functions, upstreams, vpcLinks, issuers, credentials, assumeRoles, awsEndpoint, account, principals, honourExpires, replayGuard, vpcEndpoints, trustedProxies, forwardingHeader, strict, dangerouslySkipAuth",
             "/upstream: no such field; did you mean `upstreams`?",
             "/apis/0/defintion: no such field; did you mean `definition`?",
         ],

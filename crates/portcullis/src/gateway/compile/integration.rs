@@ -1,5 +1,6 @@
 //! Integrations, from a definition to something that can be called.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -46,6 +47,7 @@ pub(super) fn rest(
     config.uri.clone_from(&described.uri);
     config.credentials.clone_from(&described.credentials);
     config.vpc_link = vpc_link(described.connection_type, described.connection_id.as_ref());
+    config.link_target.clone_from(&described.integration_target);
     config.request_parameters = pairs(&described.request_parameters);
     config.request_templates = pairs(&described.request_templates);
     config.passthrough = match described.passthrough_behavior {
@@ -153,6 +155,7 @@ fn finish(
     let mut backends = Backends::new(shared.client.clone(), shared.functions.clone());
     backends.clock = shared.clock.clone();
     backends.aws.clone_from(&shared.aws);
+    backends.vpc_links = Arc::clone(&shared.vpc_links);
     match config.compile(&backends) {
         Ok(compiled) => {
             for missing in compiled.unsupported {

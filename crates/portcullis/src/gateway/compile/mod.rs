@@ -24,11 +24,12 @@ use super::builder::GatewayBuilder;
 use super::coverage::{Coverage, Served};
 use super::error::{GatewayError, GatewayFault};
 use super::plan::Plan;
+use super::upstreams;
 use super::{Control, Gateway};
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::{CredentialLookup, CredentialStore};
 use crate::auth::sigv4::ReplayGuard;
-use crate::client::{Client, Upstreams};
+use crate::client::{Client, Upstream};
 use crate::core::{ApiKind, Chain, Clock, Live, RequestContext};
 use crate::definition::{self, Pointer};
 use crate::integrations::{Aws, Credentials, CredentialsError, Functions};
@@ -53,6 +54,7 @@ struct Shared {
     client: Client,
     functions: Functions,
     aws: Option<Aws>,
+    vpc_links: Arc<BTreeMap<String, Upstream>>,
     region: String,
     account_id: String,
     skip_auth: bool,
@@ -107,8 +109,12 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
     }
     let region = source.region.clone();
     let region = region.unwrap_or_else(|| "us-east-1".to_owned());
-    let client = client(source)?;
-    source.made_client = Some(client.clone());
+    let made = source.made_client.as_ref();
+    let client = upstreams::client(source.client.as_ref(), made, &source.upstreams)?;
+    if source.client.is_none() {
+        source.made_client = Some(client.clone());
+    }
+    let vpc_links = source.vpc_links.links(client.upstreams(), &mut faults);
     let aws = aws(source, &region, &client)?;
     let mut functions = source.functions.clone().client(client.clone());
     if let Some(aws) = aws.clone() {
@@ -126,6 +132,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         client,
         functions,
         aws,
+        vpc_links: Arc::new(vpc_links),
         region,
         account_id: source.account_id.clone(),
         skip_auth: source.skip_auth,
@@ -186,18 +193,6 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         apis: plans,
     };
     Ok((plan, coverage))
-}
-
-fn client(source: &GatewayBuilder) -> Result<Client, GatewayFault> {
-    if let Some(client) = source.client.as_ref().or(source.made_client.as_ref()) {
-        return Ok(client.clone());
-    }
-    let upstreams = Upstreams::new(source.upstreams.iter().cloned())
-        .map_err(|error| GatewayFault::new("", "upstreams", error))?;
-    Client::builder()
-        .upstreams(upstreams)
-        .build()
-        .map_err(|error| GatewayFault::new("", "client", error))
 }
 
 /// The way to AWS, if there are credentials for it.

@@ -82,13 +82,21 @@ impl GatewayConfig {
             }
         }
         for (from, to) in &self.upstreams {
-            if let Err(error) = Upstreams::new([(from, to)]) {
+            let place = join("/upstreams", from);
+            if let Err(error) = Upstreams::new([(from, "http://localhost")]) {
                 faults.push(ConfigFault {
-                    place: join("/upstreams", from),
+                    place: place.clone(),
                     message: error.to_string(),
                 });
             }
-            builder = builder.upstream(from, to);
+            if let Some(to) = to.destination(&place, &mut faults) {
+                builder = builder.upstream(from, to);
+            }
+        }
+        for (link, to) in &self.vpc_links {
+            if let Some(to) = to.destination(&join("/vpcLinks", link), &mut faults) {
+                builder = builder.vpc_link(link, to);
+            }
         }
         for (name, issuer) in &self.issuers {
             match issuer.build(name, &self.folder) {

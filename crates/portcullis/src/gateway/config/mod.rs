@@ -7,6 +7,7 @@ mod error;
 mod issuers;
 mod parse;
 mod reader;
+mod upstreams;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use serde_json::Value;
 use super::api::{Parity, UnknownRoute};
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::PrincipalConfig;
+use crate::client::UpstreamPoolConfig;
 use crate::core::{ApiKind, ForwardingHeader};
 use crate::cors::CorsConfig;
 use crate::definition::{ApiKey, DomainName, EndpointType, SecretValue, Stage, UsagePlan};
@@ -74,8 +76,10 @@ pub struct GatewayConfig {
     pub domain_names: Vec<DomainName>,
     /// Functions by the name that integration URIs give.
     pub functions: BTreeMap<String, FunctionConfig>,
-    /// Origins that are reached elsewhere: `https://from` to `http://to`.
-    pub upstreams: BTreeMap<String, String>,
+    /// Origins that are reached elsewhere: `https://from` to `http://to`, or to a pool.
+    pub upstreams: BTreeMap<String, UpstreamConfig>,
+    /// Where VPC links lead, by the id of the link or the ARN of what is behind it.
+    pub vpc_links: BTreeMap<String, UpstreamConfig>,
     /// Issuers that stand in for those that definitions name, by that name.
     pub issuers: BTreeMap<String, IssuerConfig>,
     /// Credentials for calls of AWS: of services, and of functions that are not attached.
@@ -166,6 +170,16 @@ pub enum FunctionPlace {
     Lambda(String),
     /// Not at all: each call is answered with this JSON.
     Mock(Value),
+}
+
+/// Where requests go instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UpstreamConfig {
+    /// To another origin.
+    Origin(String),
+    /// To one of several targets.
+    Pool(UpstreamPoolConfig),
 }
 
 /// Where certificate and key are, in PEM.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::backends::{credentials, function};
 use super::reader::{Object, Reader};
+use super::upstreams::upstreams;
 use super::{AccountConfig, ApiConfig, GatewayConfig, TlsFiles, issuers};
 use crate::core::{ApiKind, ForwardingHeader};
 use crate::cors::CorsConfig;
@@ -49,6 +50,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "domainNames",
         "functions",
         "upstreams",
+        "vpcLinks",
         "issuers",
         "credentials",
         "assumeRoles",
@@ -113,14 +115,8 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
             config.functions.insert(name.to_owned(), function);
         }
     }
-    for (from, path, to) in reader.map(object, "upstreams") {
-        match to.as_str() {
-            Some(to) => {
-                config.upstreams.insert(from.to_owned(), to.to_owned());
-            }
-            None => reader.fault(path, "must be an origin, like `http://127.0.0.1:9000`"),
-        }
-    }
+    config.upstreams = upstreams(object, "upstreams", reader);
+    config.vpc_links = upstreams(object, "vpcLinks", reader);
     for (name, path, item) in reader.map(object, "issuers") {
         let own = issuers::issuer(item, &path, reader);
         config.issuers.extend(own.map(|own| (name.to_owned(), own)));
