@@ -129,6 +129,9 @@ pub struct ApiKey {
     /// What the caller sends.
     #[serde(alias = "Value", skip_serializing_if = "Option::is_none")]
     pub value: Option<SecretValue>,
+    /// This project's own: another value that is good as well, while callers change over to the new one.
+    #[serde(alias = "PreviousValue", skip_serializing_if = "Option::is_none")]
+    pub previous_value: Option<SecretValue>,
     /// The name of the key.
     #[serde(alias = "Name", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,

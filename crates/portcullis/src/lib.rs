@@ -94,6 +94,9 @@ mod pages {
     #[doc = include_str!("../../../README.md")]
     struct Readme;
 
+    #[doc = include_str!("../../../docs/guide/api-keys.md")]
+    struct ApiKeys;
+
     #[doc = include_str!("../../../docs/guide/configuration.md")]
     struct Configuration;
 

@@ -15,12 +15,13 @@ use super::compile::{AuthorizerCaches, Issuers};
 use super::error::GatewayError;
 use super::upstreams::{Destination, Destinations};
 use crate::auth::access::VpcEndpoint;
+use crate::auth::api_key::KeyStore;
 use crate::auth::credentials::CredentialStore;
 use crate::auth::jwt::IssuerBuilder;
 use crate::auth::sigv4::ReplayGuard;
 use crate::client::Client;
 use crate::core::{Body, BoxError, Chain, Clock, Function, Guard, SystemClock, TrustedProxies};
-use crate::definition::DomainName;
+use crate::definition::{DomainName, UsagePlan};
 use crate::integrations::{CredentialsSource, FunctionAlias, Functions, FunctionsBuilder};
 
 /// Builds a [`Gateway`]; [`Gateway::builder`] begins one.
@@ -48,6 +49,8 @@ pub struct GatewayBuilder {
     pub(super) vpc_endpoints: Vec<VpcEndpoint>,
     pub(super) honour_expires: bool,
     pub(super) replay_guard: Option<ReplayGuard>,
+    pub(super) api_keys: Option<Arc<dyn KeyStore>>,
+    pub(super) usage_plans: Vec<UsagePlan>,
     pub(super) issuers: Issuers,
     pub(super) authorizer_caches: AuthorizerCaches,
     pub(super) strict: bool,
@@ -78,6 +81,8 @@ impl GatewayBuilder {
             vpc_endpoints: Vec::new(),
             honour_expires: false,
             replay_guard: None,
+            api_keys: None,
+            usage_plans: Vec::new(),
             issuers: Issuers::default(),
             authorizer_caches: AuthorizerCaches::default(),
             strict: false,
@@ -315,6 +320,35 @@ impl GatewayBuilder {
     /// ```
     pub fn access_keys(mut self, store: impl CredentialStore) -> Self {
         self.access_keys = Some(Arc::new(store));
+        self
+    }
+
+    /// Knows API keys by this store: methods that need one are open to whoever sends one that is in a [usage plan](Self::usage_plan) with the
+    /// stage. Without a store they refuse every request.
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use portcullis::auth::api_key::{ApiKey, MemoryKeys};
+    /// use portcullis::definition::UsagePlan;
+    ///
+    /// let keys = MemoryKeys::new([ApiKey::new("acme", "0123456789abcdefghij")]);
+    /// let gold: UsagePlan = serde_json::from_str(r#"{
+    ///     "id": "gold",
+    ///     "apiStages": [{"apiId": "petstore", "stage": "prod"}],
+    ///     "keys": ["acme"]
+    /// }"#)?;
+    /// let builder = Gateway::builder().api_keys(keys).usage_plan(gold);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn api_keys(mut self, store: impl KeyStore) -> Self {
+        self.api_keys = Some(Arc::new(store));
+        self
+    }
+
+    /// Adds a usage plan, as `get-usage-plan` gives it, with the ids of its keys. Of what it says, the stages and keys count; rates and quotas are
+    /// in the coverage report.
+    pub fn usage_plan(mut self, plan: UsagePlan) -> Self {
+        self.usage_plans.push(plan);
         self
     }
 

@@ -165,7 +165,7 @@ fn every_field_reaches_the_gateway() {
         .expect("good");
     let notes = gateway.coverage().to_string();
     for field in [
-        "configuration:/usagePlans",
+        "usage plan p:/quota",
         "configuration:/apis/0/stages/0/colour",
         "stage prod:/canarySettings",
     ] {
@@ -190,7 +190,7 @@ fn an_unknown_field_names_the_nearest_one() {
     faults(
         "apis: [{id: a, kind: rest, defintion: x, definition: y}]\nupstream: {}\nqwx: 1",
         &[
-            "/qwx: no such field; there are: listen, tls, region, accountId, apis, usagePlans, apiKeys, domainNames, functions, upstreams, vpcLinks, issuers, credentials, assumeRoles, awsEndpoint, account, principals, honourExpires, replayGuard, vpcEndpoints, trustedProxies, forwardingHeader, strict, dangerouslySkipAuth",
+            "/qwx: no such field; there are: listen, tls, region, accountId, apis, usagePlans, apiKeys, apiKeyFile, domainNames, functions, upstreams, vpcLinks, issuers, credentials, assumeRoles, awsEndpoint, account, principals, honourExpires, replayGuard, vpcEndpoints, trustedProxies, forwardingHeader, strict, dangerouslySkipAuth",
             "/upstream: no such field; did you mean `upstreams`?",
             "/apis/0/defintion: no such field; did you mean `definition`?",
         ],

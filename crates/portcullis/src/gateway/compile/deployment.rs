@@ -8,6 +8,7 @@ use super::access::{self, Access};
 use super::authorizers::Authorizers;
 use super::document::Read;
 use super::guards::Doors;
+use super::keys::Keys;
 use super::survey::Survey;
 use super::{Notes, Shared, http, rest};
 use crate::core::ApiKind;
@@ -41,15 +42,19 @@ pub(super) fn compile(
     };
     let max_body_bytes = spec.max_body_bytes;
     let mut compression = None;
+    let mut keys_shut = None;
     let (routes, responses, cors, validates) = match &read.api {
         Api::Rest(api) => {
             let access = Access::rest(api, spec, shared, &mut notes)?;
             access::survey(&access, spec, shared, coverage);
             let authorizers = Authorizers::rest(api, (&access, spec, shared), &mut notes);
+            let keys = Keys::rest(api, spec, shared);
             let doors = Doors {
                 access: &access,
                 authorizers: &authorizers,
+                keys: Some(&keys),
             };
+            keys_shut = keys.why_shut();
             let routes = rest::routes(api, max_body_bytes, doors, shared, &mut notes);
             let responses = rest::responses(api, &mut notes);
             compression = rest::compression(api, &mut notes);
@@ -64,6 +69,7 @@ pub(super) fn compile(
             let doors = Doors {
                 access: &access,
                 authorizers: &authorizers,
+                keys: None,
             };
             let routes = http::routes(api, max_body_bytes, doors, shared, &mut notes);
             let cors = http::cors(api, spec.parity, &mut notes).or_else(|| spec.cors.clone());
@@ -81,6 +87,7 @@ pub(super) fn compile(
         document: read.document.root(),
         unsupported: &unsupported,
         idle: &idle,
+        keys_shut,
         warnings: &warnings,
         validates,
         assumes_roles: shared.aws.as_ref().is_some_and(Aws::assumes_roles),

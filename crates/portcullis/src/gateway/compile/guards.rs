@@ -2,6 +2,7 @@
 
 use super::access::Access;
 use super::authorizers::{Authorizer, Authorizers};
+use super::keys::Keys;
 use super::{Notes, Shared};
 use crate::core::{
     ApiKind, Chain, Decision, Guard, Head, Never, Rejection, RejectionKind, Verdict,
@@ -48,6 +49,8 @@ impl Guard for Shut {
 pub(super) struct Doors<'a> {
     pub(super) access: &'a Access,
     pub(super) authorizers: &'a Authorizers,
+    /// An HTTP API has none.
+    pub(super) keys: Option<&'a Keys>,
 }
 
 pub(super) fn rest(
@@ -80,8 +83,13 @@ pub(super) fn rest(
             },
         };
         if method.api_key_required {
-            let kind = RejectionKind::InvalidApiKey;
-            chain = chain.with(Shut::new(kind, ApiKind::Rest, "API key"));
+            chain = match doors.keys {
+                Some(Keys::Open(layer)) => chain.with(layer.clone()),
+                Some(Keys::Shut(_)) | None => {
+                    let kind = RejectionKind::InvalidApiKey;
+                    chain.with(Shut::new(kind, ApiKind::Rest, "API key"))
+                }
+            };
         }
     }
     append(chain, &shared.guards)

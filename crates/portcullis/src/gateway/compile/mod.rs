@@ -9,6 +9,7 @@ mod domains;
 mod guards;
 mod http;
 mod integration;
+mod keys;
 mod objects;
 mod quotas;
 mod rest;
@@ -35,6 +36,7 @@ use crate::definition::{self, Pointer};
 use crate::integrations::{Aws, Credentials, CredentialsError, Functions};
 use crate::stages::{ConfigError, Fallback, Fault, Resolver};
 pub(super) use authorizers::{AuthorizerCaches, Issuers};
+use keys::KeyRing;
 
 impl Gateway {
     pub(super) fn compile(mut source: GatewayBuilder) -> Result<Self, GatewayError> {
@@ -66,6 +68,7 @@ struct Shared {
     vpc_endpoints: Vec<VpcEndpoint>,
     honour_expires: bool,
     replay_guard: Option<ReplayGuard>,
+    keys: KeyRing,
     issuers: Issuers,
     authorizer_caches: AuthorizerCaches,
 }
@@ -128,6 +131,13 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
             Functions::default()
         }
     };
+    let mut coverage = Coverage::default();
+    let plans = keys::plans(
+        &source.usage_plans,
+        &source.apis,
+        &mut faults,
+        &mut coverage,
+    );
     let shared = Shared {
         client,
         functions,
@@ -143,11 +153,11 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         vpc_endpoints: source.vpc_endpoints.clone(),
         honour_expires: source.honour_expires,
         replay_guard: source.replay_guard.clone(),
+        keys: KeyRing::new(source.api_keys.clone(), plans),
         issuers: source.issuers.clone(),
         authorizer_caches: source.authorizer_caches.clone(),
     };
 
-    let mut coverage = Coverage::default();
     let mut resolver = Resolver::builder(shared.region.clone());
     let mut plans = Vec::new();
     let mut disabled = false;

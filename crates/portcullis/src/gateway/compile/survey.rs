@@ -33,6 +33,8 @@ pub(super) struct Survey<'a> {
     pub(super) unsupported: &'a BTreeMap<String, Cow<'static, str>>,
     /// Fields that change nothing, by pointer.
     pub(super) idle: &'a BTreeMap<String, &'static str>,
+    /// Why methods that need an API key refuse every request, if they do.
+    pub(super) keys_shut: Option<&'static str>,
     /// What the import had to say of fields that it took, by pointer.
     pub(super) warnings: &'a BTreeMap<String, String>,
     /// Whether a request validator looks at parameters and models.
@@ -165,9 +167,10 @@ impl Survey<'_> {
         } else if matches!(self.kind, ApiKind::Rest)
             && text("name").eq_ignore_ascii_case("x-api-key")
         {
-            Scheme::NotServed(
-                "API keys are not served yet: methods that need one refuse every request",
-            )
+            match self.keys_shut {
+                Some(note) => Scheme::NotServed(note),
+                None => Scheme::Enforced,
+            }
         } else {
             Scheme::Unenforced
         }
@@ -293,8 +296,8 @@ impl Survey<'_> {
             ["x-amazon-apigateway-documentation"] => DOCUMENTATION,
             ["x-amazon-apigateway-policy"] => ENFORCED,
             ["x-amazon-apigateway-api-key-source"] => match node.as_str() {
-                Some("HEADER") => ENFORCED,
-                _ => not_served("API keys are not served yet"),
+                Some("HEADER" | "AUTHORIZER") => ENFORCED,
+                _ => UNKNOWN,
             },
             ["x-amazon-apigateway-binary-media-types"] => ENFORCED,
             ["x-amazon-apigateway-minimum-compression-size"] => ENFORCED,

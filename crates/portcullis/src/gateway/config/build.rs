@@ -98,6 +98,12 @@ impl GatewayConfig {
                 builder = builder.vpc_link(link, to);
             }
         }
+        if let Some(keys) = self.keys(&mut faults) {
+            builder = builder.api_keys(keys);
+        }
+        for plan in &self.usage_plans {
+            builder = builder.usage_plan(plan.clone());
+        }
         for (name, issuer) in &self.issuers {
             match issuer.build(name, &self.folder) {
                 Ok(issuer) => builder = builder.issuer(name, issuer),
@@ -134,16 +140,6 @@ impl GatewayConfig {
                 fields.push((pointer.to_owned(), why));
             }
         };
-        missing(
-            !self.usage_plans.is_empty(),
-            "/usagePlans",
-            "usage plans are not served yet",
-        );
-        missing(
-            !self.api_keys.is_empty(),
-            "/apiKeys",
-            "API keys are not served yet",
-        );
         missing(
             self.account.is_some(),
             "/account",

@@ -5,6 +5,7 @@ mod build;
 mod environment;
 mod error;
 mod issuers;
+mod keys;
 mod parse;
 mod reader;
 mod upstreams;
@@ -68,10 +69,12 @@ pub struct GatewayConfig {
     pub account_id: Option<String>,
     /// The APIs.
     pub apis: Vec<ApiConfig>,
-    /// Usage plans, with the ids of their keys. Not served yet.
+    /// Usage plans, with the ids of their keys: which stages the keys open.
     pub usage_plans: Vec<UsagePlan>,
-    /// API keys. Not served yet.
+    /// API keys.
     pub api_keys: Vec<ApiKey>,
+    /// A file with more API keys: CSV as the service imports it, or the JSON of `get-api-keys`.
+    pub api_key_file: Option<PathBuf>,
     /// Custom domains, with their mappings.
     pub domain_names: Vec<DomainName>,
     /// Functions by the name that integration URIs give.

@@ -47,6 +47,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "apis",
         "usagePlans",
         "apiKeys",
+        "apiKeyFile",
         "domainNames",
         "functions",
         "upstreams",
@@ -107,6 +108,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
     }
     config.usage_plans = reader.service_list(object, "usagePlans");
     config.api_keys = reader.service_list(object, "apiKeys");
+    config.api_key_file = reader.text(object, "apiKeyFile").map(PathBuf::from);
     config.domain_names = reader.service_list(object, "domainNames");
     config.principals = reader.service_list(object, "principals");
     config.vpc_endpoints = reader.service_list(object, "vpcEndpoints");

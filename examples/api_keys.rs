@@ -1,0 +1,58 @@
+//! Routes in axum for whoever has a key, from a file that is read again when it changes.
+//!
+//! `cargo run --example api_keys`, or with a CSV or JSON file of your own behind `--`; then:
+//!
+//! ```text
+//! curl -i localhost:3000/hello -H 'x-api-key: acme-0123456789abcdef'
+//! curl -i localhost:3000/hello -H 'x-api-key: guessed-0123456789ab'
+//! curl -i localhost:3000/hello
+//! ```
+//!
+//! The log says of each refusal what was wrong with the key. Change the file, and the next request counts by it.
+
+use std::time::Duration;
+
+use axum::{Extension, Router, routing::get};
+use portcullis::auth::api_key::{ApiKeyLayer, FileKeys};
+use portcullis::core::RequestContext;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .init();
+
+    let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/keys.csv");
+    let path = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| bundled.to_owned());
+    let keys = FileKeys::open(path)?;
+    println!("{} keys", keys.len());
+
+    let app = Router::new()
+        .route("/hello", get(hello))
+        .layer(ApiKeyLayer::new(keys.clone()));
+
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            match keys.reload_if_changed() {
+                Ok(false) => {}
+                Ok(true) => println!("{} keys", keys.len()),
+                // The keys that were there stay.
+                Err(error) => eprintln!("{error}"),
+            }
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+async fn hello(Extension(context): Extension<RequestContext>) -> String {
+    match context.api_key() {
+        Some(key) => format!("hello, {}\n", key.id()),
+        None => "hello, whoever you are\n".to_owned(),
+    }
+}
