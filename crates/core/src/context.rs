@@ -18,6 +18,7 @@ use crate::client_address::Connection;
 use crate::client_certificate::ClientCertificate;
 use crate::clock::{Clock, SystemClock};
 use crate::identity::{CallerKey, Identity};
+use crate::limit_standing::LimitStanding;
 use crate::rejection::{ApiKind, Rejection};
 use crate::release::Release;
 use crate::request_id::{ExtendedRequestId, REQUEST_ID, RequestId};
@@ -89,6 +90,7 @@ struct Open {
     details: Vec<(Detail, Arc<str>)>,
     refusal: Option<Rejection>,
     observed: Vec<Rejection>,
+    limits: Vec<LimitStanding>,
 }
 
 /// The API and stage that serve a request: what is the same for all requests that they serve.
@@ -430,6 +432,21 @@ impl RequestContext {
     #[must_use]
     pub fn observed(&self) -> Vec<Rejection> {
         self.open().observed.clone()
+    }
+
+    /// Notes how the caller stands with a limit. A later word on the same limit takes its place.
+    pub fn note_limit(&self, standing: LimitStanding) {
+        let limits = &mut self.open().limits;
+        match limits.iter_mut().find(|own| own.name == standing.name) {
+            Some(own) => *own = standing,
+            None => limits.push(standing),
+        }
+    }
+
+    /// How the caller stands with the limits that were looked at, in that order.
+    #[must_use]
+    pub fn limits(&self) -> Vec<LimitStanding> {
+        self.open().limits.clone()
     }
 
     fn open(&self) -> OpenGuard<'_> {

@@ -76,6 +76,7 @@ mod function;
 mod future;
 mod guard;
 mod identity;
+mod limit_standing;
 mod live;
 mod permissions;
 mod rejection;
@@ -110,6 +111,7 @@ pub use {
     future::ResponseFuture,
     guard::{BoxAsk, Guard, Head, Mode, Never, Verdict},
     identity::{ApiKeyId, CallerKey, Identity},
+    limit_standing::LimitStanding,
     live::{Live, Snapshot},
     permissions::Permissions,
     rejection::{ApiKind, ERROR_TYPE, Rejection},

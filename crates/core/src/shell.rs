@@ -165,6 +165,16 @@ where
     }
 }
 
+impl Rejection {
+    /// Carries the refusal of `request` out, or, unless `mode` is [`Mode::Enforce`], writes it down and lets the request pass: then there is none.
+    ///
+    /// It is for services that refuse requests and are no guards, because they surround the call.
+    #[must_use]
+    pub fn settle<B>(self, mode: Mode, request: &mut Request<B>) -> Option<Self> {
+        settle(mode, self, request)
+    }
+}
+
 /// Carries a refusal out, or, in [`Mode::Observe`], writes it down and lets the request pass.
 pub(crate) fn settle<B>(
     mode: Mode,

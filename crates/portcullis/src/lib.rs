@@ -73,6 +73,8 @@ pub use portcullis_responses as responses;
 pub use portcullis_routing as routing;
 #[cfg(feature = "stages")]
 pub use portcullis_stages as stages;
+#[cfg(feature = "throttle")]
+pub use portcullis_throttle as throttle;
 
 #[cfg(feature = "serve")]
 pub mod serve;
@@ -108,4 +110,8 @@ mod pages {
 
     #[doc = include_str!("../../../docs/guide/upstreams.md")]
     struct Upstreams;
+
+    #[cfg(feature = "throttle")]
+    #[doc = include_str!("../../../docs/guide/throttling.md")]
+    struct Throttling;
 }

@@ -1,0 +1,96 @@
+//! How a layer is put together.
+
+use std::sync::Arc;
+
+use portcullis_core::{ApiKind, Mode};
+
+use crate::buckets::Buckets;
+use crate::error::ConfigError;
+use crate::headers::Headers;
+use crate::layer::{MAX_RULES, ThrottleLayer};
+use crate::rule::Rule;
+
+/// Puts a [`ThrottleLayer`] together.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ThrottleBuilder {
+    rules: Vec<Rule>,
+    buckets: Option<Buckets>,
+    headers: Headers,
+    mode: Mode,
+    api: ApiKind,
+}
+
+impl ThrottleBuilder {
+    pub(crate) const fn new() -> Self {
+        Self {
+            rules: Vec::new(),
+            buckets: None,
+            headers: Headers::new(),
+            mode: Mode::Enforce,
+            api: ApiKind::Rest,
+        }
+    }
+
+    /// Adds a rule. A request passes if all rules let it, and only then takes from any of them. They are asked in the order in which they were added.
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// Counts in these buckets: together with other layers over them, where rules have the same name.
+    pub fn buckets(mut self, buckets: &Buckets) -> Self {
+        self.buckets = Some(buckets.clone());
+        self
+    }
+
+    /// Tells clients how they stand. By default they are told nothing, as by the service.
+    pub const fn headers(mut self, headers: Headers) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// Whether refusals are carried out; [`ThrottleLayer::set_mode`] changes it later.
+    pub const fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Words refusals as this kind of API does. HTTP APIs leave out `x-amzn-ErrorType`.
+    pub const fn api_kind(mut self, api: ApiKind) -> Self {
+        self.api = api;
+        self
+    }
+
+    /// The layer.
+    ///
+    /// # Errors
+    ///
+    /// If there are more than 8 rules, or two of one name.
+    pub fn build(self) -> Result<ThrottleLayer, ConfigError> {
+        if self.rules.len() > MAX_RULES {
+            let fix = "use 8 at most, or a second layer";
+            let count = self.rules.len();
+            return Err(ConfigError::new("rules", count, "are too many rules", fix));
+        }
+        for (index, rule) in self.rules.iter().enumerate() {
+            if self.rules[..index]
+                .iter()
+                .any(|other| other.name() == rule.name())
+            {
+                let fix = "give each rule a name of its own";
+                let fault = "is the name of two rules";
+                return Err(ConfigError::new("rules.name", rule.name(), fault, fix));
+            }
+        }
+        let buckets = self.buckets.unwrap_or_default();
+        let rules = self.rules.into_iter();
+        let rules = rules.map(|rule| Arc::new(rule.activate(&buckets, self.api)));
+        Ok(ThrottleLayer::of(
+            rules.collect(),
+            buckets,
+            self.headers,
+            self.mode,
+        ))
+    }
+}
