@@ -2,12 +2,16 @@
 
 mod error;
 mod expression;
+mod flights;
 
 pub mod access;
 pub mod api_key;
+pub mod caller_headers;
+pub mod combine;
 pub mod credentials;
 pub mod custom;
 pub mod iam;
+pub mod introspection;
 pub mod jwt;
 pub mod sigv4;
 

@@ -89,6 +89,10 @@ impl ApiKeyLayer {
         self.with(|shared| shared.mode = Mode::Observe)
     }
 
+    pub(crate) fn finds_key(&self, head: &Head<'_>) -> bool {
+        !matches!(self.shared.source.value(head), Err(KeyFault::Missing))
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Shared)) -> Self {
         change(Arc::make_mut(&mut self.shared));
         self

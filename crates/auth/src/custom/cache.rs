@@ -2,19 +2,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use aws_lc_rs::digest::{self, SHA256};
 use portcullis_core::Live;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use tokio::runtime::Handle;
-use tokio::sync::watch;
 
 use super::reply::{AuthorizerError, AuthorizerReply};
+use crate::flights::{Flights, Key};
 
 /// The answers of one authorizer that are kept. Clones are one cache.
 ///
@@ -41,14 +38,13 @@ pub struct AuthorizerCache {
 
 struct Shared {
     kept: Cache<Key, Arc<Kept>, Weigh>,
-    flights: Mutex<HashMap<Key, watch::Receiver<Option<Outcome>>>>,
+    flights: Flights<Outcome>,
     flushes: AtomicU64,
     /// By stage. A stage that is not in it was never flushed.
     stage_flushes: Live<HashMap<Box<str>, u64>>,
+    flushing: Mutex<()>,
 }
 
-/// What is kept is found by a digest: nothing of a token is in memory, and looking allocates nothing.
-pub(super) type Key = [u8; 32];
 pub(super) type Outcome = Result<Arc<Kept>, AuthorizerError>;
 
 /// An answer with what it was given for.
@@ -63,8 +59,6 @@ pub(super) struct Kept {
 const BYTES: u64 = 16 * 1024 * 1024;
 /// What an entry takes beside its answer.
 const ENTRY_BYTES: u64 = 160;
-/// Questions under way that go on though whoever asked has gone away. Beyond, a question ends with its request.
-const MAX_FLIGHTS: usize = 1024;
 
 impl AuthorizerCache {
     /// A cache of at most about so many bytes.
@@ -74,9 +68,10 @@ impl AuthorizerCache {
         Self {
             shared: Arc::new(Shared {
                 kept: Cache::with_weighter(entries, bytes, Weigh),
-                flights: Mutex::default(),
+                flights: Flights::default(),
                 flushes: AtomicU64::new(0),
                 stage_flushes: Live::default(),
+                flushing: Mutex::new(()),
             }),
         }
     }
@@ -89,8 +84,11 @@ impl AuthorizerCache {
 
     /// Forgets the answers that were given for requests to this stage, and those that are on their way.
     pub fn flush_stage(&self, stage: &str) {
-        // The lock keeps two flushes at once from losing one.
-        let _flights = self.flights();
+        let _one_at_a_time = self
+            .shared
+            .flushing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut flushes = (**self.shared.stage_flushes.load()).clone();
         *flushes.entry(stage.into()).or_default() += 1;
         self.shared.stage_flushes.replace(flushes);
@@ -124,50 +122,12 @@ impl AuthorizerCache {
         None
     }
 
+    pub(super) fn flights(&self) -> &Flights<Outcome> {
+        &self.shared.flights
+    }
+
     pub(super) fn keep(&self, key: Key, answer: Arc<Kept>) {
         self.shared.kept.insert(key, answer);
-    }
-
-    /// Asks once for all who want to know the same at one time.
-    pub(super) async fn ask_once<F>(&self, key: Key, ask: impl FnOnce() -> F) -> Outcome
-    where
-        F: Future<Output = Outcome> + Send + 'static,
-    {
-        let started = {
-            let mut flights = self.flights();
-            if let Some(running) = flights.get(&key)
-                && running.has_changed().is_ok()
-            {
-                Ok(running.clone())
-            } else if flights.len() < MAX_FLIGHTS
-                && let Ok(runtime) = Handle::try_current()
-            {
-                let (end, running) = watch::channel(None);
-                flights.insert(key, running.clone());
-                let (cache, question) = (self.clone(), ask());
-                runtime.spawn(async move {
-                    let _landed = Landing { cache, key };
-                    end.send_replace(Some(question.await));
-                });
-                Ok(running)
-            } else {
-                Err(ask())
-            }
-        };
-        match started {
-            Err(question) => question.await,
-            Ok(mut running) => match running.wait_for(Option::is_some).await {
-                Ok(outcome) => outcome.clone().expect("it is there, that was waited for"),
-                Err(_) => Err(AuthorizerError::Failed("it broke off".to_owned())),
-            },
-        }
-    }
-
-    fn flights(&self) -> std::sync::MutexGuard<'_, HashMap<Key, watch::Receiver<Option<Outcome>>>> {
-        self.shared
-            .flights
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -190,30 +150,6 @@ impl Default for AuthorizerCache {
     }
 }
 
-/// Takes a question off the list when it has been answered, or its task is gone.
-struct Landing {
-    cache: AuthorizerCache,
-    key: Key,
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        self.cache.flights().remove(&self.key);
-    }
-}
-
-/// The digest of parts, of which none can be taken for another.
-pub(super) fn key<'a>(parts: impl Iterator<Item = &'a str>) -> Key {
-    let mut digest = digest::Context::new(&SHA256);
-    for part in parts {
-        digest.update(&(part.len() as u64).to_le_bytes());
-        digest.update(part.as_bytes());
-    }
-    let mut key = Key::default();
-    key.copy_from_slice(digest.finish().as_ref());
-    key
-}
-
 #[derive(Clone)]
 struct Weigh;
 
@@ -228,19 +164,5 @@ impl fmt::Debug for AuthorizerCache {
         f.debug_struct("AuthorizerCache")
             .field("kept", &self.len())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::key;
-
-    #[test]
-    fn identities_of_several_parts_are_not_taken_for_one_another() {
-        let of = |parts: &[&str]| key(parts.iter().copied());
-        assert_eq!(of(&["a", "b"]), of(&["a", "b"]));
-        assert_ne!(of(&["a", "b"]), of(&["ab", ""]));
-        assert_ne!(of(&["a", "b"]), of(&["b", "a"]));
-        assert_ne!(of(&["a"]), of(&["a", ""]));
     }
 }

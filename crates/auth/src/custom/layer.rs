@@ -11,13 +11,14 @@ use portcullis_core::{
 use tower_layer::Layer;
 
 use super::authorizer::{Authorizer, AuthorizerRequest};
-use super::cache::{AuthorizerCache, Kept, Key, Outcome, key};
+use super::cache::{AuthorizerCache, Kept, Outcome};
 use super::function::FunctionAuthorizer;
 use super::identity::IdentitySource;
 use super::reply::{AuthorizerError, AuthorizerReply};
 use crate::ConfigError;
 use crate::access::{ApiArn, AuthorizerAccess, AuthorizerQuestion};
 use crate::expression::Expression;
+use crate::flights::{Key, key};
 
 /// Lets requests through of which an [`Authorizer`] says that they may.
 ///
@@ -142,6 +143,11 @@ impl CustomAuthorizerLayer {
     #[must_use]
     pub fn kept(&self) -> &AuthorizerCache {
         &self.settings.cache
+    }
+
+    pub(crate) fn finds_identity(&self, head: &Head<'_>) -> bool {
+        let sources = &self.settings.sources;
+        sources.is_empty() || sources.iter().any(|source| source.find(head).is_some())
     }
 
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -285,14 +291,14 @@ impl CustomAuthorizerLayer {
 
     /// Asks, together with others who want to know the same, and keeps the answer under this key.
     async fn ask_once(&self, key: Key, keys: &Keys, request: &AuthorizerRequest) -> Outcome {
-        self.settings
-            .cache
-            .ask_once(key, || {
-                let (layer, request) = (self.clone(), request.clone());
-                let arn = request.method_arn.clone();
-                layer.call(request, arn, keys.flushes, Some(key))
-            })
-            .await
+        let flights = self.settings.cache.flights();
+        let answer = flights.ask_once(key, || {
+            let (layer, request) = (self.clone(), request.clone());
+            let arn = request.method_arn.clone();
+            layer.call(request, arn, keys.flushes, Some(key))
+        });
+        let broken = || Err(AuthorizerError::Failed("it broke off".to_owned()));
+        answer.await.unwrap_or_else(broken)
     }
 
     /// Calls the authorizer.

@@ -27,7 +27,7 @@ pub enum Conduct {
 
 impl Conduct {
     /// Whether `Bearer` is known only in this spelling.
-    pub(super) const fn is_literal(self) -> bool {
+    pub(crate) const fn is_literal(self) -> bool {
         !matches!(self, Self::Standard)
     }
 

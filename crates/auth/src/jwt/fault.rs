@@ -53,6 +53,10 @@ pub enum TokenFault {
     Scope,
     /// It is genuine, and a check of the operator's says no.
     Check,
+    /// Whoever gave it out says that it counts no longer, or never did.
+    Inactive,
+    /// Whoever gave it out cannot be asked whether it counts.
+    IntrospectionUnavailable,
     /// The issuer's description could not be fetched, and no keys are held.
     DiscoveryUnavailable,
     /// The issuer's keys could not be fetched, and none are held.
@@ -69,7 +73,10 @@ impl TokenFault {
     /// Whether nothing is known of the token, because the issuer cannot be asked for its keys.
     #[must_use]
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::DiscoveryUnavailable | Self::KeysUnavailable)
+        matches!(
+            self,
+            Self::DiscoveryUnavailable | Self::KeysUnavailable | Self::IntrospectionUnavailable
+        )
     }
 
     /// A short name for decisions and counters.
@@ -97,6 +104,8 @@ impl TokenFault {
             Self::Claim(_) => "token-claim",
             Self::Scope => "token-scope",
             Self::Check => "token-check",
+            Self::Inactive => "token-inactive",
+            Self::IntrospectionUnavailable => "introspection",
             Self::DiscoveryUnavailable => "issuer-discovery",
             Self::KeysUnavailable => "issuer-keys",
         }
@@ -134,6 +143,8 @@ impl TokenFault {
             }
             Self::Scope => "the token has none of the scopes that are needed",
             Self::Check => "the token does not suffice",
+            Self::Inactive => "the token is not active",
+            Self::IntrospectionUnavailable => "introspection endpoint communication error",
             Self::DiscoveryUnavailable => "OIDC discovery endpoint communication error",
             Self::KeysUnavailable => "JWKS communication error",
         })

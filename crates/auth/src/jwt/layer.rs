@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use portcullis_core::{
-    BoxAsk, Claims, Detail, Guard, GuardLayer, Guarded, Head, Measure, Mode, Rejection,
-    RequestContext, Verdict,
-};
+use portcullis_core::{BoxAsk, Claims, Guard, GuardLayer, Guarded, Head, Mode, Verdict};
 use tower_layer::Layer;
 
 use super::conduct::Conduct;
 use super::fault::TokenFault;
 use super::place::Place;
-use super::verifier::{Look, Verified, Verifier};
+use super::rules::TokenRules;
+use super::verifier::{Look, Verifier};
 use crate::expression::Expression;
 
 /// Lets requests with a good token through, and puts its claims into their [`RequestContext`].
@@ -25,18 +23,7 @@ use crate::expression::Expression;
 #[must_use]
 pub struct JwtLayer {
     verifier: Verifier,
-    rules: Arc<Rules>,
-}
-
-/// What the route asks for.
-#[derive(Clone, Default)]
-struct Rules {
-    place: Place,
-    scopes: Box<[Box<str>]>,
-    audience: Option<Expression>,
-    checks: Vec<Arc<dyn Fn(&Claims) -> bool + Send + Sync>>,
-    conduct: Conduct,
-    mode: Mode,
+    rules: Arc<TokenRules>,
 }
 
 impl JwtLayer {
@@ -108,85 +95,14 @@ impl JwtLayer {
         &self.verifier
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Rules)) -> Self {
+    pub(crate) fn finds_token(&self, head: &Head<'_>) -> bool {
+        let found = self.rules.place.find(head, self.rules.conduct.is_literal());
+        found != Err(TokenFault::Missing)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut TokenRules)) -> Self {
         change(Arc::make_mut(&mut self.rules));
         self
-    }
-
-    fn conclude(
-        &self,
-        context: Option<&RequestContext>,
-        outcome: Result<Verified, TokenFault>,
-    ) -> Result<(), Rejection> {
-        let outcome = outcome.and_then(|verified| {
-            self.rules.check(&verified.claims)?;
-            Ok(verified.claims)
-        });
-        match outcome {
-            Ok(claims) => {
-                if let Some(context) = context {
-                    context.measure(Measure::AuthorizerStatus, 200);
-                    context.set_claims(self.rules.show(claims));
-                }
-                Ok(())
-            }
-            Err(fault) => Err(self.refuse(context, &fault)),
-        }
-    }
-
-    fn refuse(&self, context: Option<&RequestContext>, fault: &TokenFault) -> Rejection {
-        let rejection = self.rules.conduct.refusal(fault, &self.rules.scopes);
-        if let Some(context) = context {
-            context.measure(
-                Measure::AuthorizerStatus,
-                rejection.status().as_u16().into(),
-            );
-            context.note(Detail::AuthorizerError, &*fault.description());
-        }
-        rejection
-    }
-}
-
-impl Rules {
-    /// What the route asks of a token that its issuer's rules let through.
-    fn check(&self, claims: &Claims) -> Result<(), TokenFault> {
-        if self.conduct == Conduct::UserPool {
-            // Only the method's scopes tell which kind of token belongs here.
-            let expected = match self.scopes.is_empty() {
-                true => "id",
-                false => "access",
-            };
-            if claims.get("token_use").and_then(|found| found.as_str()) != Some(expected) {
-                return Err(TokenFault::Use);
-            }
-        }
-        if let Some(expression) = &self.audience
-            && !claims
-                .get("aud")
-                .and_then(|audience| audience.as_str())
-                .is_some_and(|audience| expression.matches(audience))
-        {
-            return Err(TokenFault::Audience);
-        }
-        let scoped = self.scopes.is_empty()
-            || claims
-                .scopes()
-                .any(|found| self.scopes.iter().any(|needed| **needed == *found));
-        if !scoped {
-            return Err(TokenFault::Scope);
-        }
-        match self.checks.iter().all(|check| check(claims)) {
-            true => Ok(()),
-            false => Err(TokenFault::Check),
-        }
-    }
-
-    fn show(&self, claims: Claims) -> Claims {
-        let claims = claims.on_scoped_route(!self.scopes.is_empty());
-        match self.conduct.wording() {
-            Some(wording) => claims.worded(wording),
-            None => claims,
-        }
     }
 }
 
@@ -199,19 +115,20 @@ impl Guard for JwtLayer {
         let context = head.context();
         let token = match self.rules.place.find(head, self.rules.conduct.is_literal()) {
             Ok(token) => token,
-            Err(fault) => return Verdict::Refuse(self.refuse(context, &fault)),
+            Err(fault) => return Verdict::Refuse(self.rules.refuse(context, &fault)),
         };
         let look = self.verifier.look(&token, self.verifier.now());
         let settled = match look {
-            Look::Known(verified) => self.conclude(context, Ok(verified)),
-            Look::Refuse(fault) => Err(self.refuse(context, &fault)),
+            Look::Known(verified) => self.rules.conclude(context, Ok(verified.claims)),
+            Look::Refuse(fault) => Err(self.rules.refuse(context, &fault)),
             wait @ (Look::Wait(_) | Look::Renew { .. }) => {
                 let layer = self.clone();
                 let token = token.into_owned();
                 let context = context.cloned();
                 return Verdict::Ask(Box::pin(async move {
                     let outcome = layer.verifier.ask(&token, wait).await;
-                    layer.conclude(context.as_ref(), outcome)
+                    let outcome = outcome.map(|verified| verified.claims);
+                    layer.rules.conclude(context.as_ref(), outcome)
                 }));
             }
         };

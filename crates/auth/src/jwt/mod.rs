@@ -61,9 +61,18 @@ mod key_set;
 mod key_source;
 mod layer;
 mod place;
+mod rules;
 mod token;
 mod verifier;
 mod wording;
+
+pub(crate) use {
+    check::{Seconds, audience},
+    fetch::endpoint,
+    place::Place,
+    rules::TokenRules,
+    token::Registered,
+};
 
 pub use {
     algorithm::Algorithm,
