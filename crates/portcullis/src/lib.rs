@@ -102,6 +102,9 @@ mod pages {
     #[doc = include_str!("../../../docs/guide/configuration.md")]
     struct Configuration;
 
+    #[doc = include_str!("../../../docs/guide/functions.md")]
+    struct Functions;
+
     #[doc = include_str!("../../../docs/guide/getting-started.md")]
     struct GettingStarted;
 

@@ -87,7 +87,7 @@ where
 fn event<T: DeserializeOwned>(payload: &Bytes) -> Result<T, FunctionReply> {
     serde_json::from_slice(payload).map_err(|error| {
         let message = format!("the event is not what the function takes: {error}");
-        failure(message, type_name::<serde_json::Error>())
+        failure(&message, type_name::<serde_json::Error>())
     })
 }
 
@@ -95,14 +95,14 @@ fn reply<R: Serialize, E: Display>(outcome: Result<R, E>) -> FunctionReply {
     match outcome {
         Ok(reply) => match serde_json::to_vec(&reply) {
             Ok(json) => FunctionReply::success(json),
-            Err(error) => failure(error.to_string(), type_name::<serde_json::Error>()),
+            Err(error) => failure(&error.to_string(), type_name::<serde_json::Error>()),
         },
-        Err(error) => failure(error.to_string(), type_name::<E>()),
+        Err(error) => failure(&error.to_string(), type_name::<E>()),
     }
 }
 
 /// The failure as the runtime of the service describes it.
-fn failure(message: String, kind: &str) -> FunctionReply {
+fn failure(message: &str, kind: &str) -> FunctionReply {
     let described = json!({"errorMessage": message, "errorType": kind});
     FunctionReply::failure(described.to_string())
 }

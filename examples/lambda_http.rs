@@ -1,0 +1,66 @@
+//! A function that was written for AWS Lambda with `lambda_http`, behind the export that it is deployed with: `functions/pets.yaml`.
+//!
+//! `cargo run --example lambda_http`, then:
+//!
+//! ```text
+//! curl -i localhost:8080/pets -H 'content-type: application/json' -d '{"id": "7", "name": "Rex"}'
+//! curl -i localhost:8080/pets/7
+//! ```
+//!
+//! In Lambda, `main` would be one line: `lambda_http::run(service_fn(pets)).await`. `LISTEN` is another address.
+
+use lambda_http::request::LambdaRequest;
+use lambda_http::{
+    Adapter, Context, Error, IntoResponse, LambdaEvent, Request, RequestExt, RequestPayloadExt,
+    Response, service_fn,
+};
+use portcullis::Gateway;
+use portcullis::serve::Server;
+use serde::{Deserialize, Serialize};
+use tower::ServiceBuilder;
+
+#[derive(Deserialize, Serialize)]
+struct Pet {
+    id: String,
+    name: String,
+}
+
+/// The function, as it is deployed.
+async fn pets(request: Request) -> Result<impl IntoResponse, Error> {
+    if let Some(id) = request
+        .path_parameters_ref()
+        .and_then(|path| path.first("id"))
+    {
+        let pet = Pet {
+            id: id.to_owned(),
+            name: "Rex".to_owned(),
+        };
+        return Ok(Response::builder().body(serde_json::to_string(&pet)?)?);
+    }
+    let response = match request.payload::<Pet>()? {
+        Some(pet) => Response::builder()
+            .status(201)
+            .header("location", format!("/pets/{}", pet.id))
+            .body(serde_json::to_string(&pet)?)?,
+        None => Response::builder().status(400).body(String::new())?,
+    };
+    Ok(response)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // What the runtime of Lambda puts round a handler.
+    let function = ServiceBuilder::new()
+        .map_request(|event: LambdaRequest| LambdaEvent::new(event, Context::default()))
+        .service(Adapter::from(service_fn(pets)));
+
+    let gateway = Gateway::builder()
+        .export(include_str!("functions/pets.yaml"))
+        .event_service("pets", function)
+        .build()?;
+    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    let server = Server::builder().listen(listen).bind().await?;
+    println!("listening on http://{}", server.handle().local_addrs()[0]);
+    server.run(gateway).await;
+    Ok(())
+}
