@@ -103,6 +103,8 @@ pub struct IntegrationConfig {
     pub server_name_to_verify: Option<String>,
     /// Whether the response may take longer than the timeout once its headers are there.
     pub streams_response: bool,
+    /// Whether an `HTTP_PROXY` integration lets WebSockets through; see [`HttpProxy::with_web_sockets`].
+    pub web_sockets: bool,
     /// The largest request body, in bytes; `None` sets no cap.
     pub max_request_bytes: Option<u64>,
     /// The largest response body, in bytes; `None` sets no cap.
@@ -287,6 +289,7 @@ impl IntegrationConfig {
                 let method = self.method()?;
                 let proxy =
                     HttpProxy::compiled(settings.clone(), target, method, parameters, streams)
+                        .with_web_sockets(self.web_sockets)
                         .with_handling(self.content_handling.map(|handling| ProxyHandling {
                             binary: BinaryTypes::new(self.binary_media_types.clone()),
                             handling,

@@ -13,6 +13,7 @@ use crate::body::{TooLarge, cap, peek};
 use crate::config::Settings;
 use crate::failure::{Failure, limit_passed};
 use crate::headers;
+use crate::web_socket::is_web_socket;
 
 /// One request to an HTTP endpoint.
 pub(crate) struct Exchange<'a> {
@@ -50,6 +51,34 @@ impl<'a> Exchange<'a> {
         };
         let sent = tokio::time::timeout_at(self.deadline, sending).await;
         let sent = sent.unwrap_or(Err(Failure::Timeout));
+        head(sent, started, self.settings, context)
+    }
+
+    /// Sends a request that asks for a WebSocket, and waits for the head of the answer, which may switch to one.
+    pub(crate) async fn upgrade(
+        &self,
+        mut request: Request<Body>,
+        context: &RequestContext,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        let started = self.settings.clock.now();
+        *request.extensions_mut() = Extensions::new();
+        let sending = self.client.send_upgrade(request, self.deadline);
+        let sent = match tokio::time::timeout_at(self.deadline, sending).await {
+            Ok(sent) => sent.map_err(not_sent),
+            Err(_) => Err(Failure::Timeout),
+        };
+        if let Ok(response) = &sent
+            && response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && is_web_socket(response.headers())
+        {
+            note(
+                started,
+                StatusCode::SWITCHING_PROTOCOLS,
+                self.settings,
+                context,
+            );
+            return sent;
+        }
         head(sent, started, self.settings, context)
     }
 
@@ -112,20 +141,46 @@ fn head(
     settings: &Settings,
     context: &RequestContext,
 ) -> Result<Response<ResponseBody>, Failure> {
-    let waited = settings.clock.now().saturating_duration_since(started);
-    let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
-    context.measure(Measure::IntegrationLatency, waited);
-    let mut response = sent?;
+    let mut response = match sent {
+        Ok(response) => response,
+        Err(failure) => {
+            waited(started, settings, context);
+            return Err(failure);
+        }
+    };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        waited(started, settings, context);
         let cause = "it switches protocols, which nobody asked for";
         return Err(Failure::BrokenAnswer(cause.to_owned()));
     }
-    headers::take_framing(response.headers_mut()).map_err(Failure::BrokenAnswer)?;
+    if let Err(cause) = headers::take_framing(response.headers_mut()) {
+        waited(started, settings, context);
+        return Err(Failure::BrokenAnswer(cause));
+    }
+    note(started, response.status(), settings, context);
+    Ok(response)
+}
+
+/// Notes an answer.
+fn note(
+    started: std::time::Instant,
+    status: StatusCode,
+    settings: &Settings,
+    context: &RequestContext,
+) {
+    let waited = waited(started, settings, context);
     context.measure(Measure::TimeToAllHeaders, waited);
-    let status = i64::from(response.status().as_u16());
+    let status = i64::from(status.as_u16());
     context.measure(Measure::IntegrationStatus, status);
     context.measure(Measure::IntegrationServiceStatus, status);
-    Ok(response)
+}
+
+/// Notes how long it took until there was an answer, or none.
+fn waited(started: std::time::Instant, settings: &Settings, context: &RequestContext) -> i64 {
+    let waited = settings.clock.now().saturating_duration_since(started);
+    let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+    context.measure(Measure::IntegrationLatency, waited);
+    waited
 }
 
 pin_project! {

@@ -7,8 +7,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderValue};
-use http::{Method, Request, Response, Uri, Version};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper::upgrade::OnUpgrade;
 use pin_project_lite::pin_project;
 use portcullis_client::{Client, ClientError, ResponseBody};
 use portcullis_core::{ApiKind, Body, Rejection, RequestContext, SystemClock, TRACE_ID, Trace};
@@ -26,6 +27,7 @@ use crate::integration::{IntegrationFuture, integration_service};
 use crate::mapping::{Mapped, Message, ProxyHandling, RequestParameters};
 use crate::target::{Address, Target, inside};
 use crate::uri::{UriFault, UriTemplate, at_path, with_path, with_query};
+use crate::web_socket::{self, asked_for};
 
 /// What the parameter mapping of an HTTP API has an endpoint called by.
 #[derive(Debug, Default)]
@@ -52,6 +54,7 @@ struct Shared {
     mapping: RequestParameters,
     handling: Option<ProxyHandling>,
     streams: bool,
+    web_sockets: bool,
 }
 
 impl HttpProxy {
@@ -88,6 +91,17 @@ impl HttpProxy {
         self
     }
 
+    /// Lets requests for a WebSocket through, in HTTP/1.1: when the endpoint switches protocols, what client and endpoint say passes as it
+    /// is, until one of them closes or both are silent for ten minutes. Timeout and caps do not count for it. By default such a request
+    /// goes on as one without `Upgrade`, as in the service.
+    ///
+    /// The server must let go of its connections, as axum's does, and hyper's with `serve_connection_with_upgrades`.
+    #[must_use]
+    pub fn with_web_sockets(mut self, pass: bool) -> Self {
+        Arc::make_mut(&mut self.shared).web_sockets = pass;
+        self
+    }
+
     /// Treats headers and failures as an API of this kind does.
     #[must_use]
     pub fn for_api(mut self, api: ApiKind) -> Self {
@@ -110,6 +124,7 @@ impl HttpProxy {
                 mapping,
                 handling: None,
                 streams,
+                web_sockets: false,
             }),
         }
     }
@@ -121,8 +136,15 @@ impl HttpProxy {
     }
 
     /// Sends a request on. A refusal is an `Err`.
-    pub fn call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
+    pub fn call(&self, mut request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
         let api = self.shared.settings.api;
+        if let Some(client) = self.shared.web_socket(&mut request) {
+            let (shared, context) = (Arc::clone(&self.shared), context.clone());
+            return IntegrationFuture::boxed(async move {
+                let sent = shared.upgrade(request, client, None, &context).await;
+                sent.map_err(|failure| failure.into_rejection(api, &context))
+            });
+        }
         if self.shared.mapping.read_body() || self.shared.handling.is_some() {
             return self.read_and_call(request, context);
         }
@@ -156,14 +178,20 @@ impl HttpProxy {
     /// The same, to another path or by another name of the host.
     pub(crate) async fn call_instead(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
         instead: Instead,
         context: &RequestContext,
     ) -> Result<Response<Body>, Rejection> {
         let shared = &self.shared;
-        let sent = match shared.prepare(request, Some(instead), context) {
-            Ok(request) => shared.send(request, context).await,
-            Err(failure) => Err(failure),
+        let sent = if let Some(client) = shared.web_socket(&mut request) {
+            shared
+                .upgrade(request, client, Some(instead), context)
+                .await
+        } else {
+            match shared.prepare(request, Some(instead), context) {
+                Ok(request) => shared.send(request, context).await,
+                Err(failure) => Err(failure),
+            }
         };
         sent.map_err(|failure| failure.into_rejection(shared.settings.api, context))
     }
@@ -326,6 +354,46 @@ impl Shared {
         self.answer(head, exchange.deadline)
     }
 
+    /// The near end of a connection that asks for a WebSocket, where those pass.
+    fn web_socket(&self, request: &mut Request<Body>) -> Option<OnUpgrade> {
+        self.web_sockets.then(|| asked_for(request)).flatten()
+    }
+
+    /// Asks the endpoint for a WebSocket.
+    async fn upgrade(
+        &self,
+        request: Request<Body>,
+        client: OnUpgrade,
+        instead: Option<Instead>,
+        context: &RequestContext,
+    ) -> Result<Response<Body>, Failure> {
+        let mut request = self.prepare(request, instead, context)?;
+        web_socket::ask(request.headers_mut());
+        let exchange = Exchange::new(&self.settings, self.target.client(context)?);
+        let mut head = exchange.upgrade(request, context).await?;
+        if head.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return self.answer(head, exchange.deadline);
+        }
+        let mut headers = std::mem::take(head.headers_mut());
+        // What it says of this connection is said anew.
+        headers.remove(CONNECTION);
+        self.clean(&mut headers);
+        web_socket::switch(&mut headers);
+        web_socket::join(client, head);
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+
+    /// Leaves of an answer's headers what is for the client.
+    fn clean(&self, headers: &mut HeaderMap) {
+        match self.settings.api {
+            ApiKind::Rest => headers::from_rest_proxy(headers),
+            ApiKind::Http => headers::from_http_api(headers),
+        }
+    }
+
     /// Makes the client's answer out of the endpoint's, which has to be complete by the deadline.
     fn answer(
         &self,
@@ -335,10 +403,7 @@ impl Shared {
         let deadline = (!self.streams).then_some(deadline);
         let (mut parts, body) = head.into_parts();
         let body = answer(body, self.settings.max_response, deadline)?;
-        match self.settings.api {
-            ApiKind::Rest => headers::from_rest_proxy(&mut parts.headers),
-            ApiKind::Http => headers::from_http_api(&mut parts.headers),
-        }
+        self.clean(&mut parts.headers);
         let mut response = Response::new(body);
         *response.status_mut() = parts.status;
         *response.headers_mut() = parts.headers;

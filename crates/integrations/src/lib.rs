@@ -92,7 +92,7 @@
 //! - Bodies of proxies stream. An endpoint that breaks off in the middle of its answer, or takes longer than the timeout to
 //!   finish it, breaks the client's response off; the service, which holds answers back, sends a 5xx.
 //! - `Expect`, `Upgrade` and what else speaks of one connection only is never passed on, and no message is framed by
-//!   headers that it came with.
+//!   headers that it came with. WebSockets pass where [`HttpProxy::with_web_sockets`] says so.
 //!
 //! # Order
 //!
@@ -130,6 +130,7 @@ mod unserved;
 mod uri;
 #[cfg(feature = "validation")]
 mod validation;
+mod web_socket;
 
 #[cfg(feature = "validation")]
 pub use validation::{

@@ -39,6 +39,7 @@ pub struct ApiSpec {
     pub(super) cors: Option<CorsRules>,
     pub(super) unknown_route: UnknownRoute,
     pub(super) method_override: bool,
+    pub(super) web_sockets: Option<bool>,
     pub(super) max_body_bytes: u64,
     pub(super) max_document_bytes: Option<usize>,
     pub(super) stage_optional: bool,
@@ -91,6 +92,7 @@ impl ApiSpec {
             cors: None,
             unknown_route: UnknownRoute::default(),
             method_override: false,
+            web_sockets: None,
             max_body_bytes: MAX_BODY_BYTES,
             max_document_bytes: None,
             stage_optional: false,
@@ -177,6 +179,18 @@ impl ApiSpec {
     pub fn method_override(mut self, enabled: bool) -> Self {
         self.method_override = enabled;
         self
+    }
+
+    /// Whether requests for a WebSocket pass through `HTTP_PROXY` integrations, to endpoints that know them. They do by default, and not
+    /// under [`Parity::Strict`]: the service drops `Upgrade`. The integration's timeout and the caps on bodies do not count for what passes
+    /// then.
+    pub fn web_sockets(mut self, pass: bool) -> Self {
+        self.web_sockets = Some(pass);
+        self
+    }
+
+    pub(super) fn passes_web_sockets(&self) -> bool {
+        self.web_sockets.unwrap_or(self.parity != Parity::Strict)
     }
 
     /// The largest request body, in bytes: 10 MiB by default. A larger one is answered 413. Responses may always have 10 MiB,

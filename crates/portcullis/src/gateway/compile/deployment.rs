@@ -40,7 +40,6 @@ pub(super) fn compile(
         unsupported: &mut unsupported,
         idle: &mut idle,
     };
-    let max_body_bytes = spec.max_body_bytes;
     let mut compression = None;
     let mut keys_shut = None;
     let (routes, responses, cors, validates) = match &read.api {
@@ -55,7 +54,7 @@ pub(super) fn compile(
                 keys: Some(&keys),
             };
             keys_shut = keys.why_shut();
-            let routes = rest::routes(api, max_body_bytes, doors, shared, &mut notes);
+            let routes = rest::routes(api, spec, doors, shared, &mut notes);
             let responses = rest::responses(api, &mut notes);
             compression = rest::compression(api, &mut notes);
             let validates = api.request_validators.iter().any(|validator| {
@@ -71,7 +70,7 @@ pub(super) fn compile(
                 authorizers: &authorizers,
                 keys: None,
             };
-            let routes = http::routes(api, max_body_bytes, doors, shared, &mut notes);
+            let routes = http::routes(api, spec, doors, shared, &mut notes);
             let cors = http::cors(api, spec.parity, &mut notes).or_else(|| spec.cors.clone());
             (routes, Some(GatewayResponses::default()), cors, false)
         }
@@ -109,7 +108,7 @@ pub(super) fn compile(
         unknown_route: spec.unknown_route,
         method_override: spec.method_override
             || (spec.parity == Parity::Strict && spec.kind == ApiKind::Rest),
-        max_body_bytes,
+        max_body_bytes: spec.max_body_bytes,
         compression,
     }))
 }

@@ -7,14 +7,14 @@ use super::{Notes, Shared, guards, integration};
 use crate::core::Route;
 use crate::cors::{Conduct, CorsConfig, CorsRules};
 use crate::definition::HttpApi;
-use crate::gateway::api::Parity;
+use crate::gateway::api::{ApiSpec, Parity};
 use crate::gateway::error::GatewayFault;
 use crate::gateway::plan::{MethodPlan, Routes};
 use crate::routing::HttpRoutes;
 
 pub(super) fn routes(
     api: &HttpApi,
-    max_body_bytes: u64,
+    spec: &ApiSpec,
     doors: Doors<'_>,
     shared: &Shared,
     notes: &mut Notes<'_>,
@@ -26,7 +26,7 @@ pub(super) fn routes(
             .unwrap_or(("", route.route_key.as_str()));
         let mut facts = Route::new(path);
         facts.route_key = Some(route.route_key.clone());
-        let Some(compiled) = integration::http(api, route, max_body_bytes, shared, notes) else {
+        let Some(compiled) = integration::http(api, route, spec, shared, notes) else {
             continue;
         };
         let plan = MethodPlan {

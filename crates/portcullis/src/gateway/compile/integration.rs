@@ -11,7 +11,7 @@ use crate::definition::{
     self, ConnectionType, HttpApi, IntegrationType, Method, PassthroughBehavior, Pointer,
     ResponseTransferMode, RestApi, Route,
 };
-use crate::gateway::api::MAX_BODY_BYTES;
+use crate::gateway::api::{ApiSpec, MAX_BODY_BYTES};
 use crate::gateway::error::GatewayFault;
 use crate::integrations::{
     Backends, Conduct, ContentHandling, Integration, IntegrationConfig, IntegrationKind,
@@ -30,7 +30,7 @@ pub(super) struct Compiled {
 pub(super) fn rest(
     api: &RestApi,
     method: &Method,
-    max_body_bytes: u64,
+    spec: &ApiSpec,
     shared: &Shared,
     notes: &mut Notes<'_>,
 ) -> Option<Compiled> {
@@ -85,20 +85,14 @@ pub(super) fn rest(
     }
     config.streams_response =
         described.response_transfer_mode == Some(ResponseTransferMode::Stream);
-    finish(
-        config,
-        max_body_bytes,
-        described.source.as_ref(),
-        shared,
-        notes,
-    )
+    finish(config, spec, described.source.as_ref(), shared, notes)
 }
 
 /// What stands behind a route of an HTTP API.
 pub(super) fn http(
     api: &HttpApi,
     route: &Route,
-    max_body_bytes: u64,
+    spec: &ApiSpec,
     shared: &Shared,
     notes: &mut Notes<'_>,
 ) -> Option<Compiled> {
@@ -132,25 +126,20 @@ pub(super) fn http(
             .server_name_to_verify
             .clone_from(&tls.server_name_to_verify);
     }
-    finish(
-        config,
-        max_body_bytes,
-        described.source.as_ref(),
-        shared,
-        notes,
-    )
+    finish(config, spec, described.source.as_ref(), shared, notes)
 }
 
 fn finish(
     mut config: IntegrationConfig,
-    max_body_bytes: u64,
+    spec: &ApiSpec,
     source: Option<&Pointer>,
     shared: &Shared,
     notes: &mut Notes<'_>,
 ) -> Option<Compiled> {
-    config.max_request_bytes = Some(max_body_bytes);
-    let max_response_bytes = max_body_bytes.max(MAX_BODY_BYTES);
+    config.max_request_bytes = Some(spec.max_body_bytes);
+    let max_response_bytes = spec.max_body_bytes.max(MAX_BODY_BYTES);
     config.max_response_bytes = (!config.streams_response).then_some(max_response_bytes);
+    config.web_sockets = spec.passes_web_sockets();
     let place = source.map(Pointer::as_str).unwrap_or_default();
     let mut backends = Backends::new(shared.client.clone(), shared.functions.clone());
     backends.clock = shared.clock.clone();

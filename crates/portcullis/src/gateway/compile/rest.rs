@@ -7,6 +7,7 @@ use super::validation::Validation;
 use super::{Notes, Shared, guards, integration};
 use crate::core::Route;
 use crate::definition::RestApi;
+use crate::gateway::api::ApiSpec;
 use crate::gateway::error::GatewayFault;
 use crate::gateway::plan::{MethodPlan, Routes};
 use crate::integrations::Compression;
@@ -15,7 +16,7 @@ use crate::routing::RestRoutes;
 
 pub(super) fn routes(
     api: &RestApi,
-    max_body_bytes: u64,
+    spec: &ApiSpec,
     doors: Doors<'_>,
     shared: &Shared,
     notes: &mut Notes<'_>,
@@ -28,13 +29,12 @@ pub(super) fn routes(
         shared_route.resource_id = Some(resource.id.clone());
         let shared_route = Arc::new(shared_route);
         for (verb, method) in &resource.resource_methods {
-            let Some(compiled) = integration::rest(api, method, max_body_bytes, shared, notes)
-            else {
+            let Some(compiled) = integration::rest(api, method, spec, shared, notes) else {
                 continue;
             };
             let mut guards = guards::rest(method, doors, shared, notes);
             // Last, as in the service: who may not call learns nothing of what a call should look like.
-            if let Some(validator) = validation.validator(method, max_body_bytes, notes) {
+            if let Some(validator) = validation.validator(method, spec.max_body_bytes, notes) {
                 guards = guards.with(validator);
             }
             let plan = MethodPlan {

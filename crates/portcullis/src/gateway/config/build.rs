@@ -188,6 +188,9 @@ impl GatewayConfig {
         if let Some(endpoint_type) = api.endpoint_type {
             spec = spec.endpoint_type(endpoint_type);
         }
+        if let Some(pass) = api.web_sockets {
+            spec = spec.web_sockets(pass);
+        }
         if let Some(bytes) = api.max_body_bytes {
             spec = spec.max_body_bytes(bytes);
         }

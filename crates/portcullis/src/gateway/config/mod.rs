@@ -143,6 +143,8 @@ pub struct ApiConfig {
     pub unknown_route: UnknownRoute,
     /// Serves requests with the header `X-HTTP-Method-Override` as ones with that method.
     pub method_override: bool,
+    /// Lets WebSockets through `HTTP_PROXY` integrations. Default: yes, and no with `parity: strict`.
+    pub web_sockets: Option<bool>,
     /// The largest request body, in bytes. Default: 10 MiB.
     pub max_body_bytes: Option<u64>,
     /// The largest document, in bytes. Default: 6 MiB.

@@ -175,6 +175,7 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
         "strict",
         "unknownRoute",
         "methodOverride",
+        "webSockets",
         "maxBodyBytes",
         "maxDocumentBytes",
         "stageOptional",
@@ -192,6 +193,7 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
             .word(object, "unknownRoute", UNKNOWN_ROUTES)
             .unwrap_or_default(),
         method_override: reader.flag(object, "methodOverride").unwrap_or_default(),
+        web_sockets: reader.flag(object, "webSockets"),
         max_body_bytes: reader.number(object, "maxBodyBytes"),
         max_document_bytes: reader
             .number(object, "maxDocumentBytes")
