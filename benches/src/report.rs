@@ -27,6 +27,12 @@ impl Figures {
         })
     }
 
+    /// Nanoseconds, where time was taken.
+    fn time_over_bare(&self, case: &Case, who: Who) -> Option<f64> {
+        let time = |who| self.times.get(&case.find(who)?.name).copied();
+        Some(time(who)? - time(Who::Bare)?)
+    }
+
     /// The cases as a Markdown table.
     pub(crate) fn table(&self, cases: &[&Case]) -> String {
         let mut text = String::from(
@@ -111,6 +117,18 @@ impl Figures {
             Goal::TimesPeerOverBare(peer, most) => ratio(
                 format!("≤ {most} × {peer}, over bare"),
                 over.instructions / self.over_bare(case, Who::Peer(peer))?.instructions,
+                most,
+            ),
+            Goal::TimesFloorInTime(most) => ratio(
+                format!("≤ {most} × the time of the floor, over bare"),
+                self.time_over_bare(case, Who::Portcullis)?
+                    / self.time_over_bare(case, Who::Floor)?,
+                most,
+            ),
+            Goal::TimesPeerInTime(peer, most) => ratio(
+                format!("≤ {most} × the time of {peer}, over bare"),
+                self.time_over_bare(case, Who::Portcullis)?
+                    / self.time_over_bare(case, Who::Peer(peer))?,
                 most,
             ),
             Goal::AllocationsOverBare(most) => (

@@ -100,7 +100,7 @@ impl fmt::Display for Who {
     }
 }
 
-/// What is asked of our row. Instructions, unless it says allocations; "over bare" is less those of the bare row.
+/// What is asked of our row. Instructions, unless it says allocations or time; "over bare" is less those of the bare row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
     /// At most so many more than the bare row.
@@ -113,6 +113,10 @@ pub(crate) enum Goal {
     TimesFloor(f64),
     /// At most so many times this peer, both over bare.
     TimesPeerOverBare(&'static str, f64),
+    /// At most so many times the time of the floor, both over bare. For cryptography, whose instructions callgrind's processor does not have.
+    TimesFloorInTime(f64),
+    /// At most so many times the time of this peer, both over bare.
+    TimesPeerInTime(&'static str, f64),
     /// At most so many allocations more than the bare row.
     AllocationsOverBare(f64),
 }

@@ -8,9 +8,11 @@ const HELP: &str = "\
 Runs the benches, which are a workspace of their own (`benches/`), so that the peers they
 measure slow no other build.
 
-Usage: cargo xtask bench [arguments of the bench program …]
+Usage: cargo xtask bench [--peers] [arguments of the bench program …]
 
-Every argument goes to the bench program; `cargo xtask bench -- --help` prints its own help.
+  --peers  With the peers of signatures and policies, which take minutes to build
+
+Every other argument goes to the bench program; `cargo xtask bench -- --help` prints its own help.
 `check` compares instruction counts with the recorded ratios (needs valgrind).";
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
@@ -21,19 +23,19 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     if !exist() {
         bail!("there is no benches/Cargo.toml");
     }
+    let (args, features): (&[String], &[&str]) = match args {
+        [first, rest @ ..] if first == "--peers" => (rest, &["--features", "auth-peers"]),
+        _ => (args, &[]),
+    };
     let args = match args {
         [first, rest @ ..] if first == "--" => rest,
         _ => args,
     };
     shell::run(
         shell::cargo()
-            .args([
-                "run",
-                "--release",
-                "--manifest-path",
-                "benches/Cargo.toml",
-                "--",
-            ])
+            .args(["run", "--release", "--manifest-path", "benches/Cargo.toml"])
+            .args(features)
+            .arg("--")
             .args(args),
     )
 }

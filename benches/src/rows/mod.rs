@@ -1,12 +1,16 @@
 //! The rows, a file for each layer.
 
+#[cfg(feature = "auth-peers")]
+mod auth_peers;
 mod cors;
 mod gateway;
 mod guard;
+mod iam;
 mod live;
 mod mapping;
 mod request_id;
 mod routing;
+mod sigv4;
 mod surroundings;
 mod validation;
 
@@ -23,5 +27,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(mapping::cases());
     cases.extend(gateway::cases());
     cases.extend(validation::cases());
+    cases.extend(sigv4::cases());
+    cases.extend(iam::cases());
     cases
 }

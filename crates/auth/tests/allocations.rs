@@ -1,10 +1,18 @@
-//! What a token costs that was verified before, and what a key costs that is in memory: nothing.
+//! What a token costs that was verified before, and what a key costs that is in memory: nothing. A signature costs the texts that are signed.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use allocation_counter::measure;
 use http::Request;
+use portcullis_auth::access::{ApiArn, Authorization};
 use portcullis_auth::api_key::{ApiKey, ApiKeyLayer, MemoryKeys, UsagePlans};
+use portcullis_auth::credentials::{Caller, Credential, MemoryCredentials};
+use portcullis_auth::iam::{CallerPolicies, IdentityPolicy, Principal, ResourcePolicy};
 use portcullis_auth::jwt::{Algorithm, Conduct, Issuer, JwtLayer, Key, Verifier};
-use portcullis_core::{ApiStage, Guard, Head, ManualClock, RequestContext, Verdict};
+use portcullis_auth::sigv4::{SigV4Layer, SigV4Rules, SigV4Verifier, SignedRequest, payload_hash};
+use portcullis_core::{ApiStage, Guard, Head, ManualClock, RequestBody, RequestContext, Verdict};
+use portcullis_testkit::SigV4Signer;
 use serde_json::json;
 
 #[test]
@@ -66,4 +74,60 @@ fn a_key_in_memory_allocates_nothing() {
     assert_eq!(measure(|| check(&request)).count_total, 0);
     let context = RequestContext::of(&mut { request }).clone();
     assert!(context.api_key().is_some());
+}
+
+#[test]
+fn a_signature_costs_the_texts_that_are_signed_and_a_policy_the_arn() {
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+    /// 2024-02-29T23:59:30Z
+    const NOW: u64 = 1_709_251_170;
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
+    let signer = SigV4Signer::new("AKIDEXAMPLE", SECRET).at(now);
+    let request = Request::post("/prod/pets/42?kind=dog&name=Rex")
+        .header("host", "api.example.com")
+        .header("content-type", "application/json");
+    let mut request = signer.sign(request.body(vec![b'x'; 1024]).expect("a request"));
+
+    let own = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "arn:aws:execute-api:*:*:*/prod/*/pets/*"},
+        {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:username": "eve"}}}
+    ]}"#;
+    let api_policy =
+        r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}"#;
+    let policies = CallerPolicies::new().with_identity(IdentityPolicy::parse(own).expect("good"));
+    let tom = Principal::from_arn("arn:aws:iam::123456789012:user/tom").expect("a user");
+    let tom = Caller::new(tom).with_policies(policies);
+    let keys = MemoryCredentials::new([Credential::new("AKIDEXAMPLE", SECRET, tom)]);
+    let verifier =
+        || SigV4Verifier::new(SigV4Rules::new("eu-west-1", "execute-api").expect("good"));
+
+    // The canonical request, the query and its order, the string to sign.
+    let functions = verifier();
+    let signed = SignedRequest::of(&request);
+    let verify = || {
+        let signature = functions.read(&signed, now).expect("a good form");
+        let hash = payload_hash(request.body());
+        let key = keys.get(signature.access_key_id());
+        let outcome = functions.verify(&signed, &signature, hash.as_str(), key.as_ref(), now);
+        outcome.expect("it is signed");
+    };
+    verify();
+    assert_eq!(measure(verify).count_total, 4);
+
+    // One more, the ARN, however many policies there are.
+    let api = ApiArn::new("eu-west-1", "123456789012", "a1b2c3")
+        .expect("an ARN")
+        .stage("prod");
+    let policy = ResourcePolicy::parse(api_policy).expect("a policy");
+    let layer = SigV4Layer::new(verifier(), keys.clone())
+        .authorize(Authorization::for_api(api).resource_policy(policy))
+        .clock(Arc::new(ManualClock::at_unix(NOW)));
+    let body = RequestBody::new(request.body().clone().into());
+    RequestContext::of(&mut request);
+    let check = || {
+        let verdict = layer.check(&Head::of(&request).with_body(&body));
+        assert!(matches!(verdict, Verdict::Pass));
+    };
+    check();
+    assert_eq!(measure(check).count_total, 5);
 }

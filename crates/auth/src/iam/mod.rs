@@ -74,6 +74,8 @@ mod principal;
 mod read;
 mod statement;
 
+pub(crate) use pattern::matches_wildcards;
+
 pub use {
     error::{PolicyError, PolicyFault},
     evaluate::{

@@ -195,6 +195,15 @@ impl Pattern {
     }
 }
 
+/// Whether `text` is what `pattern` says, in which `*` and `?` are wildcards.
+pub(crate) fn matches_wildcards(pattern: &str, text: &str) -> bool {
+    let syntax = Syntax {
+        wildcards: true,
+        variables: false,
+    };
+    Pattern::compile(pattern, syntax).is_ok_and(|pattern| pattern.matches(text, &()) == Match::Yes)
+}
+
 /// The inside of the variable that `text` begins with, and what follows it.
 fn variable(text: &str) -> Result<(&str, &str), String> {
     text.strip_prefix("${")
@@ -630,10 +639,10 @@ mod tests {
             "*a", "*?a", "*a?", "*aa", "*ab", "**", "*?", "*${key}", "*é?",
         ] {
             for end in ["", "b", "*", "*b"] {
-                for length in [100, 2_000] {
+                for length in [1_000] {
                     for text in ["a", "ab", "aab", "éa", "ab*"] {
                         let text = text.repeat(length);
-                        for stars in [10, 100, 1_000] {
+                        for stars in [10, 400] {
                             let pattern = family.repeat(stars) + end;
                             let taken = count(&pattern, &text);
                             // Twice: an automaton's steps, and the segment that it found.

@@ -80,7 +80,8 @@ macro_rules! policy {
             }
 
             /// As [`parse`](Self::parse), but takes values that can never match, as Amazon's own store of policies does, and tells
-            /// them as [`findings`](Self::findings). They match nothing, so that a `Deny` with one denies less than it says.
+            /// them as [`findings`](Self::findings), the first hundred. They match nothing, so that a `Deny` with one denies less than it says, and an `Allow` with one below
+            /// a "not" allows more.
             ///
             /// # Errors
             ///

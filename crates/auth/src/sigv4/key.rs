@@ -39,8 +39,8 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The derived keys of a verifier, by access key id and day. Region and service are always the verifier's.
-pub(super) struct KeyCache(Cache<Day, Derived>);
+/// The derived keys of a verifier, by access key id and day. Region and service are always the verifier's; keys that hold on every day have none.
+pub(super) struct KeyCache<K>(Cache<Day, Derived<K>>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Day {
@@ -60,14 +60,22 @@ impl Equivalent<Day> for DayRef<'_> {
     }
 }
 
-#[derive(Clone)]
-struct Derived {
+struct Derived<K> {
     /// From which secret it was derived: an id can be given another.
     secret: Secret,
-    key: Arc<SigningKey>,
+    key: Arc<K>,
 }
 
-impl KeyCache {
+impl<K> Clone for Derived<K> {
+    fn clone(&self) -> Self {
+        Self {
+            secret: self.secret.clone(),
+            key: Arc::clone(&self.key),
+        }
+    }
+}
+
+impl<K> KeyCache<K> {
     pub(super) fn new(capacity: usize) -> Self {
         Self(Cache::new(capacity))
     }
@@ -77,13 +85,13 @@ impl KeyCache {
         access_key_id: &str,
         secret: &Secret,
         day: &str,
-        derive: impl FnOnce() -> SigningKey,
-    ) -> Arc<SigningKey> {
+        derive: impl FnOnce() -> Option<K>,
+    ) -> Option<Arc<K>> {
         let known = self.0.get(&DayRef { access_key_id, day });
         if let Some(derived) = known.filter(|derived| derived.secret == *secret) {
-            return derived.key;
+            return Some(derived.key);
         }
-        let key = Arc::new(derive());
+        let key = Arc::new(derive()?);
         let day = Day {
             access_key_id: access_key_id.into(),
             day: day.into(),
@@ -93,7 +101,7 @@ impl KeyCache {
             key: Arc::clone(&key),
         };
         self.0.insert(day, derived);
-        key
+        Some(key)
     }
 }
 
@@ -124,12 +132,30 @@ mod tests {
     #[test]
     fn a_cached_key_is_not_used_for_another_secret() {
         let cache = KeyCache::new(8);
-        let derive = |secret: &Secret| SigningKey::derive(secret, "20150830", "r", "s");
+        let derive = |secret: &Secret| Some(SigningKey::derive(secret, "20150830", "r", "s"));
         let (old, new) = (Secret::new("old"), Secret::new("new"));
-        let first = cache.key("AKID", &old, "20150830", || derive(&old));
-        let again = cache.key("AKID", &old, "20150830", || unreachable!("it is cached"));
+        let first = cache
+            .key("AKID", &old, "20150830", || derive(&old))
+            .unwrap();
+        let again = cache
+            .key("AKID", &old, "20150830", || unreachable!("it is cached"))
+            .unwrap();
         assert!(Arc::ptr_eq(&first, &again));
-        let rotated = cache.key("AKID", &new, "20150830", || derive(&new));
+        let rotated = cache
+            .key("AKID", &new, "20150830", || derive(&new))
+            .unwrap();
         assert_ne!(sign(&first), sign(&rotated));
+    }
+
+    #[test]
+    fn however_many_keys_sign_a_bounded_number_is_remembered() {
+        let cache = KeyCache::new(100);
+        let secret = Secret::new("secret");
+        let key = SigningKey::derive(&secret, "20150830", "r", "s");
+        for index in 0..5_000 {
+            let id = format!("AKID{index}");
+            cache.key(&id, &secret, "20150830", || Some(key.clone()));
+        }
+        assert!(cache.0.len() <= 100, "{}", cache.0.len());
     }
 }

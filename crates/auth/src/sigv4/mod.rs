@@ -78,8 +78,9 @@
 //!
 //! - A signature covers the request as its client sent it. Verify before anything rewrites the path or a header: outside of `axum`'s `nest`, behind no proxy that
 //!   changes `Host`.
-//! - Asymmetric signatures (`AWS4-ECDSA-P256-SHA256`) and chunks with trailers are not verified, and are refused.
+//! - Asymmetric signatures (version 4A, `AWS4-ECDSA-P256-SHA256`) are refused unless they are [allowed](SigV4Rules::allow_asymmetric), chunks with trailers always.
 
+mod asymmetric;
 mod chunked;
 mod date;
 mod key;

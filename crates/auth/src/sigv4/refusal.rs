@@ -238,6 +238,16 @@ pub(super) fn bad_credential(credential: &str) -> Rejection {
     )
 }
 
+pub(super) fn bad_regional_credential(credential: &str) -> Rejection {
+    incomplete(
+        "sigv4/bad-credential",
+        format!(
+            "Credential must have exactly 4 slash-delimited elements, \
+             e.g. keyid/date/service/term, got '{credential}'"
+        ),
+    )
+}
+
 /// What of a scope is wrong.
 pub(super) struct Scope<'a> {
     pub(super) region: Option<&'a str>,

@@ -23,6 +23,7 @@ pub struct SigV4Rules {
     pub(super) double_encode_path: bool,
     pub(super) allow_unsigned_payload: bool,
     pub(super) allow_chunked_payload: bool,
+    pub(super) allow_asymmetric: bool,
     pub(super) show_canonical_request: bool,
 }
 
@@ -57,6 +58,7 @@ impl SigV4Rules {
             double_encode_path: true,
             allow_unsigned_payload: false,
             allow_chunked_payload: false,
+            allow_asymmetric: false,
             show_canonical_request: false,
         })
     }
@@ -108,6 +110,14 @@ impl SigV4Rules {
     #[must_use]
     pub const fn allow_chunked_payload(mut self, allow: bool) -> Self {
         self.allow_chunked_payload = allow;
+        self
+    }
+
+    /// Takes signatures of version 4A (`AWS4-ECDSA-P256-SHA256`), too. They hold in every region of the signed `x-amz-region-set`, which this one must
+    /// be of, and cost fifty times as much to verify. Refused by default, as in API Gateway.
+    #[must_use]
+    pub const fn allow_asymmetric(mut self, allow: bool) -> Self {
+        self.allow_asymmetric = allow;
         self
     }
 

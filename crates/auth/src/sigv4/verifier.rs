@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use portcullis_core::Rejection;
+use portcullis_core::{Rejection, RejectionKind};
 
+use super::asymmetric::VerifyingKey;
 use super::key::{KeyCache, SigningKey};
 use super::refusal;
 use super::replay::{ReplayGuard, Use};
 use super::rules::SigV4Rules;
-use super::verify::{Claim, Signature, SignedRequest, from_hex};
+use super::verify::{Claim, Signature, SignedRequest};
 use crate::credentials::Credential;
 
 /// How many signing keys are remembered.
@@ -22,7 +23,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Verifies signatures by a set of rules, and remembers the keys that it derived. See the [module's front page](super) for an example.
 pub struct SigV4Verifier {
     rules: SigV4Rules,
-    keys: KeyCache,
+    keys: KeyCache<SigningKey>,
+    public_keys: KeyCache<VerifyingKey>,
     replay: Option<ReplayGuard>,
 }
 
@@ -33,14 +35,16 @@ impl SigV4Verifier {
         Self {
             rules,
             keys: KeyCache::new(KEYS),
+            public_keys: KeyCache::new(KEYS),
             replay: None,
         }
     }
 
-    /// Remembers this many signing keys: one a day for each access key. Default: 10,000.
+    /// Remembers this many signing keys, one a day for each access key, and as many public keys of version 4A. Default: 10,000.
     #[must_use]
     pub fn with_key_capacity(mut self, capacity: usize) -> Self {
         self.keys = KeyCache::new(capacity);
+        self.public_keys = KeyCache::new(capacity);
         self
     }
 
@@ -99,8 +103,18 @@ impl SigV4Verifier {
         let Some(credential) = credential.filter(|own| **own.access_key_id() == *id) else {
             return Err(refusal::unknown_key(id));
         };
-        let key = self.signing_key(signature, credential);
-        claim.check(signature, &key)?;
+        if signature.is_asymmetric() {
+            let secret = credential.secret();
+            let key = self
+                .public_keys
+                .key(id, secret, "", || VerifyingKey::derive(secret, id));
+            // A library that fails verifies nothing.
+            let key = key.ok_or(RejectionKind::AuthorizerFailure)?;
+            claim.check_asymmetric(signature, &key)?;
+        } else {
+            let key = self.signing_key(signature, credential);
+            claim.check(signature, &key)?;
+        }
         match (credential.session_token(), signature.session_token()) {
             (None, None) => {}
             (Some(own), Some(given)) if own.is(given) => {}
@@ -110,7 +124,7 @@ impl SigV4Verifier {
             return Err(refusal::expired_token(id));
         }
         if let Some(replay) = &self.replay
-            && let Some(bytes) = from_hex(signature.as_hex())
+            && let Some(bytes) = claim.replayed(signature)
         {
             // It may be dated ahead by the skew, and lives from then on. Dates have whole seconds.
             let life = if signature.is_presigned() && self.rules.honour_expires {
@@ -138,9 +152,11 @@ impl SigV4Verifier {
         credential: &Credential,
     ) -> Arc<SigningKey> {
         let (secret, day) = (credential.secret(), signature.day());
-        self.keys.key(credential.access_key_id(), secret, day, || {
-            SigningKey::derive(secret, day, &self.rules.region, &self.rules.service)
-        })
+        let derive = || SigningKey::derive(secret, day, &self.rules.region, &self.rules.service);
+        let known = self
+            .keys
+            .key(credential.access_key_id(), secret, day, || Some(derive()));
+        known.unwrap_or_else(|| Arc::new(derive()))
     }
 }
 

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use percent_encoding::percent_decode_str;
 use portcullis_core::Rejection;
 
+use super::asymmetric::{self, VerifyingKey};
 use super::date::AmzDate;
 use super::key::SigningKey;
 use super::refusal;
@@ -139,6 +140,24 @@ pub struct Signature<'a> {
     session_token: Option<Cow<'a, str>>,
     presigned: bool,
     payload: PayloadMode,
+    algorithm: Algorithm,
+}
+
+/// By which key it is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Algorithm {
+    Hmac,
+    /// Version 4A.
+    Ecdsa,
+}
+
+impl Algorithm {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hmac => ALGORITHM,
+            Self::Ecdsa => asymmetric::ALGORITHM,
+        }
+    }
 }
 
 /// What stands for the payload in the canonical request.
@@ -194,11 +213,16 @@ impl<'a> Signature<'a> {
         }
 
         check_signed_headers(&presented.signed_headers)?;
-        if presented.algorithm != ALGORITHM {
-            return Err(refusal::unsupported_algorithm(&presented.algorithm));
-        }
-        let id_end = check_scope(&presented.credential, date, rules)?;
-        let payload = payload_mode(request.headers, &presented.signed_headers, rules);
+        let algorithm = match &*presented.algorithm {
+            ALGORITHM => Algorithm::Hmac,
+            asymmetric::ALGORITHM if rules.allow_asymmetric => Algorithm::Ecdsa,
+            other => return Err(refusal::unsupported_algorithm(other)),
+        };
+        let id_end = match algorithm {
+            Algorithm::Hmac => check_scope(&presented.credential, date, rules)?,
+            Algorithm::Ecdsa => check_scope_of_regions(&presented, rules)?,
+        };
+        let payload = payload_mode(request.headers, &presented.signed_headers, algorithm, rules);
         Ok(Self {
             credential: presented.credential,
             id_end,
@@ -208,6 +232,7 @@ impl<'a> Signature<'a> {
             session_token: presented.session_token,
             presigned: presented.presigned,
             payload,
+            algorithm,
         })
     }
 
@@ -239,6 +264,12 @@ impl<'a> Signature<'a> {
     #[must_use]
     pub fn is_chunked(&self) -> bool {
         self.payload == PayloadMode::Chunked
+    }
+
+    /// Whether it is one of version 4A, which only a [`SigV4Verifier`](super::SigV4Verifier) verifies.
+    #[must_use]
+    pub fn is_asymmetric(&self) -> bool {
+        self.algorithm == Algorithm::Ecdsa
     }
 
     /// The day of the scope: `20240229`.
@@ -273,6 +304,7 @@ impl<'a> Signature<'a> {
             session_token: self.session_token.map(owned),
             presigned: self.presigned,
             payload: self.payload,
+            algorithm: self.algorithm,
         }
     }
 
@@ -317,7 +349,7 @@ impl<'a> Signature<'a> {
     ///
     /// # Errors
     ///
-    /// The service's refusal of a signature that is not the one that the key gives.
+    /// The service's refusal of a signature that is not the one that the key gives. One of version 4A is none.
     pub fn check(
         &self,
         request: &SignedRequest<'_>,
@@ -365,7 +397,7 @@ impl<'a> Signature<'a> {
     fn string_to_sign(&self, canonical: &[u8]) -> String {
         let hash = payload_hash(canonical);
         let parts = [
-            ALGORITHM,
+            self.algorithm.as_str(),
             "\n",
             &self.date,
             "\n",
@@ -396,6 +428,36 @@ impl Claim {
         let expected = key.sign(self.string_to_sign.as_bytes());
         let matches = from_hex(&signature.signature)
             .is_some_and(|given| verify_slices_are_equal(expected.as_ref(), &given).is_ok());
+        self.settle(signature, matches && signature.algorithm == Algorithm::Hmac)
+    }
+
+    pub(super) fn check_asymmetric(
+        &self,
+        signature: &Signature<'_>,
+        key: &VerifyingKey,
+    ) -> Result<(), Rejection> {
+        let matches = key.verify(self.string_to_sign.as_bytes(), &signature.signature);
+        self.settle(
+            signature,
+            matches && signature.algorithm == Algorithm::Ecdsa,
+        )
+    }
+
+    /// What a guard against replays remembers. Of one and the same text there are many signatures of version 4A.
+    pub(super) fn replayed(&self, signature: &Signature<'_>) -> Option<[u8; 32]> {
+        match signature.algorithm {
+            Algorithm::Hmac => from_hex(&signature.signature),
+            Algorithm::Ecdsa => {
+                let mut digest = digest::Context::new(&digest::SHA256);
+                digest.update(signature.access_key_id().as_bytes());
+                digest.update(b"\n");
+                digest.update(self.string_to_sign.as_bytes());
+                digest.finish().as_ref().try_into().ok()
+            }
+        }
+    }
+
+    fn settle(&self, signature: &Signature<'_>, matches: bool) -> Result<(), Rejection> {
         if matches && self.honest {
             return Ok(());
         }
@@ -414,6 +476,8 @@ struct Presented<'a> {
     signature: &'a str,
     session_token: Option<Cow<'a, str>>,
     expires: Option<Cow<'a, str>>,
+    /// Of version 4A, if it is signed.
+    region_set: Option<Cow<'a, str>>,
     presigned: bool,
 }
 
@@ -474,13 +538,14 @@ impl<'a> Presented<'a> {
             signature,
             session_token: token.map(|token| String::from_utf8_lossy(token.as_bytes())),
             expires: None,
+            region_set: region_set(headers, signed_headers),
             presigned: false,
         })
     }
 
     fn from_query(request: &SignedRequest<'a>) -> Result<Self, Rejection> {
         /// In the order in which the service names those that are missing.
-        const NAMES: [&str; 7] = [
+        const NAMES: [&str; 8] = [
             "X-Amz-Algorithm",
             "X-Amz-Credential",
             "X-Amz-Signature",
@@ -488,6 +553,7 @@ impl<'a> Presented<'a> {
             "X-Amz-Date",
             "X-Amz-Expires",
             "X-Amz-Security-Token",
+            "X-Amz-Region-Set",
         ];
         const REQUIRED: usize = 5;
         let mut raw: [Option<&'a str>; NAMES.len()] = [None; NAMES.len()];
@@ -516,6 +582,7 @@ impl<'a> Presented<'a> {
             date,
             expires,
             session_token,
+            region_set,
         ] = decoded;
         Ok(Self {
             algorithm: algorithm.unwrap_or_default(),
@@ -525,6 +592,7 @@ impl<'a> Presented<'a> {
             signature: raw[2].unwrap_or_default(),
             session_token,
             expires,
+            region_set,
             presigned: true,
         })
     }
@@ -532,6 +600,17 @@ impl<'a> Presented<'a> {
 
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 const SECURITY_TOKEN: &str = "x-amz-security-token";
+const REGION_SET: &str = "x-amz-region-set";
+
+/// The regions for which a header-signed request is signed, if it says so once and signs it.
+fn region_set<'a>(headers: &'a HeaderMap, signed_headers: &str) -> Option<Cow<'a, str>> {
+    let mut all = headers.get_all(REGION_SET).iter();
+    let (Some(only), None) = (all.next(), all.next()) else {
+        return None;
+    };
+    let signed = signed_headers.split(';').any(|name| name == REGION_SET);
+    signed.then(|| String::from_utf8_lossy(only.as_bytes()))
+}
 
 /// The date that a header-signed request was signed with. Several are none that could be read.
 fn signing_date(headers: &HeaderMap) -> Option<Cow<'_, str>> {
@@ -605,13 +684,42 @@ fn check_scope(credential: &str, date: &str, rules: &SigV4Rules) -> Result<usize
     Ok(id.len())
 }
 
-fn payload_mode(headers: &HeaderMap, signed_headers: &str, rules: &SigV4Rules) -> PayloadMode {
+/// Checks the four parts of a credential of version 4A and its regions, and returns where the access key id ends.
+fn check_scope_of_regions(
+    presented: &Presented<'_>,
+    rules: &SigV4Rules,
+) -> Result<usize, Rejection> {
+    let (credential, date) = (&*presented.credential, &*presented.date);
+    let mut parts = credential.split('/');
+    let found = [parts.next(), parts.next(), parts.next(), parts.next()];
+    let ([Some(id), Some(day), Some(service), Some(end)], None) = (found, parts.next()) else {
+        return Err(refusal::bad_regional_credential(credential));
+    };
+    let regions = presented.region_set.as_deref().unwrap_or_default();
+    let wrong = refusal::Scope {
+        region: (!asymmetric::covers(regions, &rules.region)).then_some(regions),
+        service: (*service != *rules.service).then_some(&*rules.service),
+        terminator: (end != TERMINATOR).then_some(end),
+        day: (day != &date[..8]).then_some((day, date)),
+    };
+    wrong.check()?;
+    Ok(id.len())
+}
+
+fn payload_mode(
+    headers: &HeaderMap,
+    signed_headers: &str,
+    algorithm: Algorithm,
+    rules: &SigV4Rules,
+) -> PayloadMode {
     // An unsigned header has no say: whoever is on the way could have added it.
     let signed = signed_headers.split(';').any(|name| name == CONTENT_SHA256);
     let named = headers.get(CONTENT_SHA256).filter(|_| signed);
     match named.map(HeaderValue::as_bytes) {
         Some(b"UNSIGNED-PAYLOAD") if rules.allow_unsigned_payload => PayloadMode::Unsigned,
-        Some(b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD") if rules.allow_chunked_payload => {
+        Some(b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
+            if rules.allow_chunked_payload && algorithm == Algorithm::Hmac =>
+        {
             PayloadMode::Chunked
         }
         named => PayloadMode::Hashed {
@@ -663,7 +771,7 @@ pub(super) fn from_hex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-const fn lower_hex(digit: u8) -> Option<u8> {
+pub(super) const fn lower_hex(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
