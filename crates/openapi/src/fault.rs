@@ -18,14 +18,23 @@ pub struct Fault {
     pub fix: String,
 }
 
+/// The pointer to the whole document is empty, which nobody could read.
+fn shown(pointer: &Pointer) -> &str {
+    match pointer.as_str() {
+        "" => "/",
+        pointer => pointer,
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pointer = if self.pointer.as_str().is_empty() {
-            "/"
-        } else {
-            self.pointer.as_str()
-        };
-        write!(f, "{pointer}: {} [{}]", self.message, self.rule)?;
+        write!(
+            f,
+            "{}: {} [{}]",
+            shown(&self.pointer),
+            self.message,
+            self.rule
+        )?;
         if !self.fix.is_empty() {
             write!(f, ": {}", self.fix)?;
         }
@@ -102,7 +111,7 @@ pub struct Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.pointer, self.message)
+        write!(f, "{}: {}", shown(&self.pointer), self.message)
     }
 }
 
