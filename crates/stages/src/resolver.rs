@@ -95,6 +95,22 @@ impl<T> Resolver<T> {
         }
     }
 
+    /// The id of the API that a request to `host` and `path` is for, also where that has no such stage. `None` if no API is meant, or one that is not
+    /// reached by this host.
+    #[must_use]
+    pub fn api_id(&self, host: Option<&str>, path: &str) -> Option<&str> {
+        let api = match self.target(host) {
+            Target::Api(api) => api,
+            Target::Domain(domain) => {
+                let chosen = self.domains[domain].base_paths.choose(path)?;
+                chosen.mapping.api
+            }
+            Target::ApiByPath => *self.api_ids.get(first_segment(path))?,
+            Target::Disabled(_) | Target::Nothing => return None,
+        };
+        Some(&self.apis[api].id)
+    }
+
     fn target(&self, host: Option<&str>) -> Target {
         let known = host.and_then(|host| {
             host::with_normal(host, |host| {

@@ -339,3 +339,23 @@ fn every_fault_is_told_at_once() {
     ];
     assert_eq!(places, expected, "{error}");
 }
+
+#[test]
+fn the_api_is_known_where_its_stage_is_not() {
+    let resolver = builder()
+        .fallback(Fallback::ByPath)
+        .build()
+        .expect("a good table");
+    for (host, path, api) in [
+        (REST, "/none/x", Some("rest1")),
+        (REST, "/prod/x", Some("rest1")),
+        (BARE, "/none", Some("http2")),
+        (CLOSED, "/x", None),
+        ("api.example.com", "/by-stage/none", Some("rest1")),
+        ("deep.example.com", "/none", None),
+        ("localhost", "/rest1/none", Some("rest1")),
+        ("localhost", "/none/prod", None),
+    ] {
+        assert_eq!(resolver.api_id(Some(host), path), api, "{host}{path}");
+    }
+}

@@ -28,6 +28,8 @@ pub(super) enum Granted {
 pub(super) struct Finish {
     clock: Arc<dyn Clock>,
     context: RequestContext,
+    /// The kind of the API, as far as that is known without a stage.
+    kind: ApiKind,
     /// Absent until it is known which stage serves the request.
     stage: Option<Arc<StagePlan>>,
     /// What the gateway responses of the API will want to read of the request.
@@ -49,6 +51,7 @@ impl Finish {
         Self {
             clock,
             context,
+            kind: ApiKind::Rest,
             stage: None,
             captured: Captured::default(),
             grant: None,
@@ -68,7 +71,12 @@ impl Finish {
     pub(super) fn api(&self) -> ApiKind {
         self.stage
             .as_ref()
-            .map_or(ApiKind::Rest, |stage| stage.api.kind)
+            .map_or(self.kind, |stage| stage.api.kind)
+    }
+
+    /// The request turns out to be for no stage, at most for an API of this kind.
+    pub(super) const fn enter_none(&mut self, kind: ApiKind) {
+        self.kind = kind;
     }
 
     /// The request turns out to be for this stage.

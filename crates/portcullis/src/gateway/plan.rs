@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub(super) trusted_proxies: TrustedProxies,
     /// By id; for printing.
     pub(super) apis: Vec<(String, Arc<ApiPlan>)>,
+    /// API and stage, with a slash between; for the log.
+    pub(super) stages: Vec<String>,
 }
 
 /// One stage of one API.
@@ -59,9 +61,28 @@ pub(super) struct MethodPlan {
     pub(super) integration: Integration,
     /// Whether its responses pass as they come, so that nothing may hold them up.
     pub(super) streams: bool,
+    /// The stage variables in its address; for the coverage report.
+    pub(super) variables: Vec<String>,
 }
 
 impl Plan {
+    /// The CORS rules of the API that a request is for, also where it has no such stage.
+    pub(super) fn cors_of(&self, host: Option<&str>, path: &str) -> Option<&CorsRules> {
+        let id = self.resolver.api_id(host, path)?;
+        let (_, api) = self.apis.iter().find(|(own, _)| own == id)?;
+        api.cors.as_ref()
+    }
+
+    /// The first few stages, for a person who asked for one that is not there.
+    pub(super) fn stage_names(&self) -> String {
+        const SHOWN: usize = 8;
+        let mut names = self.stages[..self.stages.len().min(SHOWN)].join(" ");
+        if self.stages.len() > SHOWN {
+            names.push_str(" …");
+        }
+        names
+    }
+
     /// The routes of every API, for a person to read.
     pub(super) fn routes(&self) -> Vec<RouteSummary> {
         self.apis

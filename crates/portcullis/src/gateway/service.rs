@@ -22,9 +22,10 @@ use crate::core::{
     Body, BoxError, ChainWalk, Decision, Detail, MatchedRoute, Rejection, RejectionKind,
     RequestContext,
 };
-use crate::cors::{Check, Later, PreflightAnswer};
+use crate::cors::{Check, CorsRules, Later, PreflightAnswer};
 use crate::integrations::IntegrationFuture;
 use crate::routing::Miss;
+use crate::stages::Refusal;
 
 /// The header by which a client asks for another method than that of the request.
 const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
@@ -60,7 +61,17 @@ where
     let host = context.host();
     let resolved = match plan.resolver.resolve(host, request.uri().path()) {
         Ok(resolved) => resolved,
-        Err(refusal) => return GatewayFuture::refuse(finish, refusal.to_rejection()),
+        Err(refusal) => {
+            let rejection = no_stage(plan, host, request.uri().path(), refusal);
+            finish.enter_none(refusal.api());
+            // Without a stage there is none of its conduct; still, pages of origins that the API lets in may read why.
+            let cors = plan.cors_of(host, request.uri().path());
+            let state = admit(&mut finish, cors, &request);
+            return GatewayFuture {
+                state: state.unwrap_or_else(|| finish.refuse(rejection)),
+                finish: Some(finish),
+            };
+        }
     };
     let stage = Arc::clone(resolved.target());
     let consumed = resolved.consumed();
@@ -69,30 +80,32 @@ where
     }
     context.set_stage(Arc::clone(&stage.facts));
     finish.enter(&stage, &request);
-    let check = stage
-        .api
-        .cors
-        .as_ref()
-        .map(|rules| rules.check(request.method(), request.headers()));
-    match check {
-        None => {}
-        Some(Check::Pass(grant)) => finish.grant = Some(Granted::Now(grant)),
-        Some(Check::PassLater(later)) => finish.grant = Some(Granted::Later(later)),
-        Some(Check::Answer(answer)) => {
-            return GatewayFuture::reply(finish, answer.into_response());
-        }
-        Some(Check::AnswerLater(later)) => {
-            return GatewayFuture {
-                state: State::Preflight { later },
-                finish: Some(finish),
-            };
-        }
+    if let Some(state) = admit(&mut finish, stage.api.cors.as_ref(), &request) {
+        return GatewayFuture {
+            state,
+            finish: Some(finish),
+        };
     }
     let state = route(&mut finish, &stage, consumed, request);
     GatewayFuture {
         state,
         finish: Some(finish),
     }
+}
+
+/// What CORS rules make of a request: the answer to a preflight, or a grant that goes out with the response.
+fn admit<B>(finish: &mut Finish, rules: Option<&CorsRules>, request: &Request<B>) -> Option<State> {
+    match rules?.check(request.method(), request.headers()) {
+        Check::Pass(grant) => finish.grant = Some(Granted::Now(grant)),
+        Check::PassLater(later) => finish.grant = Some(Granted::Later(later)),
+        Check::Answer(answer) => {
+            return Some(State::Reply {
+                response: Some(answer.into_response()),
+            });
+        }
+        Check::AnswerLater(later) => return Some(State::Preflight { later }),
+    }
+    None
 }
 
 /// Finds the method, and goes as far with it as takes no waiting.
@@ -194,6 +207,16 @@ fn too_slow() -> Rejection {
 /// How long a client may take to send a body that guards must see: as long as an integration may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What a client gets for a host or a path that no stage serves.
+fn no_stage(plan: &Plan, host: Option<&str>, path: &str, refusal: Refusal) -> Rejection {
+    let decision = Decision::new("stages", refusal.reason().as_str())
+        .with("host", host.unwrap_or_default().to_owned())
+        .with("path", path.to_owned())
+        .with("stages", plan.stage_names());
+    tracing::info!(%decision, "no such stage");
+    refusal.to_rejection().with_decision(decision)
+}
+
 /// What a client gets for a path or method that the API does not have.
 fn unknown_route(stage: &StagePlan, method: &Method, path: &str, miss: Miss) -> Rejection {
     let api = &stage.api;
@@ -256,22 +279,6 @@ impl Finish {
     fn refuse(&self, rejection: Rejection) -> State {
         State::Reply {
             response: Some(self.refusal(rejection)),
-        }
-    }
-}
-
-impl GatewayFuture {
-    fn refuse(finish: Finish, rejection: Rejection) -> Self {
-        let response = finish.refusal(rejection);
-        Self::reply(finish, response)
-    }
-
-    const fn reply(finish: Finish, response: Response<Body>) -> Self {
-        Self {
-            state: State::Reply {
-                response: Some(response),
-            },
-            finish: Some(finish),
         }
     }
 }

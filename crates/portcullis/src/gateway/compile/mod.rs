@@ -161,10 +161,13 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
     let mut resolver = Resolver::builder(shared.region.clone());
     let mut plans = Vec::new();
     let mut disabled = false;
+    let mut stages = Vec::new();
     for (api, document) in source.apis.iter().zip(documents) {
         let compiled =
             document.and_then(|document| api::compile(api, document, &shared, &mut faults));
         if let Some(compiled) = compiled {
+            let names = api.stages.iter().map(|stage| &stage.stage_name);
+            stages.extend(names.map(|stage| format!("{}/{stage}", api.id)));
             disabled |= compiled.disabled;
             coverage.extend(compiled.coverage);
             plans.push((compiled.id, compiled.plan));
@@ -201,6 +204,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         clock: Arc::clone(&source.clock),
         trusted_proxies: source.trusted_proxies.clone(),
         apis: plans,
+        stages,
     };
     Ok((plan, coverage))
 }
@@ -261,10 +265,7 @@ fn strict_faults(coverage: &Coverage) -> Vec<GatewayFault> {
             GatewayFault::new(
                 &field.api,
                 &field.pointer,
-                format_args!(
-                    "not served yet, and the strict switch is on: {}",
-                    field.note
-                ),
+                format_args!("{}; the strict switch takes no such field", field.note),
             )
         })
         .collect()
