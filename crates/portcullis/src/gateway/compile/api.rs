@@ -84,6 +84,7 @@ pub(super) fn compile(
             .as_deref()
             .and_then(|deployment| deployments.get(deployment))
             .unwrap_or(&plan);
+        stages::survey_variables(&spec.id, stage, plan, &mut coverage);
         let stage_plan = StagePlan {
             longest_target: stages::longest_target(spec, stage, shared),
             facts: Arc::new(stages::facts(spec, stage, &endpoint_type, shared)),

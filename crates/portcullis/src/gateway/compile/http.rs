@@ -36,6 +36,7 @@ pub(super) fn routes(
             guards: guards::http(route, doors, shared, notes),
             integration: compiled.integration,
             streams: compiled.streams,
+            variables: compiled.variables,
         };
         routes = routes.route(&route.route_key, Arc::new(plan));
     }

@@ -17,6 +17,7 @@ use crate::integrations::{
     Backends, Conduct, ContentHandling, Integration, IntegrationConfig, IntegrationKind,
     Passthrough, PayloadFormat, ResponseConfig,
 };
+use crate::stages::StageTemplate;
 
 /// An integration, and what it is in words.
 pub(super) struct Compiled {
@@ -24,6 +25,8 @@ pub(super) struct Compiled {
     pub(super) integration: Integration,
     /// Whether its responses pass as they come.
     pub(super) streams: bool,
+    /// The stage variables in its address.
+    pub(super) variables: Vec<String>,
 }
 
 /// What stands behind a method of a REST API. `None` if it cannot be built, which is then among the faults.
@@ -161,6 +164,7 @@ fn finish(
                 summary: summary(&config),
                 integration: compiled.integration,
                 streams: config.streams_response,
+                variables: variables(&config),
             })
         }
         Err(error) => {
@@ -188,7 +192,17 @@ fn nothing(
         summary: "nothing (500)".to_owned(),
         integration: Integration::from(crate::integrations::Unserved::new(api)),
         streams: false,
+        variables: Vec::new(),
     }
+}
+
+/// The stage variables without which the address of an integration is none.
+fn variables(config: &IntegrationConfig) -> Vec<String> {
+    let address = config.uri.as_deref().map(StageTemplate::parse);
+    let Some(Ok(address)) = address else {
+        return Vec::new();
+    };
+    address.names().map(str::to_owned).collect()
 }
 
 fn summary(config: &IntegrationConfig) -> String {

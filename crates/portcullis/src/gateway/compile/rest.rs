@@ -44,6 +44,7 @@ pub(super) fn routes(
                 guards,
                 integration: compiled.integration,
                 streams: compiled.streams,
+                variables: compiled.variables,
             };
             routes = routes.route(verb, &resource.path, Arc::new(plan));
         }

@@ -1,5 +1,7 @@
 //! The stages of an API.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::objects::{self, DOCUMENTATION, ENFORCED, not_served};
@@ -7,8 +9,9 @@ use super::{Shared, kind_of};
 use crate::core::{ApiKind, ApiStage};
 use crate::definition::Stage;
 use crate::gateway::api::ApiSpec;
-use crate::gateway::coverage::Coverage;
+use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
+use crate::gateway::plan::ApiPlan;
 
 /// What requests to the stage can read about it.
 pub(super) fn facts(
@@ -60,6 +63,33 @@ pub(super) fn check(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault
             let message = format!("`{deployment}` is not among the deployments");
             faults.push(GatewayFault::new(&spec.id, place, message));
         }
+    }
+}
+
+/// The variables that addresses of integrations name and the stage does not have.
+pub(super) fn survey_variables(id: &str, stage: &Stage, plan: &ApiPlan, coverage: &mut Coverage) {
+    let mut unset: BTreeMap<&str, (String, usize)> = BTreeMap::new();
+    for method in plan.routes.iter() {
+        let mut names: Vec<_> = method.variables.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            if stage.variables.contains_key(name) {
+                continue;
+            }
+            let route = || format!("{} {}", method.method, method.route.template);
+            unset.entry(name).or_insert_with(|| (route(), 0)).1 += 1;
+        }
+    }
+    for (name, (route, count)) in unset {
+        let route = route.trim();
+        let others = match count {
+            0 | 1 => String::new(),
+            _ => format!(" and {} more", count - 1),
+        };
+        let pointer = format!("stage {}:/variables/{name}", stage.stage_name);
+        let note = format!("the variable is not set; requests to {route}{others} are answered 500");
+        coverage.push(id, pointer, Served::NotServed, note);
     }
 }
 
