@@ -126,6 +126,46 @@ fn a_field_that_is_not_known_is_not_served_and_under_the_strict_switch_an_error(
         .map(|fault| fault.place.as_str())
         .collect();
     assert_eq!(places, [misspelt, wonder]);
+    let message = &*error.faults()[1].message;
+    assert_eq!(
+        message,
+        "no such field is known; the strict switch takes no such field"
+    );
+}
+
+#[test]
+fn a_stage_variable_that_an_address_needs_is_missed_in_each_stage_without_it() {
+    let proxy = |uri: &str| {
+        json!({ "responses": {}, "x-amazon-apigateway-integration": {
+            "type": "http_proxy", "httpMethod": "GET", "uri": uri
+        } })
+    };
+    let mut document = document();
+    document["paths"] = json!({
+        "/a": { "get": proxy("http://${stageVariables.host}/${stageVariables.host}") },
+        "/b": { "get": proxy("http://${stageVariables.host}/${stageVariables.path}") },
+    });
+    let stage = |variables: Value| {
+        serde_json::from_value(json!({ "stageName": variables["name"], "variables": variables }))
+            .expect("a stage")
+    };
+    let api = ApiSpec::rest(document.to_string())
+        .id("a")
+        .stage(stage(
+            json!({ "name": "all", "host": "a.test", "path": "b" }),
+        ))
+        .stage(stage(json!({ "name": "some", "path": "b" })));
+    let gateway = Gateway::builder()
+        .api(api)
+        .build()
+        .expect("unset is no fault");
+    let lines: Vec<_> = gateway
+        .coverage()
+        .not_served()
+        .map(ToString::to_string)
+        .collect();
+    let missed = "a stage some:/variables/host: the variable is not set; requests to GET /a and 1 more are answered 500";
+    assert_eq!(lines, [missed]);
 }
 
 #[test]

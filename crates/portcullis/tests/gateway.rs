@@ -133,6 +133,45 @@ async fn an_http_api_answers_404_for_what_it_does_not_have() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_what_no_stage_serves_says_what_the_stages_are() {
+    let (a, b) = (document(&json!({})), document(&json!({})));
+    let a = ApiSpec::rest(a).id("a");
+    let gateway = Gateway::builder()
+        .api(a.stage_named("prod").stage_named("test"))
+        .api(ApiSpec::http(b).id("b").stage_named("dev"))
+        .build()
+        .expect("two APIs");
+    for (uri, status, id, why) in [
+        (
+            "/a/tset/x",
+            403,
+            "x-amzn-requestid",
+            "unknown_stage (host=, path=/a/tset/x",
+        ),
+        (
+            "/b/x",
+            404,
+            "apigw-requestid",
+            "unknown_stage (host=, path=/b/x",
+        ),
+        (
+            "http://me/c",
+            403,
+            "x-amzn-requestid",
+            "unknown_host (host=me, path=/c",
+        ),
+    ] {
+        let response = send(&gateway, request("GET", uri)).await;
+        assert_eq!(response.status(), status, "{uri}");
+        assert!(response.headers().contains_key(id), "{uri}");
+        let rejection = response.extensions().get::<Rejection>();
+        let decision = rejection.and_then(Rejection::decision).expect("a reason");
+        let expected = format!("stages: {why}, stages=a/prod a/test b/dev)");
+        assert_eq!(decision.to_string(), expected);
+    }
+}
+
+#[tokio::test]
 async fn unknown_routes_are_told_apart_by_option() {
     let paths = json!({ "/pets": { "get": mock(&json!([])), "post": mock(&json!([])) } });
     let gateway = gateway(rest(&paths).unknown_route(UnknownRoute::NotFound));
@@ -411,6 +450,8 @@ async fn the_standard_cors_layer_stands_outside_a_rest_api_by_one_line() {
         (Method::OPTIONS, "/prod/pets", 204),
         (Method::GET, "/prod/pets", 200),
         (Method::GET, "/prod/cats", 403),
+        (Method::OPTIONS, "/none/pets", 204),
+        (Method::GET, "/none/pets", 403),
     ] {
         let response = send(&gateway, from(method, uri)).await;
         assert_eq!(response.status(), status);

@@ -188,11 +188,28 @@ fn every_field_reaches_the_gateway() {
 #[test]
 fn an_unknown_field_names_the_nearest_one() {
     faults(
-        "apis: [{id: a, kind: rest, defintion: x, definition: y}]\nupstream: {}\nqwx: 1",
+        "apis: [{id: a, kind: rest, defintion: x, definition: y}]\nupstream: {}",
         &[
-            "/qwx: no such field; there are: listen, tls, region, accountId, apis, usagePlans, apiKeys, apiKeyFile, domainNames, functions, upstreams, vpcLinks, issuers, credentials, assumeRoles, awsEndpoint, account, principals, honourExpires, replayGuard, vpcEndpoints, trustedProxies, forwardingHeader, strict, dangerouslySkipAuth",
             "/upstream: no such field; did you mean `upstreams`?",
             "/apis/0/defintion: no such field; did you mean `definition`?",
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_field_that_is_near_none_is_told_what_there_is() {
+    let error = GatewayConfig::parse_with("apis: []\nqwx: 1", ConfigFormat::Yaml, none);
+    let error = error.expect_err("a fault").to_string();
+    let fields = "/qwx: no such field; there are: listen, tls, region, accountId, apis";
+    assert!(error.starts_with(fields), "{error}");
+}
+
+#[test]
+fn a_definition_that_is_given_for_a_configuration_is_known_for_one() {
+    faults(
+        "openapi: 3.0.1\ninfo: {title: t, version: '1'}\npaths: {}",
+        &[
+            "/openapi: this is an API's definition and no configuration; name its file as the `definition` of one of the `apis`",
         ],
     );
 }

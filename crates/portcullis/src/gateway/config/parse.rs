@@ -66,6 +66,15 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "strict",
         "dangerouslySkipAuth",
     ];
+    for version in ["openapi", "swagger"] {
+        if tree.get(version).is_some() {
+            reader.fault(
+                format!("/{version}"),
+                "this is an API's definition and no configuration; name its file as the `definition` of one of the `apis`",
+            );
+            return None;
+        }
+    }
     let object = reader.object(tree, "", FIELDS)?;
     let mut config = GatewayConfig {
         listen: listen(object, reader),
