@@ -73,6 +73,8 @@ pub use portcullis_responses as responses;
 pub use portcullis_routing as routing;
 #[cfg(feature = "stages")]
 pub use portcullis_stages as stages;
+#[cfg(feature = "templates")]
+pub use portcullis_templates as templates;
 #[cfg(feature = "throttle")]
 pub use portcullis_throttle as throttle;
 
