@@ -128,14 +128,17 @@ fn load(source: &Source) -> Result<(GatewayBuilder, ServerBuilder), Box<dyn Erro
 
 fn print_routes(gateway: &Gateway) {
     println!("routes:");
-    for route in gateway.routes() {
+    let routes = gateway.routes();
+    let widest = routes.iter().map(|route| route.api.len()).max();
+    let width = widest.unwrap_or_default();
+    for route in routes {
         let method = if route.method.is_empty() {
             "-"
         } else {
             &route.method
         };
         println!(
-            "  {} {method:7} {:28} {}",
+            "  {:width$} {method:7} {:28} {}",
             route.api, route.path, route.integration
         );
     }
@@ -163,6 +166,11 @@ fn logged(
                         .map_or_else(|| value.to_string(), str::to_owned),
                 )
             };
+            // Why it was refused; the client is not told.
+            let refused = context
+                .as_ref()
+                .and_then(RequestContext::refusal)
+                .and_then(|refusal| refusal.decision().map(ToString::to_string));
             // What is not known has no field in the line.
             tracing::info!(
                 client = fact("identity.sourceIp"),
@@ -172,6 +180,7 @@ fn logged(
                 status = response.status().as_u16(),
                 ms = (SystemClock::new().now() - started).as_millis(),
                 error = fact("error.message"),
+                refused,
                 cause = fact("integration.error"),
             );
             Ok(response)
