@@ -1,20 +1,24 @@
 //! How a layer is put together.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
 
 use portcullis_core::{ApiKind, Mode};
 
 use crate::buckets::Buckets;
 use crate::error::ConfigError;
 use crate::headers::Headers;
-use crate::layer::{MAX_RULES, ThrottleLayer};
+use crate::layer::{MAX_RULES, Shared, ThrottleLayer};
+use crate::plans::UsagePlans;
 use crate::rule::Rule;
+use crate::stats::Counters;
 
 /// Puts a [`ThrottleLayer`] together.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ThrottleBuilder {
     rules: Vec<Rule>,
+    plans: Option<UsagePlans>,
     buckets: Option<Buckets>,
     headers: Headers,
     mode: Mode,
@@ -25,6 +29,7 @@ impl ThrottleBuilder {
     pub(crate) const fn new() -> Self {
         Self {
             rules: Vec::new(),
+            plans: None,
             buckets: None,
             headers: Headers::new(),
             mode: Mode::Enforce,
@@ -35,6 +40,13 @@ impl ThrottleBuilder {
     /// Adds a rule. A request passes if all rules let it, and only then takes from any of them. They are asked in the order in which they were added.
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rules.push(rule);
+        self
+    }
+
+    /// Asks the usage plan of whoever sent a request, by the API key in the request's context, before the rules: first its rate, then its quota.
+    /// What a rule refuses costs the key nothing.
+    pub fn usage_plans(mut self, plans: &UsagePlans) -> Self {
+        self.plans = Some(plans.clone());
         self
     }
 
@@ -86,11 +98,14 @@ impl ThrottleBuilder {
         let buckets = self.buckets.unwrap_or_default();
         let rules = self.rules.into_iter();
         let rules = rules.map(|rule| Arc::new(rule.activate(&buckets, self.api)));
-        Ok(ThrottleLayer::of(
-            rules.collect(),
+        Ok(ThrottleLayer::of(Shared {
+            counters: Counters::new(rules.len()),
+            rules: rules.collect(),
+            plans: self.plans,
             buckets,
-            self.headers,
-            self.mode,
-        ))
+            headers: self.headers,
+            mode: AtomicU8::new(self.mode as u8),
+            api: self.api,
+        }))
     }
 }

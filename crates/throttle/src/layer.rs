@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use http::header::RETRY_AFTER;
-use portcullis_core::{ApiKind, Guard, GuardLayer, Head, Mode, Never, Rejection, Verdict};
+use portcullis_core::{
+    ApiKind, Guard, GuardLayer, Head, LimitStanding, Mode, Never, Rejection, Verdict,
+};
 use tower_layer::Layer;
 
 use crate::bucket::Take;
 use crate::buckets::Buckets;
 use crate::builder::ThrottleBuilder;
 use crate::headers::{self, Headers};
+use crate::plans::{Claim, UsagePlans};
 use crate::rule::{ActiveRule, Rule, RuleHandle, Ticket};
 use crate::service::Throttled;
-use crate::stats::{Counters, ThrottleStats};
+use crate::stats::{Counters, QUOTA, ThrottleStats, USAGE_PLAN};
 
 /// Limits the rate of requests.
 ///
@@ -27,10 +30,12 @@ pub struct ThrottleLayer {
 
 pub(crate) struct Shared {
     pub(crate) rules: Vec<Arc<ActiveRule>>,
+    pub(crate) plans: Option<UsagePlans>,
     pub(crate) buckets: Buckets,
     pub(crate) headers: Headers,
     pub(crate) mode: AtomicU8,
     pub(crate) counters: Counters,
+    pub(crate) api: ApiKind,
 }
 
 /// The most rules of one layer.
@@ -41,7 +46,15 @@ impl ThrottleLayer {
     pub fn new(rule: Rule) -> Self {
         let buckets = Buckets::default();
         let rule = Arc::new(rule.activate(&buckets, ApiKind::Rest));
-        Self::of(vec![rule], buckets, Headers::new(), Mode::Enforce)
+        Self::of(Shared {
+            counters: Counters::new(1),
+            rules: vec![rule],
+            plans: None,
+            buckets,
+            headers: Headers::new(),
+            mode: AtomicU8::new(Mode::Enforce as u8),
+            api: ApiKind::Rest,
+        })
     }
 
     /// A layer with several rules, or with more to say.
@@ -49,20 +62,9 @@ impl ThrottleLayer {
         ThrottleBuilder::new()
     }
 
-    pub(crate) fn of(
-        rules: Vec<Arc<ActiveRule>>,
-        buckets: Buckets,
-        headers: Headers,
-        mode: Mode,
-    ) -> Self {
+    pub(crate) fn of(shared: Shared) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                counters: Counters::new(rules.len()),
-                rules,
-                buckets,
-                headers,
-                mode: AtomicU8::new(mode as u8),
-            }),
+            shared: Arc::new(shared),
         }
     }
 
@@ -84,7 +86,9 @@ impl ThrottleLayer {
     pub fn stats(&self) -> ThrottleStats {
         let shared = &self.shared;
         let names = shared.rules.iter().map(|rule| rule.name());
-        shared.counters.read(names, &shared.buckets)
+        shared
+            .counters
+            .read(names, shared.plans.is_some(), &shared.buckets)
     }
 
     /// The buckets, which other layers may share.
@@ -99,32 +103,76 @@ impl ThrottleLayer {
 }
 
 impl Shared {
-    /// Takes from every rule, or, if one refuses, from none.
+    /// Takes from the caller's plan and from every rule, or, if one refuses, from none.
     fn decide(&self, head: &Head<'_>) -> Result<(), Rejection> {
         let now = self.buckets.now();
+        let claim = match &self.plans {
+            Some(plans) => self.claim(plans, head, now)?,
+            None => None,
+        };
         let mut tickets = [Ticket::NONE; MAX_RULES];
         for (index, rule) in self.rules.iter().enumerate() {
             let (take, ticket) = rule.take(head, now);
             tickets[index] = ticket;
-            if self.headers.on_every_answer()
-                && let Some(context) = head.context()
-            {
-                context.note_limit(rule.standing(take, &ticket));
-            }
+            self.note(head, || rule.standing(take, &ticket));
             if let Take::Wait { nanos, .. } = take {
                 for (rule, ticket) in self.rules.iter().zip(&tickets[..index]) {
                     rule.give_back(ticket);
                 }
+                if let (Some(plans), Some(claim)) = (&self.plans, &claim) {
+                    plans.give_back(claim, &self.buckets);
+                }
                 self.counters.refused(index, now);
-                return Err(self.refuse(rule, &ticket, nanos));
+                return Err(self.refuse(rule.refuse(&ticket), nanos));
             }
         }
         self.counters.passed(now);
         Ok(())
     }
 
-    fn refuse(&self, rule: &ActiveRule, ticket: &Ticket, wait: Option<u64>) -> Rejection {
-        let rejection = rule.refuse(ticket);
+    /// Takes from the plan of whoever sent the request.
+    fn claim(
+        &self,
+        plans: &UsagePlans,
+        head: &Head<'_>,
+        now: u64,
+    ) -> Result<Option<Claim>, Rejection> {
+        let Some(mut claim) = plans.claim(head) else {
+            return Ok(None);
+        };
+        if let Some(take) = claim.take(head, &self.buckets, now) {
+            self.note(head, || claim.standing(take));
+            if let Take::Wait { nanos, .. } = take {
+                self.counters.refused(USAGE_PLAN, now);
+                let rejection = claim.throttled(head).for_api(self.api);
+                return Err(self.refuse(rejection, nanos));
+            }
+        }
+        let counted = plans.count(&mut claim);
+        if let Some(Ok(standing) | Err(standing)) = counted {
+            self.note(head, || plans.standing(&claim, standing));
+        }
+        if let Some(Err(standing)) = counted {
+            plans.give_back(&claim, &self.buckets);
+            self.counters.refused(QUOTA, now);
+            // What will never pass is not worth coming back for.
+            let seconds = claim.has_any_quota().then(|| plans.seconds_until(standing));
+            let nanos = seconds.map(|seconds| seconds.saturating_mul(1_000_000_000));
+            return Err(self.refuse(claim.exceeded().for_api(self.api), nanos));
+        }
+        Ok(Some(claim))
+    }
+
+    /// Notes in the context how the caller stands, if answers shall say so.
+    fn note(&self, head: &Head<'_>, standing: impl FnOnce() -> LimitStanding) {
+        if self.headers.on_every_answer()
+            && let Some(context) = head.context()
+        {
+            context.note_limit(standing());
+        }
+    }
+
+    fn refuse(&self, rejection: Rejection, wait: Option<u64>) -> Rejection {
         match wait {
             Some(nanos) if self.headers.tells_retry_after() => {
                 rejection.with_header(RETRY_AFTER, headers::seconds(nanos))

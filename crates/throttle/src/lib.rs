@@ -45,18 +45,33 @@
 //! # Ok::<(), portcullis_throttle::ConfigError>(())
 //! ```
 //!
+//! [`UsagePlans`] give API keys rates and quotas:
+//!
+//! ```
+//! use portcullis_throttle::{Limit, Quota, QuotaPeriod, ThrottleLayer, UsagePlan, UsagePlans};
+//!
+//! let plans = UsagePlans::new([
+//!     UsagePlan::new("free").limit(Limit::per_second(1.0, 5)?).quota(Quota::new(1000, QuotaPeriod::Day, 0)?),
+//! ]);
+//! let layer = ThrottleLayer::builder().usage_plans(&plans).build()?;
+//! assert_eq!(plans.usage("free", "a1b2c3").expect("it has a quota").remaining, 1000);
+//! # let _ = layer;
+//! # Ok::<(), portcullis_throttle::ConfigError>(())
+//! ```
+//!
 //! # Semantics
 //!
 //! - A limit is a token bucket, reckoned continuously (governor's generic cell rate algorithm): in any span of time no more requests pass than the burst and what the span adds. A request
 //!   that is refused takes nothing, and is told (with [`Headers::retry_after`]) when it would pass.
 //! - A request passes if every rule lets it. If one refuses, what the rules before it took is given back.
 //! - The state is in the layer: its clones, and the services that it makes, share it. The name of a rule is its scope: layers over the same [`Buckets`] share rules of the same name.
+//! - The caller's usage plan is asked before the rules: its rate, which a method of its own replaces, then its quota, which counts what passes.
 //! - Refusals are those of Amazon API Gateway: 429 `{"message":"Too Many Requests"}` with `x-amzn-ErrorType: TooManyRequestsException`. The service tells clients neither when to come back
 //!   nor what they have left; here each of these is an option.
 //! - What has been spent stays spent when a limit changes, in tokens.
 //! - Keys are kept as 64-bit hashes with a secret seed. Two keys in a million share a bucket with a probability of one in thirty million.
 //! - When the [`Buckets`] are full, keys that are not there share one bucket for each rule, with the rule's limit, until others are full again. Nobody's bucket is filled by a flood of keys.
-//! - Time is the monotonic clock's: setting the wall clock changes nothing.
+//! - Time is the monotonic clock's: setting the wall clock changes nothing. Quotas follow the wall clock, in UTC; one that is set back does not bring used requests back.
 //! - Requests without what a key asks for (no header, no caller) share one bucket.
 //!
 //! # Order
@@ -85,6 +100,8 @@ mod headers;
 mod key;
 mod layer;
 mod limit;
+mod plans;
+mod quota;
 mod rule;
 mod service;
 mod shard;
@@ -101,6 +118,8 @@ pub use {
     key::{Key, KeyWriter},
     layer::ThrottleLayer,
     limit::Limit,
+    plans::{Usage, UsagePlan, UsagePlans},
+    quota::{Quota, QuotaPeriod},
     rule::{Rule, RuleHandle},
     service::{Throttled, ThrottledFuture},
     stats::ThrottleStats,

@@ -164,9 +164,9 @@ pub(crate) struct ActiveRule {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket {
     /// 0: the bucket that stands alone.
-    id: u64,
+    pub(crate) id: u64,
     pub(crate) limit: Limit,
-    cost: u32,
+    pub(crate) cost: u32,
 }
 
 impl Ticket {

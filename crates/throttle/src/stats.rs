@@ -11,7 +11,7 @@ use crate::layer::MAX_RULES;
 pub struct ThrottleStats {
     /// Requests that every rule let pass.
     pub passed: u64,
-    /// Requests that were refused, or would have been if the layer did not only observe, by the rule that did.
+    /// Requests that were refused, or would have been if the layer did not only observe, by the rule that did. Usage plans come last, as `usagePlan` and `quota`.
     pub refused: Vec<(String, u64)>,
     /// Keys that are kept: see [`Buckets::keys`].
     pub keys: usize,
@@ -20,6 +20,10 @@ pub struct ThrottleStats {
     /// Decisions by a bucket that new keys shared: see [`Buckets::overflowed`].
     pub overflowed: u64,
 }
+
+/// Where the refusals of usage plans are counted.
+pub(crate) const USAGE_PLAN: usize = MAX_RULES;
+pub(crate) const QUOTA: usize = MAX_RULES + 1;
 
 /// Counts, in several places, so that threads do not wait for one cache line.
 #[derive(Debug)]
@@ -34,7 +38,7 @@ const STRIPES: usize = 8;
 #[repr(align(64))]
 struct Stripe {
     passed: AtomicU64,
-    refused: [AtomicU64; MAX_RULES],
+    refused: [AtomicU64; MAX_RULES + 2],
 }
 
 impl Counters {
@@ -61,6 +65,7 @@ impl Counters {
     pub(crate) fn read<'a>(
         &self,
         names: impl Iterator<Item = &'a str>,
+        has_plans: bool,
         buckets: &Buckets,
     ) -> ThrottleStats {
         let sum = |of: &dyn Fn(&Stripe) -> &AtomicU64| {
@@ -69,11 +74,13 @@ impl Counters {
                 .map(|stripe| of(stripe).load(Ordering::Relaxed))
                 .sum()
         };
+        let of_plans = [(USAGE_PLAN, "usagePlan"), (QUOTA, "quota")];
         ThrottleStats {
             passed: sum(&|stripe| &stripe.passed),
             refused: names
                 .take(self.rules)
                 .enumerate()
+                .chain(of_plans.into_iter().filter(|_| has_plans))
                 .map(|(rule, name)| (name.to_owned(), sum(&|stripe| &stripe.refused[rule])))
                 .collect(),
             keys: buckets.keys(),

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
 use portcullis_core::{ApiKeyId, CallerKey, Connection, RequestContext};
-use portcullis_throttle::{Key, Limit, Rule, ThrottleLayer};
+use portcullis_throttle::{
+    Key, Limit, Quota, QuotaPeriod, Rule, ThrottleLayer, UsagePlan, UsagePlans,
+};
 use tower::{Layer, Service, service_fn};
 
 fn answer(_: Request<()>) -> Ready<Result<Response<Full<Bytes>>, Infallible>> {
@@ -87,4 +89,16 @@ fn a_refusal_costs_its_answer_and_no_more() {
     // The two tables of headers, and the map of extensions with the refusal in it.
     let counted = allocations(&mut service, plain(), 429);
     assert!(counted <= 5, "{counted}");
+}
+
+#[test]
+fn a_usage_plan_with_a_quota_costs_no_allocation() {
+    let limit = Limit::per_second(1000.0, 1000).expect("a limit");
+    let quota = Quota::new(1000, QuotaPeriod::Day, 0).expect("a quota");
+    let plans = UsagePlans::new([UsagePlan::new("p").limit(limit).quota(quota).key("a")]);
+    let layer = ThrottleLayer::builder().usage_plans(&plans).build();
+    let mut service = layer.expect("a layer").layer(service_fn(answer));
+    allocations(&mut service, request(), 200);
+    assert_eq!(allocations(&mut service, request(), 200), 0);
+    assert_eq!(plans.usage("p", "a").expect("it has a quota").used, 2);
 }

@@ -1,0 +1,265 @@
+//! What the keys have used of their quotas.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foldhash::quality::RandomState;
+use serde::{Deserialize, Serialize};
+
+use crate::quota::{Quota, QuotaPeriod, Window};
+
+/// What one key has used of one plan's quota.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Account {
+    plan: Arc<str>,
+    key: Arc<str>,
+    /// Seconds since the Unix epoch.
+    start: i64,
+    end: i64,
+    period: QuotaPeriod,
+    offset: u32,
+    used: u64,
+    /// What was granted for this period beyond the limit, or taken from it.
+    extra: i64,
+}
+
+/// How a key stands with its quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) used: u64,
+    pub(crate) remaining: u64,
+    pub(crate) window: Window,
+}
+
+/// As many accounts as there are keys in plans.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    shards: [Mutex<HashMap<u64, Account>>; SHARDS],
+    hasher: RandomState,
+    changed: AtomicBool,
+}
+
+const SHARDS: usize = 16;
+
+impl Account {
+    /// Begins a new period if `now` is beyond the one that is counted. A clock that steps back does not bring used requests back.
+    fn turn(&mut self, quota: &Quota, now: i64) {
+        let same = self.period == quota.period() && self.offset == quota.offset();
+        if same && now < self.end {
+            return;
+        }
+        let window = quota.window(now.max(self.start));
+        if self.start < window.start {
+            self.used = 0;
+            self.extra = 0;
+            self.start = window.start;
+        }
+        self.end = window.end;
+        (self.period, self.offset) = (quota.period(), quota.offset());
+    }
+
+    /// What may be used in this period.
+    const fn granted(&self, quota: &Quota) -> u64 {
+        quota.limit().saturating_add_signed(self.extra)
+    }
+
+    const fn standing(&self, quota: &Quota) -> Standing {
+        Standing {
+            used: self.used,
+            remaining: self.granted(quota).saturating_sub(self.used),
+            window: Window {
+                start: self.start,
+                end: self.end,
+            },
+        }
+    }
+}
+
+impl Ledger {
+    /// Counts one request, if there is one left.
+    pub(super) fn take(
+        &self,
+        plan: &Arc<str>,
+        key: &str,
+        quota: &Quota,
+        now: i64,
+    ) -> Result<Standing, Standing> {
+        self.with(plan, key, quota, now, |account| {
+            if account.used >= account.granted(quota) {
+                return Err(account.standing(quota));
+            }
+            account.used += 1;
+            Ok(account.standing(quota))
+        })
+    }
+
+    /// Takes back the count of a request that something else refused.
+    pub(super) fn give_back(&self, plan: &str, key: &str) {
+        let id = self.id(plan, key);
+        if let Some(account) = self.shard(id).get_mut(&id) {
+            account.used = account.used.saturating_sub(1);
+        }
+    }
+
+    /// How a key stands.
+    pub(super) fn read(&self, plan: &Arc<str>, key: &str, quota: &Quota, now: i64) -> Standing {
+        let id = self.id(plan, key);
+        let mut account = match self.shard(id).get(&id) {
+            Some(account) => account.clone(),
+            None => new(plan, key, quota, now),
+        };
+        account.turn(quota, now);
+        account.standing(quota)
+    }
+
+    /// Sets what a key has left in this period.
+    pub(super) fn set_remaining(
+        &self,
+        plan: &Arc<str>,
+        key: &str,
+        quota: &Quota,
+        now: i64,
+        remaining: u64,
+    ) {
+        self.with(plan, key, quota, now, |account| {
+            let granted = i128::from(account.used) + i128::from(remaining);
+            let extra = granted - i128::from(quota.limit());
+            account.extra =
+                i64::try_from(extra).unwrap_or(if extra < 0 { i64::MIN } else { i64::MAX });
+        });
+    }
+
+    /// Everything, if something has changed since the last time.
+    pub(super) fn changed(&self) -> Option<Vec<Account>> {
+        if !self.changed.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            all.extend(shard.values().cloned());
+        }
+        Some(all)
+    }
+
+    /// It could not be written, and is still to be.
+    pub(super) fn still_changed(&self) {
+        self.changed.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes over what was written.
+    pub(super) fn load(&self, accounts: Vec<Account>) {
+        for account in accounts {
+            let id = self.id(&account.plan, &account.key);
+            self.shard(id).insert(id, account);
+        }
+    }
+
+    fn with<T>(
+        &self,
+        plan: &Arc<str>,
+        key: &str,
+        quota: &Quota,
+        now: i64,
+        change: impl FnOnce(&mut Account) -> T,
+    ) -> T {
+        let id = self.id(plan, key);
+        let mut shard = self.shard(id);
+        let account = match shard.entry(id) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(new(plan, key, quota, now)),
+        };
+        account.turn(quota, now);
+        if !self.changed.load(Ordering::Relaxed) {
+            self.changed.store(true, Ordering::Relaxed);
+        }
+        change(account)
+    }
+
+    fn id(&self, plan: &str, key: &str) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(plan.as_bytes());
+        hasher.write_u32(plan.len() as u32);
+        hasher.write(key.as_bytes());
+        hasher.finish()
+    }
+
+    fn shard(&self, id: u64) -> MutexGuard<'_, HashMap<u64, Account>> {
+        let shard = self.shards[id as usize % SHARDS].lock();
+        shard.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn new(plan: &Arc<str>, key: &str, quota: &Quota, now: i64) -> Account {
+    let Window { start, end } = quota.window(now);
+    Account {
+        plan: Arc::clone(plan),
+        key: key.into(),
+        start,
+        end,
+        period: quota.period(),
+        offset: quota.offset(),
+        used: 0,
+        extra: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Ledger;
+    use crate::quota::{Quota, QuotaPeriod};
+
+    const DAY: i64 = 86_400;
+
+    fn quota(limit: u64, period: QuotaPeriod) -> Quota {
+        Quota::new(limit, period, 0).expect("a quota")
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_brings_nothing_back() {
+        let (ledger, plan) = (Ledger::default(), Arc::from("p"));
+        let day = quota(1, QuotaPeriod::Day);
+        let take = |now| ledger.take(&plan, "k", &day, now).is_ok();
+        assert!(take(10 * DAY));
+        assert!(!take(10 * DAY + 1));
+        assert!(!take(9 * DAY), "yesterday once more");
+        assert!(!take(11 * DAY - 1));
+        assert!(take(11 * DAY));
+    }
+
+    #[test]
+    fn a_longer_period_counts_what_was_used_in_a_shorter_one_only_if_it_began_with_it() {
+        let (ledger, plan) = (Ledger::default(), Arc::from("p"));
+        // The fifth of January 1970, a Monday; the week began the day before.
+        let now = 4 * DAY;
+        assert!(
+            ledger
+                .take(&plan, "k", &quota(5, QuotaPeriod::Day), now)
+                .is_ok()
+        );
+        let standing = ledger.read(&plan, "k", &quota(5, QuotaPeriod::Week), now);
+        assert_eq!(standing.used, 1, "the week has it");
+        let standing = ledger.read(&plan, "k", &quota(5, QuotaPeriod::Week), now + 7 * DAY);
+        assert_eq!(standing.used, 0);
+    }
+
+    #[test]
+    fn the_largest_numbers_do_not_overflow() {
+        let (ledger, plan) = (Ledger::default(), Arc::from("p"));
+        let most = quota(u64::MAX, QuotaPeriod::Month);
+        ledger.set_remaining(&plan, "k", &most, 0, u64::MAX);
+        assert!(ledger.take(&plan, "k", &most, 0).is_ok());
+        let none = quota(0, QuotaPeriod::Month);
+        ledger.set_remaining(&plan, "other", &none, 0, u64::MAX);
+        assert_eq!(
+            ledger.read(&plan, "other", &none, 0).remaining,
+            i64::MAX as u64
+        );
+    }
+}

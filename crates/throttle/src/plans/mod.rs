@@ -1,0 +1,318 @@
+//! Usage plans: the rates and quotas of API keys.
+
+mod claim;
+mod file;
+mod ledger;
+mod plan;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::{self, Thread};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use portcullis_core::{Clock, Head, LimitStanding, Live, SystemClock};
+
+use crate::buckets::Buckets;
+use ledger::{Ledger, Standing};
+
+pub(crate) use claim::Claim;
+pub use plan::UsagePlan;
+
+/// Usage plans, which can be changed while requests run. Clones are the same plans.
+///
+/// A [`ThrottleLayer`](crate::ThrottleLayer) asks them about requests with an API key
+/// ([`ThrottleBuilder::usage_plans`](crate::ThrottleBuilder::usage_plans)). A request without a key is nobody's, and passes.
+///
+/// ```
+/// use portcullis_throttle::{Limit, Quota, QuotaPeriod, ThrottleLayer, UsagePlan, UsagePlans};
+///
+/// let plans = UsagePlans::new([
+///     UsagePlan::new("free").quota(Quota::new(100, QuotaPeriod::Day, 0)?),
+///     UsagePlan::new("gold").limit(Limit::per_second(50.0, 100)?),
+/// ]);
+/// let layer = ThrottleLayer::builder().usage_plans(&plans).build()?;
+///
+/// assert_eq!(plans.usage("free", "a1b2c3").expect("it has a quota").remaining, 100);
+/// plans.set_remaining("free", "a1b2c3", 500); // for the current period
+/// plans.set(UsagePlan::new("free").quota(Quota::new(200, QuotaPeriod::Day, 0)?));
+/// assert_eq!(plans.usage("free", "a1b2c3").expect("it has a quota").remaining, 600);
+/// # let _ = layer;
+/// # Ok::<(), portcullis_throttle::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct UsagePlans {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    plans: Live<Table>,
+    changing: Mutex<()>,
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    /// Where used quotas are written, by which thread.
+    kept: Mutex<Option<Kept>>,
+}
+
+struct Kept {
+    path: PathBuf,
+    writer: Thread,
+}
+
+#[derive(Clone, Default)]
+struct Table {
+    plans: HashMap<Arc<str>, Arc<UsagePlan>>,
+    by_key: HashMap<Arc<str>, Arc<UsagePlan>>,
+}
+
+/// What a key has used of its quota in the current period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Requests so far.
+    pub used: u64,
+    /// Requests that are left.
+    pub remaining: u64,
+    /// When the period began.
+    pub since: SystemTime,
+    /// When the next one begins.
+    pub until: SystemTime,
+}
+
+/// How often used quotas are written.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+impl UsagePlans {
+    /// These plans.
+    #[must_use]
+    pub fn new(plans: impl IntoIterator<Item = UsagePlan>) -> Self {
+        Self::with_clock(plans, SystemClock::new())
+    }
+
+    /// The same, by another clock.
+    #[must_use]
+    pub fn with_clock(plans: impl IntoIterator<Item = UsagePlan>, clock: impl Clock) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                plans: Live::new(Table::of(plans)),
+                changing: Mutex::new(()),
+                ledger: Ledger::default(),
+                clock: Arc::new(clock),
+                kept: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// Keeps used quotas in this file: reads what is there, and writes it anew, at most a second after a request, and when the last clone of the plans is dropped. A process that is
+    /// killed forgets what it counted since.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or is not one of these.
+    pub fn persist(self, path: impl Into<PathBuf>) -> io::Result<Self> {
+        let path = path.into();
+        self.inner.ledger.load(file::read(&path)?);
+        let plans = Arc::downgrade(&self.inner);
+        let writer = thread::Builder::new()
+            .name("portcullis-quotas".to_owned())
+            .spawn(move || write_now_and_then(&plans))?;
+        let kept = Kept {
+            path,
+            writer: writer.thread().clone(),
+        };
+        *self.inner.kept() = Some(kept);
+        Ok(self)
+    }
+
+    /// Adds a plan, or puts it in the place of the one with its id. What its keys have used stays used.
+    pub fn set(&self, plan: UsagePlan) {
+        self.change(|plans| {
+            plans.retain(|own| own.id != plan.id);
+            plans.push(plan);
+        });
+    }
+
+    /// Takes a plan away. Its keys have no limit of a plan then; what they have used is remembered for the case that it comes back.
+    pub fn remove(&self, id: &str) {
+        self.change(|plans| plans.retain(|own| &*own.id != id));
+    }
+
+    /// Puts these plans in the place of all.
+    pub fn replace(&self, plans: impl IntoIterator<Item = UsagePlan>) {
+        self.change(|all| *all = plans.into_iter().collect());
+    }
+
+    /// What a key has used of a plan's quota; `None` if there is no such plan, or it has none.
+    #[must_use]
+    pub fn usage(&self, plan: &str, key: &str) -> Option<Usage> {
+        let table = self.inner.plans.load();
+        let plan = table.plans.get(plan)?;
+        let quota = plan.quota.as_ref()?;
+        let now = self.inner.wall();
+        let standing = self.inner.ledger.read(&plan.id, key, quota, now);
+        Some(Usage {
+            used: standing.used,
+            remaining: standing.remaining,
+            since: time(standing.window.start),
+            until: time(standing.window.end),
+        })
+    }
+
+    /// Sets how many requests a key has left until the current period ends: more or fewer than it had. Says whether there is such a plan with a quota.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn set_remaining(&self, plan: &str, key: &str, remaining: u64) -> bool {
+        let table = self.inner.plans.load();
+        let Some(plan) = table.plans.get(plan) else {
+            return false;
+        };
+        let Some(quota) = &plan.quota else {
+            return false;
+        };
+        let now = self.inner.wall();
+        self.inner
+            .ledger
+            .set_remaining(&plan.id, key, quota, now, remaining);
+        true
+    }
+
+    /// What the plan of whoever sent the request says.
+    pub(crate) fn claim(&self, head: &Head<'_>) -> Option<Claim> {
+        let context = head.context()?;
+        let caller = context.api_key()?;
+        let table = self.inner.plans.load();
+        let plan = match caller.usage_plan() {
+            Some(id) => table.plans.get(id)?,
+            None => table.by_key.get(caller.id().as_str())?,
+        };
+        Some(Claim::new(plan, caller.id(), head, context))
+    }
+
+    /// Counts one request against the quota, if the plan has one.
+    pub(crate) fn count(&self, claim: &mut Claim) -> Option<Result<Standing, Standing>> {
+        let quota = claim.plan().quota.as_ref()?;
+        let now = self.inner.wall();
+        let ledger = &self.inner.ledger;
+        let counted = ledger.take(&claim.plan().id, claim.key(), quota, now);
+        claim.counted = counted.is_ok();
+        Some(counted)
+    }
+
+    /// Gives back what a request took that something else refused.
+    pub(crate) fn give_back(&self, claim: &Claim, buckets: &Buckets) {
+        claim.give_back(buckets);
+        if claim.counted {
+            self.inner.ledger.give_back(&claim.plan().id, claim.key());
+        }
+    }
+
+    /// How the caller stands with the quota.
+    pub(crate) fn standing(&self, claim: &Claim, standing: Standing) -> LimitStanding {
+        let mut said = LimitStanding::new(format!("quota/{}", claim.plan().id).into());
+        said.quota = standing.used.saturating_add(standing.remaining);
+        said.window = (standing.window.end - standing.window.start).unsigned_abs();
+        said.remaining = standing.remaining;
+        said.reset = self.seconds_until(standing);
+        said
+    }
+
+    /// The seconds until the next period begins.
+    pub(crate) fn seconds_until(&self, standing: Standing) -> u64 {
+        let left = standing.window.end.saturating_sub(self.inner.wall());
+        u64::try_from(left).unwrap_or(0)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<UsagePlan>)) {
+        let changing = self.inner.changing.lock();
+        let _held = changing.unwrap_or_else(PoisonError::into_inner);
+        let mut plans: Vec<_> = {
+            let table = self.inner.plans.load();
+            table
+                .plans
+                .values()
+                .map(|plan| UsagePlan::clone(plan))
+                .collect()
+        };
+        change(&mut plans);
+        self.inner.plans.replace(Table::of(plans));
+    }
+}
+
+impl Table {
+    fn of(plans: impl IntoIterator<Item = UsagePlan>) -> Self {
+        let mut table = Self::default();
+        for plan in plans {
+            let plan = Arc::new(plan);
+            for key in &plan.keys {
+                table.by_key.insert(Arc::clone(key), Arc::clone(&plan));
+            }
+            table.plans.insert(Arc::clone(&plan.id), plan);
+        }
+        table
+    }
+}
+
+impl Inner {
+    fn wall(&self) -> i64 {
+        match self.clock.wall().duration_since(UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+            Err(before) => -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX),
+        }
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Option<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn save(&self, path: &Path) {
+        let Some(accounts) = self.ledger.changed() else {
+            return;
+        };
+        if let Err(error) = file::write(path, accounts) {
+            self.ledger.still_changed();
+            tracing::error!(%error, path = %path.display(), "used quotas cannot be written");
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let kept = self.kept().take();
+        if let Some(kept) = kept {
+            self.save(&kept.path);
+            kept.writer.unpark();
+        }
+    }
+}
+
+/// Writes what has changed, until the plans are gone.
+fn write_now_and_then(plans: &Weak<Inner>) {
+    loop {
+        thread::park_timeout(INTERVAL);
+        let Some(plans) = plans.upgrade() else {
+            return;
+        };
+        let path = plans.kept().as_ref().map(|kept| kept.path.clone());
+        if let Some(path) = path {
+            plans.save(&path);
+        }
+    }
+}
+
+fn time(seconds: i64) -> SystemTime {
+    let distance = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 {
+        UNIX_EPOCH - distance
+    } else {
+        UNIX_EPOCH + distance
+    }
+}
+
+impl fmt::Debug for UsagePlans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UsagePlans")
+            .field("plans", &self.inner.plans.load().plans.len())
+            .finish_non_exhaustive()
+    }
+}
