@@ -34,13 +34,23 @@ const VALGRIND: Tool = Tool {
     used_for: "counting instructions; --no-bench does without",
 };
 
+const REDIS: Tool = Tool {
+    program: "redis-server",
+    package: "redis-server",
+    used_for: "stores that several machines share",
+};
+
 pub(crate) fn run(args: &[String]) -> Result<()> {
     if shell::help_or_unknown(args, &["--no-bench"], HELP)? {
         return Ok(());
     }
     let compare = bench::exist() && !args.iter().any(|arg| arg == "--no-bench");
 
-    let needed: &[Tool] = if compare { &[VALGRIND] } else { &[] };
+    let needed: &[Tool] = if compare {
+        &[REDIS, VALGRIND]
+    } else {
+        &[REDIS]
+    };
     install(needed)?;
     python::ensure()?;
     npm::ensure()?;

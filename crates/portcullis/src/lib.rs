@@ -67,6 +67,8 @@ pub use portcullis_definition as definition;
 pub use portcullis_integrations as integrations;
 #[cfg(feature = "openapi")]
 pub use portcullis_openapi as openapi;
+#[cfg(feature = "redis")]
+pub use portcullis_redis as redis;
 #[cfg(feature = "responses")]
 pub use portcullis_responses as responses;
 #[cfg(feature = "routing")]

@@ -38,6 +38,7 @@
 //! | --- | --- |
 //! | [`MemoryKeys`] | keys in memory, changed while requests run |
 //! | [`FileKeys`] | keys of a file: the service's CSV, or the JSON of `get-api-keys` |
+//! | `RedisKeys` (feature `redis`) | keys that several machines share |
 //! | a closure | what it finds, at once or later |
 //!
 //! A store is asked by the [`KeyHash`] of what the caller sent: SHA-256, compared in constant time. Values themselves are kept nowhere. Where a
@@ -60,9 +61,13 @@ mod json;
 mod key;
 mod layer;
 mod plans;
+#[cfg(feature = "redis")]
+mod redis;
 mod refusal;
 mod store;
 
+#[cfg(feature = "redis")]
+pub use redis::RedisKeys;
 pub use {
     file::{FileKeys, KeyFileError, read_file},
     hash::{KeyHash, generate},

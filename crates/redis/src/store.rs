@@ -1,0 +1,229 @@
+//! The connection, and what is asked over it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, Cmd, FromRedisValue, IntoConnectionInfo};
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::timeout;
+
+use crate::error::{RedisError, is_connection};
+
+/// A store, by its address. Clones share one connection.
+///
+/// See the [crate docs](crate) for an example.
+#[derive(Clone)]
+pub struct Redis {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    client: Client,
+    prefix: Box<str>,
+    deadline: Duration,
+    max_waiting: usize,
+    permits: Semaphore,
+    /// Made by the first command, which is sure to run where the connection can.
+    manager: OnceCell<ConnectionManager>,
+    away: AtomicBool,
+}
+
+/// Settings of a [`Redis`].
+#[derive(Clone)]
+#[must_use]
+pub struct RedisBuilder {
+    address: String,
+    prefix: String,
+    deadline: Duration,
+    max_waiting: usize,
+}
+
+impl RedisBuilder {
+    /// Puts this before every key, so that several users of one store do not meet. Default: `portcullis:`.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// How long a command may take, connecting included. Default: 500 ms.
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How many commands may wait for their answers at a time; more are errors at once. Default: 1,024.
+    pub const fn max_waiting(mut self, commands: usize) -> Self {
+        self.max_waiting = commands;
+        self
+    }
+
+    /// Takes the settings. Nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// If the address is none, or asks for TLS.
+    pub fn build(self) -> Result<Redis, RedisError> {
+        if self.address.starts_with("rediss:") || self.address.starts_with("valkeys:") {
+            return Err(RedisError::address("asks for TLS, which is not spoken"));
+        }
+        // The library's words repeat the address, which may have a password in it.
+        let info = self.address.into_connection_info().map_err(|_| {
+            RedisError::address(
+                "is none; write `redis://host:6379/0` or `redis://user:password@host`",
+            )
+        })?;
+        let client = Client::open(info).map_err(RedisError::failed)?;
+        Ok(Redis {
+            shared: Arc::new(Shared {
+                client,
+                prefix: self.prefix.into(),
+                deadline: self.deadline,
+                max_waiting: self.max_waiting,
+                permits: Semaphore::new(self.max_waiting.min(Semaphore::MAX_PERMITS)),
+                manager: OnceCell::new(),
+                away: AtomicBool::new(false),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for RedisBuilder {
+    /// Leaves out the address, which may have a password in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBuilder")
+            .field("prefix", &self.prefix)
+            .field("deadline", &self.deadline)
+            .field("max_waiting", &self.max_waiting)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Redis {
+    /// Begins with an address: `redis://127.0.0.1:6379/0`, `redis://user:password@host`, `redis+unix:///run/redis.sock`.
+    pub fn builder(address: impl Into<String>) -> RedisBuilder {
+        RedisBuilder {
+            address: address.into(),
+            prefix: "portcullis:".to_owned(),
+            deadline: Duration::from_millis(500),
+            max_waiting: 1024,
+        }
+    }
+
+    /// What is stored under `key`.
+    ///
+    /// # Errors
+    ///
+    /// If the store does not answer in time, or says that it cannot.
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, RedisError> {
+        self.run(redis::cmd("GET").arg(self.key(key))).await
+    }
+
+    /// Stores `value` under `key`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get`](Self::get).
+    pub async fn set(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), RedisError> {
+        let mut command = redis::cmd("SET");
+        command.arg(self.key(key)).arg(value.as_ref());
+        self.run(&command).await
+    }
+
+    /// Stores `value` under `key` for as long as `life`, a millisecond at least.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get`](Self::get).
+    pub async fn set_for(
+        &self,
+        key: &str,
+        value: impl AsRef<[u8]>,
+        life: Duration,
+    ) -> Result<(), RedisError> {
+        let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1);
+        let mut command = redis::cmd("SET");
+        command.arg(self.key(key)).arg(value.as_ref());
+        self.run(command.arg("PX").arg(life)).await
+    }
+
+    /// Removes what is stored under `key`, and says whether there was anything.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get`](Self::get).
+    pub async fn remove(&self, key: &str) -> Result<bool, RedisError> {
+        let removed: u64 = self.run(redis::cmd("DEL").arg(self.key(key))).await?;
+        Ok(removed > 0)
+    }
+
+    fn key(&self, key: &str) -> String {
+        [&*self.shared.prefix, key].concat()
+    }
+
+    async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
+        let shared = &*self.shared;
+        let Ok(_permit) = shared.permits.try_acquire() else {
+            return Err(RedisError::busy(shared.max_waiting));
+        };
+        let outcome = match timeout(shared.deadline, shared.send(command)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(RedisError::failed(error)),
+            Err(_) => Err(RedisError::late(shared.deadline)),
+        };
+        shared.tell(outcome.as_ref().err());
+        outcome
+    }
+}
+
+impl Shared {
+    async fn send<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, redis::RedisError> {
+        let manager = self
+            .manager
+            .get_or_try_init(|| async {
+                // The deadline is over all of it. One attempt each time: the next command makes the next.
+                let config = ConnectionManagerConfig::new()
+                    .set_number_of_retries(0)
+                    .set_connection_timeout(Some(self.deadline))
+                    .set_response_timeout(Some(self.deadline));
+                ConnectionManager::new_lazy_with_config(self.client.clone(), config)
+            })
+            .await?;
+        let mut manager = manager.clone();
+        match command.query_async(&mut manager).await {
+            // A connection that lay idle is found to be broken by the next command. All that is asked may be asked twice.
+            Err(error) if is_connection(&error) => command.query_async(&mut manager).await,
+            outcome => outcome,
+        }
+    }
+
+    /// Logs that the store does not answer, or does again, the first time.
+    fn tell(&self, error: Option<&RedisError>) {
+        match error {
+            Some(error) if error.is_away() => {
+                if !self.away.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, "the shared store does not answer");
+                }
+            }
+            Some(_) => {}
+            None => {
+                if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the shared store answers again");
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Redis {
+    /// Leaves out the address, which may have a password in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("prefix", &self.shared.prefix)
+            .field("deadline", &self.shared.deadline)
+            .field("max_waiting", &self.shared.max_waiting)
+            .finish_non_exhaustive()
+    }
+}
