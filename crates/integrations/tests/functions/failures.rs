@@ -10,7 +10,8 @@ use crate::support::post;
 
 #[tokio::test]
 async fn a_function_that_fails_is_502_or_500() {
-    let cases: [(Result<FunctionReply, FunctionErrorKind>, u16, u16); 5] = [
+    let base64 = r#"{"statusCode":200,"body":"%","isBase64Encoded":true}"#;
+    let cases: [(Result<FunctionReply, FunctionErrorKind>, u16, u16); 9] = [
         (
             Ok(FunctionReply::failure(r#"{"errorMessage":"x"}"#)),
             502,
@@ -22,6 +23,11 @@ async fn a_function_that_fails_is_502_or_500() {
             502,
             500,
         ),
+        // A REST API has no binary media types here, and leaves the text as it is.
+        (Ok(FunctionReply::success(base64)), 200, 500),
+        (Err(FunctionErrorKind::NotFound), 500, 500),
+        (Err(FunctionErrorKind::AccessDenied), 500, 500),
+        (Err(FunctionErrorKind::Throttled), 500, 500),
         (Err(FunctionErrorKind::Timeout), 504, 503),
         (Err(FunctionErrorKind::Unreachable), 502, 500),
     ];

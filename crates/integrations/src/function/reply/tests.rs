@@ -105,7 +105,15 @@ fn a_reply_of_payload_2_without_a_status_is_the_body() {
         assert_eq!(text(&response), expected);
         assert_eq!(lines(&response, "content-type"), ["application/json"]);
     }
-    assert!(response_v2(b"nothing").is_err());
+    for malformed in [
+        "nothing",
+        r#"{"statusCode": "x"}"#,
+        r#"{"statusCode": 200, "body": 1}"#,
+        r#"{"statusCode": 200, "headers": []}"#,
+        r#"{"statusCode": 200, "body": "%", "isBase64Encoded": true}"#,
+    ] {
+        assert!(response_v2(malformed.as_bytes()).is_err(), "{malformed}");
+    }
 }
 
 #[test]
