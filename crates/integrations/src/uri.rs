@@ -398,6 +398,28 @@ pub(crate) fn with_path(uri: &Uri, path: &str) -> Result<Uri, UriFault> {
     replace_target(uri, target)
 }
 
+/// The address with its path encoded as signatures are calculated: all but letters, digits and `-._~`. A service that signs a path as it was sent, as S3
+/// does, encodes it so before it compares.
+pub(crate) fn with_encoded_path(uri: Uri) -> Result<Uri, UriFault> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    if uri.path().bytes().all(plain) {
+        return Ok(uri);
+    }
+    let mut target = String::with_capacity(uri.path().len() + 16);
+    for (index, segment) in uri.path().split('/').enumerate() {
+        if index > 0 {
+            target.push('/');
+        }
+        let decoded: Vec<u8> = percent_decode_str(segment).collect();
+        push_query_value(&mut target, &decoded);
+    }
+    if let Some(query) = uri.query() {
+        target.push('?');
+        target.push_str(query);
+    }
+    replace_target(&uri, target)
+}
+
 fn replace_target(uri: &Uri, target: String) -> Result<Uri, UriFault> {
     let mut parts = uri.clone().into_parts();
     let shown = target.clone();

@@ -21,7 +21,7 @@ use crate::http_backend::own_headers;
 use crate::http_proxy::trace;
 use crate::integration::{IntegrationFuture, integration_service};
 use crate::mapping::{Mapped, Mapping, Reply, complete_head};
-use crate::uri::with_query;
+use crate::uri::{with_encoded_path, with_query};
 
 /// The header that names an action.
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -134,7 +134,7 @@ impl Shared {
                 } else {
                     headers.entry(CONTENT_TYPE).or_insert(JSON);
                 }
-                template.expand(variables, parameter)?
+                with_encoded_path(template.expand(variables, parameter)?)?
             }
             Call::Action(action) => {
                 let action = action.named(variables, parameter)?;

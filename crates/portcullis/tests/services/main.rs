@@ -5,6 +5,7 @@
 mod http_api;
 mod moto;
 mod rest;
+mod verifier;
 
 use std::net::SocketAddr;
 
