@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
@@ -11,7 +11,6 @@ use portcullis_core::Body;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use serde::Deserialize;
-use tokio::time::Instant;
 
 use crate::body::{Outgoing, Slot};
 use crate::connector::Connector;
@@ -200,7 +199,7 @@ impl Client {
                 let manner = Manner {
                     verify: self.verify,
                     protocol: self.protocol,
-                    until,
+                    until: until.map(tokio::time::Instant::from_std),
                     upgrading,
                 };
                 let sending = Sending::elsewise(pool.clone().send_so(request, manner));

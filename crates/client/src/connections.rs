@@ -1,14 +1,17 @@
 //! The open connections of one origin, and the requests that wait for one.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::Request;
 use hyper::client::conn::{http1, http2};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::body::Outgoing;
+use crate::sending::Sent;
 
 /// What is open, and who waits for it.
 pub(crate) struct Connections {
@@ -22,7 +25,7 @@ struct State {
     /// Connections of HTTP/1.1 that nobody uses. The one used last is at the end, and is used next.
     idle: Vec<Idle>,
     /// The connection of HTTP/2, which all requests share.
-    http2: Option<http2::SendRequest<Outgoing>>,
+    http2: Option<Shared>,
     /// Requests that take the first connection that becomes free.
     waiting: VecDeque<oneshot::Sender<Open>>,
     /// One request is making the connection that all will share.
@@ -37,8 +40,73 @@ struct Idle {
 /// The near end of an open connection.
 pub(crate) enum Open {
     Http1(http1::SendRequest<Outgoing>),
-    Http2(http2::SendRequest<Outgoing>),
+    Http2(Shared),
 }
+
+/// A connection of HTTP/2.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    sender: http2::SendRequest<Outgoing>,
+    /// How many answers came by it.
+    answers: Arc<AtomicUsize>,
+}
+
+impl Shared {
+    pub(crate) fn new(sender: http2::SendRequest<Outgoing>) -> Self {
+        Self {
+            sender,
+            answers: Arc::default(),
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Sends a request. If that comes to nothing because its caller has waited in vain, and no other answer came meanwhile either, no
+    /// more requests are sent by this connection: nobody may be there any more.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Outgoing>,
+        connections: &Connections,
+    ) -> Sent {
+        let mut waiting = Waiting {
+            answers: Arc::clone(&self.answers),
+            before: self.answers.load(Ordering::Relaxed),
+            since: Instant::now(),
+            answered: false,
+            connections,
+        };
+        let sent = self.sender.try_send_request(request).await;
+        waiting.answered = true;
+        if sent.is_ok() {
+            self.answers.fetch_add(1, Ordering::Relaxed);
+        }
+        sent
+    }
+}
+
+struct Waiting<'c> {
+    answers: Arc<AtomicUsize>,
+    before: usize,
+    since: Instant,
+    answered: bool,
+    connections: &'c Connections,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered
+            && self.answers.load(Ordering::Relaxed) == self.before
+            && self.since.elapsed() >= LEAST_PATIENCE
+        {
+            self.connections.part_from(&self.answers);
+        }
+    }
+}
+
+/// Who leaves sooner has not waited.
+const LEAST_PATIENCE: Duration = Duration::from_millis(50);
 
 /// What a request does that found no connection.
 pub(crate) enum Turn {
@@ -95,22 +163,28 @@ impl Connections {
     }
 
     /// Makes this connection the one that all requests share, unless there is one already. Returns the one that it is.
-    pub(crate) fn share(
-        &self,
-        sender: http2::SendRequest<Outgoing>,
-    ) -> http2::SendRequest<Outgoing> {
+    pub(crate) fn share(&self, shared: Shared) -> Shared {
         let mut state = self.state();
         if let Some(first) = &state.http2
             && !first.is_closed()
         {
             return first.clone();
         }
-        state.http2 = Some(sender.clone());
+        state.http2 = Some(shared.clone());
         for waiting in state.waiting.drain(..) {
             // Who does not wait any more needs no connection.
-            let _ = waiting.send(Open::Http2(sender.clone()));
+            let _ = waiting.send(Open::Http2(shared.clone()));
         }
-        sender
+        shared
+    }
+
+    /// Shares this connection no longer. The requests that it has go on.
+    #[cold]
+    fn part_from(&self, answers: &Arc<AtomicUsize>) {
+        let mut state = self.state();
+        state
+            .http2
+            .take_if(|shared| Arc::ptr_eq(&shared.answers, answers));
     }
 
     /// Hands a connection to the request that has waited longest, or keeps it.

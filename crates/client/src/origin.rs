@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service as _;
 
 use crate::body::Outgoing;
-use crate::connections::{Connections, Open, Turn};
+use crate::connections::{Connections, Open, Shared, Turn};
 use crate::connector::Connector;
 use crate::error::{ClientError, ClientErrorKind};
 use crate::pool::Origins;
@@ -108,9 +108,9 @@ impl Origin {
                     self.address_http1(&mut request);
                     sender.try_send_request(request).await
                 }
-                Open::Http2(sender) => {
+                Open::Http2(shared) => {
                     *request.uri_mut() = self.uri(target_of(&request))?;
-                    sender.try_send_request(request).await
+                    shared.send(request, &self.connections).await
                 }
             };
             match sent {
@@ -241,7 +241,8 @@ impl Attempt {
                 .await
                 .map_err(ClientError::from_hyper)?;
             spawn(connection);
-            return Ok(Open::Http2(origin.connections.share(sender)));
+            let shared = Shared::new(sender);
+            return Ok(Open::Http2(origin.connections.share(shared)));
         }
         let (sender, connection) = http1::handshake(io)
             .await

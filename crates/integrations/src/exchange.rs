@@ -45,7 +45,7 @@ impl<'a> Exchange<'a> {
                 request = peeked(request).await?;
             }
             self.client
-                .send_until(request, self.deadline)
+                .send_until(request, self.deadline.into_std())
                 .await
                 .map_err(not_sent)
         };
@@ -62,7 +62,7 @@ impl<'a> Exchange<'a> {
     ) -> Result<Response<ResponseBody>, Failure> {
         let started = self.settings.clock.now();
         *request.extensions_mut() = Extensions::new();
-        let sending = self.client.send_upgrade(request, self.deadline);
+        let sending = self.client.send_upgrade(request, self.deadline.into_std());
         let sent = match tokio::time::timeout_at(self.deadline, sending).await {
             Ok(sent) => sent.map_err(not_sent),
             Err(_) => Err(Failure::Timeout),
@@ -89,7 +89,7 @@ impl<'a> Exchange<'a> {
     ) -> Exchanging<impl Future<Output = Result<Response<ResponseBody>, ClientError>> + use<>> {
         Exchanging {
             started: self.settings.clock.now(),
-            sent: self.client.send_until(request, self.deadline),
+            sent: self.client.send_until(request, self.deadline.into_std()),
             deadline: self.deadline,
             sleep: None,
         }

@@ -9,8 +9,10 @@ use futures_util::stream;
 use http::Request;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use portcullis_client::{Client, ClientErrorKind};
 use portcullis_core::{Body, BoxError};
+use portcullis_testkit::request as testkit;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -151,6 +153,32 @@ async fn requests_share_one_connection_once_the_endpoint_has_chosen_http2() {
     fetch(&client, &url).await;
     join_all((0..20).map(|_| fetch(&client, &url))).await;
     assert_eq!(endpoint.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_on_which_a_request_waited_in_vain_is_not_shared_any_more() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let client = client().with_http2_prior_knowledge();
+    for patience in [Duration::from_millis(10), Duration::from_millis(60)] {
+        let asked = tokio::time::timeout(patience, client.send(get(&url)));
+        assert!(asked.await.is_err(), "nobody answers");
+    }
+    // The second request shared the connection of the first, which had not waited for long. The third has its own.
+    let (silent, _) = listener.accept().await.expect("a connection");
+    let third = tokio::spawn({
+        let (client, url) = (client.clone(), url.clone());
+        async move { fetch(&client, &url).await }
+    });
+    let (stream, _) = listener.accept().await.expect("another one");
+    let answer = hyper::service::service_fn(async |_| {
+        Ok::<_, std::convert::Infallible>(testkit::answer(200, "pets"))
+    });
+    let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    tokio::spawn(server.serve_connection(TokioIo::new(stream), answer));
+    assert_eq!(third.await.expect("no panic"), "pets");
+    assert_eq!(fetch(&client, &url).await, "pets", "by the same connection");
+    drop(silent);
 }
 
 #[tokio::test]

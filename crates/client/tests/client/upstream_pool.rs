@@ -423,8 +423,10 @@ async fn a_target_is_to_blame_for_a_caller_whose_time_is_over_and_not_for_one_th
     let client = client.through(pool.clone().into());
     for (patience, asked) in [(Duration::from_secs(60), 1), (Duration::ZERO, 2)] {
         // It has its turn at every other request.
-        let mut sent =
-            Box::pin(client.send_until(get("http://pets.example/"), Instant::now() + patience));
+        let mut sent = Box::pin(client.send_until(
+            get("http://pets.example/"),
+            (Instant::now() + patience).into_std(),
+        ));
         tokio::select! {
             answered = &mut sent => panic!("it is silent: {answered:?}"),
             () = until(|| silent.count() == asked) => {}
