@@ -13,6 +13,8 @@ pub mod custom;
 pub mod iam;
 pub mod introspection;
 pub mod jwt;
+#[cfg(feature = "mtls")]
+pub mod mtls;
 pub mod sigv4;
 
 pub use error::ConfigError;
