@@ -10,7 +10,10 @@ use anyhow::{Result, bail};
 use crate::shell;
 
 /// Folders below `target/`, each with the `package.json` of what is installed there.
-const FOLDERS: &[(&str, &str)] = &[("signers", "crates/portcullis/tests/signers/package.json")];
+const FOLDERS: &[(&str, &str)] = &[
+    ("issuer", "crates/auth/tests/issuers/package.json"),
+    ("signers", "crates/portcullis/tests/signers/package.json"),
+];
 
 /// Installs them, unless they are there in these very versions.
 pub(crate) fn ensure() -> Result<()> {

@@ -1,4 +1,4 @@
-//! Programs in Python that the tests start: signers, and AWS services.
+//! Programs in Python that the tests start: signers, a maker of tokens, and AWS services.
 
 use std::env;
 use std::path::Path;
@@ -13,6 +13,9 @@ const PACKAGES: &[&str] = &[
     "boto3==1.44.8",
     "awscli==1.46.3",
     "moto==5.2.5",
+    // Another maker of tokens.
+    "pyjwt==2.15.1",
+    "cryptography==50.0.2",
     // What moto needs to be a server, and for DynamoDB.
     "flask==3.1.3",
     "flask-cors==6.0.5",
