@@ -103,6 +103,9 @@ mod pages {
     #[doc = include_str!("../../../docs/guide/api-keys.md")]
     struct ApiKeys;
 
+    #[doc = include_str!("../../../docs/guide/auth.md")]
+    struct Auth;
+
     #[doc = include_str!("../../../docs/guide/configuration.md")]
     struct Configuration;
 
