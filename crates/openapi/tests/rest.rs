@@ -550,6 +550,20 @@ fn faults_are_written_one_on_each_line() {
 }
 
 #[test]
+fn the_arn_of_a_function_alone_is_told_to_be_for_http_apis() {
+    let document = parse(
+        r#"{"openapi": "3.0.1", "info": {"title": "t"}, "paths": {"/a": {"get": {"x-amazon-apigateway-integration":
+            {"type": "aws_proxy", "httpMethod": "POST", "uri": "arn:aws:lambda:eu-west-1:111111111111:function:f"}}}}}"#,
+    );
+    let error = import(&document.unwrap(), &options()).unwrap_err();
+    let fault = &error.faults()[0];
+    assert!(fault.message.starts_with("Invalid ARN"), "{error}");
+    assert!(fault.fix.contains(
+        "lambda:path/2015-03-31/functions/ARN/invocations; the ARN alone is for HTTP APIs"
+    ));
+}
+
+#[test]
 fn what_is_not_known_is_named_and_what_means_nothing_is_warned_of() {
     let imported = imported(&with_get(
         json!({"x-amazon-apigateway-colour": 1, "x-amazon-apigateway-integration":

@@ -165,7 +165,11 @@ impl<'a> Run<'a> {
             return;
         }
         if let Err(message) = uri::check_action(uri, kind == IntegrationType::AwsProxy) {
-            let fix = "write arn:aws:apigateway:REGION:SERVICE:path/… or …:action/…";
+            let fix = if uri.starts_with("arn:") && uri.contains(":function:") {
+                "write arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/ARN/invocations; the ARN alone is for HTTP APIs, as which the document could be imported"
+            } else {
+                "write arn:aws:apigateway:REGION:SERVICE:path/… or …:action/…"
+            };
             self.fault(&uri_at, "integration/uri", message, fix);
         }
         let verb = integration.http_method.as_deref();
