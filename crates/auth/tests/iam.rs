@@ -477,7 +477,7 @@ proptest! {
         mut own in statement(),
         place in any::<prop::sample::Index>(),
         username in prop::option::of("[pt]ets"),
-        level in 0..4,
+        level in 0..6,
     ) {
         let mut keys = ContextEntries::new();
         if let Some(name) = username {
@@ -497,14 +497,28 @@ proptest! {
         let mut statements = others;
         let index = place.index(statements.len() + 1);
         statements.insert(index, own);
+        let everyone = match level {
+            5 => {
+                let statements: Vec<Value> = (statements.iter().cloned())
+                    .map(|mut statement| {
+                        statement["Principal"] = json!("*");
+                        statement
+                    })
+                    .collect();
+                let document = json!({"Version": "2012-10-17", "Statement": statements});
+                ResourcePolicy::from_value(&document).unwrap()
+            }
+            _ => resource(&json!("*")),
+        };
         let mixed = policy(statements);
         let caller = match level {
             0 => CallerPolicies::new().with_identity(mixed),
             1 => CallerPolicies::new().with_identity(allow()).with_boundary(mixed),
             2 => CallerPolicies::new().with_identity(allow()).with_session(mixed),
-            _ => CallerPolicies::new().with_identity(allow()).with_service_control([allow(), mixed]),
+            3 => CallerPolicies::new().with_identity(allow()).with_service_control([allow(), mixed]),
+            4 => CallerPolicies::new().with_identity(allow()).with_authorizer(mixed),
+            _ => CallerPolicies::new().with_identity(allow()),
         };
-        let everyone = resource(&json!("*"));
         let outcome = evaluate(&request, &caller, Some(&everyone));
         if applies {
             prop_assert_eq!(outcome.decision(), EvalDecision::ExplicitDeny);
