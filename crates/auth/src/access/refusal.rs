@@ -3,8 +3,8 @@
 use portcullis_core::{Decision, Rejection, RejectionKind};
 
 use crate::iam::{
-    AccessRequest, CallerPolicies, EvalDecision, Explain, PolicyLevel, Principal, PrincipalKind,
-    ResourcePolicy, explain,
+    AccessRequest, CallerPolicies, EvalDecision, Evaluation, PolicyLevel, Principal, PrincipalKind,
+    ResourcePolicy, summarize,
 };
 
 /// The longest ARN of a method, with the request's path in it, that the service takes.
@@ -31,13 +31,13 @@ pub(super) fn denied(
     caller: &CallerPolicies,
     resource: Option<&ResourcePolicy>,
 ) -> Rejection {
-    let explained = explain(request, caller, resource);
+    let (evaluation, why) = summarize(request, caller, resource);
     let mut message = format!(
         "User: {principal} is not authorized to perform: {action} on resource: {}",
         masked(arn)
     );
     let signed = principal.kind() != PrincipalKind::Anonymous;
-    match (explained.decision, explained.level) {
+    match (evaluation.decision(), evaluation.level()) {
         (EvalDecision::ExplicitDeny, _) => message.push_str(" with an explicit deny"),
         (_, Some(PolicyLevel::Identity)) if signed => {
             message.push_str(" because no identity-based policy allows the ");
@@ -46,7 +46,7 @@ pub(super) fn denied(
         }
         _ => {}
     }
-    refusal(&explained, message, principal, (action, arn))
+    refusal(evaluation, why, message, principal, (action, arn))
 }
 
 /// The same where a custom authorizer's policy decided, or was silent: the service names neither caller nor resource then.
@@ -57,26 +57,27 @@ pub(super) fn denied_by_authorizer(
     caller: &CallerPolicies,
     resource: Option<&ResourcePolicy>,
 ) -> Rejection {
-    let explained = explain(request, caller, resource);
+    let (evaluation, why) = summarize(request, caller, resource);
     let mut message = "User is not authorized to access this resource".to_owned();
-    if explained.decision == EvalDecision::ExplicitDeny {
+    if evaluation.decision() == EvalDecision::ExplicitDeny {
         message.push_str(" with an explicit deny");
     }
-    refusal(&explained, message, principal, operation)
+    refusal(evaluation, why, message, principal, operation)
 }
 
 fn refusal(
-    explained: &Explain,
+    evaluation: Evaluation,
+    why: String,
     message: String,
     principal: &Principal,
     (action, arn): (&str, &str),
 ) -> Rejection {
-    let rule = match explained.decision {
+    let rule = match evaluation.decision() {
         EvalDecision::ExplicitDeny => "iam/explicit-deny",
         EvalDecision::ImplicitDeny | EvalDecision::Allowed => "iam/implicit-deny",
     };
     let decision = Decision::new("auth", rule)
-        .with("why", explained.summary())
+        .with("why", why)
         .with("principal", principal.arn().to_owned())
         .with("action", action.to_owned())
         .with("resource", arn.to_owned());

@@ -337,32 +337,37 @@ pub(super) fn decide<W: Watch>(
     use PolicyLevel::{Authorizer, Boundary, Identity, Resource, ServiceControl, Session};
 
     let mut denied = None;
-    let mut look = |level, policies: &mut dyn Iterator<Item = (Option<&str>, &[Statement])>| {
-        let mut found = Found::default();
-        if denied.is_none() || W::ALL {
-            found.look(request, level, policies, watch);
-        }
-        if let (Some(deny), None) = (found.deny, denied) {
-            denied = Some((level, deny));
-        }
-        found.allow
-    };
+    let mut look =
+        |level, before, policies: &mut dyn Iterator<Item = (Option<&str>, &[Statement])>| {
+            let mut found = Found::default();
+            if denied.is_none() || W::ALL {
+                found.look(request, level, before, policies, watch);
+            }
+            if let (Some(deny), None) = (found.deny, denied) {
+                denied = Some((level, deny));
+            }
+            found.allow
+        };
 
     let mut silent_organisation = false;
+    let mut before = 0;
     for level in &caller.service_control {
-        silent_organisation |= look(ServiceControl, &mut identity_policies(level)).is_none();
+        silent_organisation |=
+            look(ServiceControl, before, &mut identity_policies(level)).is_none();
+        before += level.len();
     }
     let by_resource = look(
         Resource,
+        0,
         &mut resource.iter().map(|policy| {
             let compiled = policy.compiled();
             (compiled.name.as_deref(), &*compiled.statements)
         }),
     );
-    let by_identity = look(Identity, &mut identity_policies(&caller.identity));
-    let by_authorizer = look(Authorizer, &mut identity_policies(&caller.authorizer));
-    let by_boundary = look(Boundary, &mut identity_policies(&caller.boundary));
-    let by_session = look(Session, &mut identity_policies(&caller.session));
+    let by_identity = look(Identity, 0, &mut identity_policies(&caller.identity));
+    let by_authorizer = look(Authorizer, 0, &mut identity_policies(&caller.authorizer));
+    let by_boundary = look(Boundary, 0, &mut identity_policies(&caller.boundary));
+    let by_session = look(Session, 0, &mut identity_policies(&caller.session));
 
     if let Some((level, statement)) = denied {
         return Evaluation::new(ExplicitDeny, level, Some(statement));
@@ -424,6 +429,7 @@ impl Found {
         &mut self,
         request: &AccessRequest<'_>,
         level: PolicyLevel,
+        before: usize,
         policies: &mut dyn Iterator<Item = (Option<&str>, &[Statement])>,
         watch: &mut W,
     ) {
@@ -442,7 +448,7 @@ impl Found {
                     continue;
                 };
                 let id = StatementId {
-                    policy,
+                    policy: before + policy,
                     statement: index,
                 };
                 match effect {

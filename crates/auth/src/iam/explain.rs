@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::evaluate::{
-    AccessRequest, CallerPolicies, EvalDecision, PolicyLevel, StatementId, Watch, decide,
+    AccessRequest, CallerPolicies, EvalDecision, Evaluation, PolicyLevel, StatementId, Watch,
+    decide,
 };
 use super::keys::ContextKeys;
 use super::policy::ResourcePolicy;
@@ -152,6 +153,66 @@ pub fn explain(
     }
 }
 
+/// Decides `request` as [`evaluate`](super::evaluate()) does, with the outcome in one line: a refusal costs no more than a decision.
+pub(crate) fn summarize(
+    request: &AccessRequest<'_>,
+    caller: &CallerPolicies,
+    resource: Option<&ResourcePolicy>,
+) -> (Evaluation, String) {
+    let mut first = FirstDenial::default();
+    let evaluation = decide(request, caller, resource, &mut first);
+    let text = match (first.found, evaluation.statement(), evaluation.level()) {
+        (Some((level, name, sid)), Some(id), _) => outcome_of_statement(
+            evaluation.decision(),
+            &Label(sid.as_deref(), id.statement),
+            &Title(level, name.as_deref()),
+        ),
+        (_, _, level) => outcome_of_silence(evaluation.decision(), level),
+    };
+    (evaluation, text)
+}
+
+fn outcome_of_statement(
+    decision: EvalDecision,
+    statement: &Label<'_>,
+    policy: &Title<'_>,
+) -> String {
+    format!("{decision} by statement {statement} of {policy}")
+}
+
+fn outcome_of_silence(decision: EvalDecision, level: Option<PolicyLevel>) -> String {
+    match level {
+        Some(level) => format!("{decision}: no {level} allows it"),
+        None => format!("{decision}: the root of an account needs no policy"),
+    }
+}
+
+/// Remembers which statement denied first.
+#[derive(Default)]
+struct FirstDenial {
+    policy: Option<(PolicyLevel, Option<String>)>,
+    found: Option<(PolicyLevel, Option<String>, Option<String>)>,
+}
+
+impl Watch for FirstDenial {
+    const ALL: bool = false;
+
+    fn policy(&mut self, level: PolicyLevel, name: Option<&str>) {
+        self.policy = Some((level, name.map(str::to_owned)));
+    }
+
+    fn statement(&mut self, statement: &Statement, outcome: Result<Grant, Mismatch>) {
+        let parts = statement.parts();
+        if parts.effect == Effect::Deny
+            && outcome.is_ok()
+            && self.found.is_none()
+            && let Some((level, name)) = self.policy.take()
+        {
+            self.found = Some((level, name, parts.sid.as_deref().map(str::to_owned)));
+        }
+    }
+}
+
 struct Writer<'a> {
     keys: &'a dyn ContextKeys,
     policies: Vec<ExplainedPolicy>,
@@ -214,15 +275,13 @@ impl Explain {
     /// The outcome in one line: ``explicitly denied by statement `Office` of identity-based policy `pets` ``.
     #[must_use]
     pub fn summary(&self) -> String {
-        let decision = self.decision;
-        match (self.decided_by(), self.level) {
-            (Some((policy, statement, index)), _) => format!(
-                "{decision} by statement {} of {}",
-                Label(statement.sid.as_deref(), index),
-                Title(policy)
+        match self.decided_by() {
+            Some((policy, statement, index)) => outcome_of_statement(
+                self.decision,
+                &Label(statement.sid.as_deref(), index),
+                &policy.title(),
             ),
-            (None, Some(level)) => format!("{decision}: no {level} allows it"),
-            (None, None) => format!("{decision}: the root of an account needs no policy"),
+            None => outcome_of_silence(self.decision, self.level),
         }
     }
 
@@ -245,7 +304,7 @@ impl fmt::Display for Explain {
         writeln!(f, "  what  {}", self.action)?;
         writeln!(f, "  on    {}", self.resource)?;
         for policy in &self.policies {
-            writeln!(f, "  {}", Title(policy))?;
+            writeln!(f, "  {}", policy.title())?;
             for (index, statement) in policy.statements.iter().enumerate() {
                 write!(
                     f,
@@ -303,14 +362,83 @@ impl fmt::Display for Label<'_> {
     }
 }
 
-struct Title<'a>(&'a ExplainedPolicy);
+/// What a policy is called: its level, and its name if it has one.
+struct Title<'a>(PolicyLevel, Option<&'a str>);
+
+impl ExplainedPolicy {
+    fn title(&self) -> Title<'_> {
+        Title(self.level, self.name.as_deref())
+    }
+}
 
 impl fmt::Display for Title<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.level.fmt(f)?;
-        match &self.0.name {
+        self.0.fmt(f)?;
+        match self.1 {
             Some(name) => write!(f, " `{name}`"),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ContextEntries, IdentityPolicy, Principal};
+    use super::*;
+
+    #[test]
+    fn a_summary_is_that_of_the_whole_explanation() {
+        let policy = |effect: &str, sid: &str| {
+            IdentityPolicy::parse(&format!(
+                r#"{{"Statement": [
+                    {{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}},
+                    {{"Effect": "{effect}", "Sid": "{sid}", "Action": "*", "Resource": "*"}}
+                ]}}"#
+            ))
+            .unwrap()
+        };
+        let allow = || policy("Allow", "A").with_name("allows");
+        let deny = || policy("Deny", "D").with_name("denies");
+        let tom = Principal::from_arn("arn:aws:iam::123456789012:user/tom").unwrap();
+        let root = Principal::from_arn("arn:aws:iam::123456789012:root").unwrap();
+        let arn = "arn:aws:execute-api:eu-west-1:123456789012:a/prod/GET/pets";
+        let keys = ContextEntries::new();
+        let callers = [
+            CallerPolicies::new(),
+            CallerPolicies::new().with_identity(allow()),
+            CallerPolicies::new()
+                .with_identity(allow())
+                .with_identity(deny()),
+            CallerPolicies::new()
+                .with_identity(allow())
+                .with_boundary(policy("Deny", "")),
+            CallerPolicies::new()
+                .with_session(deny())
+                .with_identity(deny()),
+            // The second policy of the second level.
+            CallerPolicies::new()
+                .with_service_control([allow()])
+                .with_service_control([allow(), deny()])
+                .with_identity(allow()),
+            CallerPolicies::new().with_authorizer(deny()),
+        ];
+        for caller in callers {
+            for principal in [&tom, &root, &Principal::anonymous()] {
+                let request = AccessRequest::new(principal, "a:B", arn).with_keys(&keys);
+                let explained = explain(&request, &caller, None);
+                let (evaluation, summary) = summarize(&request, &caller, None);
+                assert_eq!(evaluation.decision(), explained.decision);
+                assert_eq!(evaluation.statement(), explained.statement);
+                if explained.decision != EvalDecision::Allowed {
+                    assert_eq!(summary, explained.summary());
+                }
+                if explained.decision == EvalDecision::ExplicitDeny {
+                    assert!(
+                        summary.contains("`denies`") || summary.contains("statement 2"),
+                        "{summary}"
+                    );
+                }
+            }
         }
     }
 }

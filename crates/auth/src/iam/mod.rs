@@ -74,7 +74,7 @@ mod principal;
 mod read;
 mod statement;
 
-pub(crate) use pattern::matches_wildcards;
+pub(crate) use {explain::summarize, pattern::matches_wildcards};
 
 pub use {
     error::{PolicyError, PolicyFault},
