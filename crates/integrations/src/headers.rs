@@ -5,6 +5,8 @@ use portcullis_core::{REQUEST_ID, TRACE_ID};
 
 /// The header that tells an HTTP endpoint which API calls.
 pub(crate) const API_ID: HeaderName = HeaderName::from_static("x-amzn-apigateway-api-id");
+/// The header that says of a function's answer that it is an error.
+pub(crate) const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 /// The header by which a caller of a function asks not to wait.
 pub(crate) const INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
 

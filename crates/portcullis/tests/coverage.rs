@@ -1,5 +1,7 @@
 //! The coverage report: what becomes of each field of a definition.
 
+use portcullis::auth::credentials::MemoryCredentials;
+use portcullis::integrations::Credentials;
 use portcullis::{ApiSpec, Coverage, Gateway, Served};
 use serde_json::{Value, json};
 
@@ -312,5 +314,50 @@ fn stages_and_domains_are_reported_member_by_member() {
         ),
     ] {
         assert_eq!(fate(&coverage, pointer).0, served, "{pointer}");
+    }
+}
+
+#[test]
+fn who_signs_the_calls_of_an_integration_is_told_as_it_is() {
+    const ROLE: &str = "arn:aws:iam::111111111111:role/pets";
+    const CALLER: &str = "arn:aws:iam::*:user/*";
+    let pointer = "/paths/~1pets/get/x-amazon-apigateway-integration/credentials";
+    for (credentials, assume, keys, expected) in [
+        (ROLE, false, false, Served::DocumentationOnly),
+        (ROLE, true, false, Served::Enforced),
+        (CALLER, false, false, Served::NotServed),
+        (CALLER, false, true, Served::Enforced),
+    ] {
+        let document = json!({
+            "openapi": "3.0.1",
+            "info": { "title": "t", "version": "1" },
+            "paths": { "/pets": { "get": {
+                "responses": { "200": {} },
+                "x-amazon-apigateway-integration": {
+                    "type": "aws",
+                    "httpMethod": "POST",
+                    "uri": "arn:aws:apigateway:us-east-1:dynamodb:action/Scan",
+                    "credentials": credentials,
+                    "responses": { "default": { "statusCode": "200" } }
+                }
+            } } }
+        });
+        let mut builder = Gateway::builder()
+            .export(document.to_string())
+            .credentials(Credentials::new("AKIDEXAMPLE", "secret"))
+            .assume_roles(assume);
+        if keys {
+            builder = builder.access_keys(MemoryCredentials::default());
+        }
+        let gateway = builder.build().expect("valid");
+        let coverage = gateway.coverage();
+        let integration = pointer.trim_end_matches("/credentials");
+        let line = coverage
+            .iter()
+            .find(|field| field.pointer == pointer)
+            .or_else(|| coverage.iter().find(|field| field.pointer == integration));
+        // What is enforced may be part of a line that stands for more.
+        let served = line.map_or(Served::Enforced, |line| line.served);
+        assert_eq!(served, expected, "{credentials} {assume} {keys}");
     }
 }

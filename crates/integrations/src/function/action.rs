@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request, Response};
-use portcullis_core::{Body, FunctionReply, RequestContext, TRACE_ID};
+use portcullis_core::{Body, FunctionReply, REQUEST_ID, RequestContext, TRACE_ID};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::failure::Failure;
 use crate::function::proxy::FunctionCall;
 use crate::function::{FunctionUri, Functions};
-use crate::headers::INVOCATION_TYPE;
+use crate::headers::{FUNCTION_ERROR, INVOCATION_TYPE};
 use crate::http_proxy::trace;
 use crate::integration::{IntegrationFuture, integration_service};
 use crate::mapping::{Mapping, Reply, complete_head};
@@ -94,7 +94,7 @@ impl Shared {
         let given = call.send(target, payload, asynchronous, context).await?;
         let reply = Reply {
             outcome: &error_message(&given),
-            headers: HeaderMap::from_iter([(CONTENT_TYPE, JSON)]),
+            headers: headers(&given),
             body: given.payload.clone().into(),
         };
         let responses = &self.mapping.responses;
@@ -118,6 +118,22 @@ fn event(payload: Bytes) -> Result<Bytes, Failure> {
             "the body is not JSON, as a function's event must be: {error}"
         ))),
     }
+}
+
+/// The headers of the service's answer that are known of it, for mappings to read.
+fn headers(reply: &FunctionReply) -> HeaderMap {
+    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, JSON)]);
+    for (name, value) in [
+        (FUNCTION_ERROR, &reply.function_error),
+        (REQUEST_ID, &reply.request_id),
+    ] {
+        if let Some(value) = value
+            && let Ok(value) = HeaderValue::try_from(&**value)
+        {
+            headers.insert(name, value);
+        }
+    }
+    headers
 }
 
 /// What patterns are matched against: the message of a function's error, and nothing when it did not fail.

@@ -13,10 +13,8 @@ use portcullis_core::{
 
 use super::event_stream::EventStream;
 use crate::body::read_answer;
-use crate::headers::INVOCATION_TYPE;
+use crate::headers::{FUNCTION_ERROR, INVOCATION_TYPE};
 use crate::uri::push_query_value;
-
-const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 
 /// The type of a streamed answer.
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";

@@ -180,12 +180,21 @@ async fn a_function_elsewhere_says_in_a_header_that_it_failed() {
             config.uri = Some(name.into());
             let mut response = ResponseConfig::new("404");
             response.pattern = Some("no such.*".into());
+            response.parameters = vec![(
+                "method.response.header.x-kind".into(),
+                "integration.response.header.X-Amz-Function-Error".into(),
+            )];
             config.responses.push(response);
         });
         let compiled = config.compile(&backends(functions)).expect("valid");
         let call = Request::post("/").body(Body::from("{}")).expect("valid");
         let response = compiled.integration.oneshot(call).await;
-        assert_eq!(response.expect("infallible").status(), expected, "{name}");
+        let response = response.expect("infallible");
+        assert_eq!(response.status(), expected, "{name}");
+        if expected == 404 {
+            let kind = response.headers()["x-kind"].to_str().expect("text");
+            assert_eq!(kind.to_ascii_lowercase(), name);
+        }
     }
 }
 

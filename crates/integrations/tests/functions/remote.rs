@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use portcullis_client::{Client, Upstreams};
-use portcullis_core::{ApiKind, ManualClock};
-use portcullis_integrations::{Aws, Credentials, FunctionProxy, Functions};
+use portcullis_core::{ApiKind, ManualClock, RequestContext};
+use portcullis_integrations::{
+    Aws, Backends, Credentials, FunctionProxy, Functions, IntegrationConfig, IntegrationKind,
+    ResponseConfig,
+};
 use portcullis_testkit::{HyperServer, Recorder, request as testkit, signed};
 use tower::ServiceExt;
 
@@ -133,6 +136,52 @@ async fn a_name_of_ones_own_may_stand_for_a_function_of_aws() {
         "/2015-03-31/functions/echo-of-today/invocations?Qualifier=7"
     );
     assert_eq!(signed(&got, "secret").region, "us-east-1");
+}
+
+#[tokio::test]
+async fn a_function_is_called_as_whoever_signed_the_request() {
+    let backend = Recorder::new(|_| testkit::answer(200, r#"{"statusCode":201}"#));
+    let server = HyperServer::start(backend.clone()).await;
+    let client = Client::builder().build().expect("valid");
+    let own = Aws::builder(
+        client.clone(),
+        Credentials::new("AKIDEXAMPLE", "the gateway's"),
+    )
+    .endpoint(server.url(""));
+    let knowing = own.clone().callers(|context| {
+        let id = context.identity().access_key;
+        async move { Ok(id.map(|id| Credentials::new(&*id, "the caller's"))) }
+    });
+    for kind in [IntegrationKind::Aws, IntegrationKind::AwsProxy] {
+        let compile = |aws: Aws| {
+            let functions = Functions::builder().aws(aws.clone()).build();
+            let mut backends = Backends::new(client.clone(), functions.expect("valid"));
+            backends.aws = Some(aws);
+            let mut config = IntegrationConfig::new(kind, ApiKind::Rest);
+            config.uri = Some(ARN.into());
+            config.credentials = Some("arn:aws:iam::*:user/*".into());
+            config.responses = vec![ResponseConfig::new("200")];
+            config.compile(&backends).expect("valid")
+        };
+        backend.clear();
+        let known = compile(knowing.clone().build().expect("valid"));
+        assert!(known.unsupported.is_empty());
+        // Nobody signed this one.
+        let call = in_gateway(post(), ApiKind::Rest, 5);
+        let response = known.integration.clone().oneshot(call).await;
+        assert_eq!(response.expect("infallible").status(), 500);
+        assert_eq!(backend.count(), 0);
+        let mut call = in_gateway(post(), ApiKind::Rest, 5);
+        let context = RequestContext::of(&mut call).clone();
+        context.update_identity(|identity| identity.access_key = Some("AKIDTOM".into()));
+        let response = known.integration.oneshot(call).await;
+        assert!(response.expect("infallible").status().is_success());
+        let signed = signed(&backend.only(), "the caller's");
+        assert_eq!(signed.access_key_id, "AKIDTOM");
+
+        let unknown = compile(own.clone().build().expect("valid"));
+        assert_eq!(unknown.unsupported[0].field, "/credentials");
+    }
 }
 
 #[test]

@@ -313,6 +313,7 @@ impl Survey<'_> {
             ["paths", _, _, "isDefaultRoute"] if !rest => ENFORCED,
             ["paths", _, _, "x-amazon-apigateway-integration"] => Rule::Descend,
             ["paths", _, _, "x-amazon-apigateway-integration", field, ..] => match *field {
+                "credentials" if is_caller(node) => ENFORCED,
                 "credentials" => self.credentials(),
                 "cacheNamespace" | "cacheKeyParameters" => {
                     Rule::Report(Served::DocumentationOnly, "says nothing without a cache")
@@ -335,6 +336,12 @@ impl Survey<'_> {
             _ => UNKNOWN,
         }
     }
+}
+
+/// Whether it is the caller's own identity, and no role.
+fn is_caller(node: &Node) -> bool {
+    let arn = node.as_str();
+    arn.is_some_and(|arn| arn.ends_with(":iam::*:user/*"))
 }
 
 /// What means nothing to an HTTP API.
