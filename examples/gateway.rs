@@ -166,9 +166,10 @@ fn logged(
                         .map_or_else(|| value.to_string(), str::to_owned),
                 )
             };
-            // Why it was refused; the client is not told.
+            // Why it was refused, which the client is not told. Of an integration that failed, that is the cause.
             let refused = context
                 .as_ref()
+                .filter(|_| fact("integration.error").is_none())
                 .and_then(RequestContext::refusal)
                 .and_then(|refusal| refusal.decision().map(ToString::to_string));
             // What is not known has no field in the line.
