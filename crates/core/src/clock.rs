@@ -1,6 +1,7 @@
 //! Where time comes from.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 /// A source of time that a test can fix.
@@ -14,6 +15,16 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
     /// The wall clock, for what people and protocols read: log lines, tokens, dates.
     fn wall(&self) -> SystemTime;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Instant {
+        C::now(self)
+    }
+
+    fn wall(&self) -> SystemTime {
+        C::wall(self)
+    }
 }
 
 /// The clocks of the operating system.

@@ -289,9 +289,9 @@ fn the_members_of_a_plan_are_reported_one_by_one() {
         ("keys", Served::Enforced),
         ("apiStages", Served::Enforced),
         ("name", Served::DocumentationOnly),
-        ("throttle", Served::NotServed),
-        ("quota", Served::NotServed),
-        ("apiStages/0/throttle", Served::NotServed),
+        ("throttle", Served::Enforced),
+        ("quota", Served::Enforced),
+        ("apiStages/0/throttle/~1keyed~1GET", Served::Enforced),
         ("apiStages/1", Served::DocumentationOnly),
         ("apiStages/2", Served::DocumentationOnly),
     ] {

@@ -1,7 +1,7 @@
 //! The headers by which clients learn how they stand.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use portcullis_core::LimitStanding;
+use portcullis_core::{LimitStanding, RequestContext};
 use serde::Deserialize;
 
 /// What clients are told beside the status. The service tells them nothing, and by default neither does the layer.
@@ -64,8 +64,15 @@ impl Headers {
         self.rate_limit || self.x_rate_limit
     }
 
-    /// Adds what is asked for about `limits`, unless a layer further in has.
-    pub(crate) fn write(self, limits: &[LimitStanding], headers: &mut HeaderMap) {
+    /// Adds what is asked for on every answer, about the limits that were noted in the request's context. The layer does this by itself; it is for those who
+    /// use it as a guard.
+    pub fn write_to(self, context: &RequestContext, headers: &mut HeaderMap) {
+        if self.on_every_answer() {
+            self.write(&context.limits(), headers);
+        }
+    }
+
+    fn write(self, limits: &[LimitStanding], headers: &mut HeaderMap) {
         if self.rate_limit && !limits.is_empty() {
             let policy = list(limits, |own| format!(";q={};w={}", own.quota, own.window));
             let left = list(limits, |own| {

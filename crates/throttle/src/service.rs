@@ -71,8 +71,7 @@ where
         let this = self.project();
         let mut answer = ready!(this.inner.poll(cx));
         if let (Some(context), Ok(response)) = (this.context, &mut answer) {
-            this.headers
-                .write(&context.limits(), response.headers_mut());
+            this.headers.write_to(context, response.headers_mut());
         }
         Poll::Ready(answer)
     }

@@ -1,6 +1,7 @@
 //! What a gateway is built from.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use super::Gateway;
 use super::api::ApiSpec;
 use super::compile::{AuthorizerCaches, Issuers};
 use super::error::GatewayError;
+use super::limits::Limits;
 use super::upstreams::{Destination, Destinations};
 use crate::auth::access::VpcEndpoint;
 use crate::auth::api_key::KeyStore;
@@ -23,6 +25,7 @@ use crate::client::Client;
 use crate::core::{Body, BoxError, Chain, Clock, Function, Guard, SystemClock, TrustedProxies};
 use crate::definition::{DomainName, UsagePlan};
 use crate::integrations::{CredentialsSource, FunctionAlias, Functions, FunctionsBuilder};
+use crate::throttle::{Headers, Limit};
 
 /// Builds a [`Gateway`]; [`Gateway::builder`] begins one.
 #[derive(Clone)]
@@ -51,6 +54,7 @@ pub struct GatewayBuilder {
     pub(super) replay_guard: Option<ReplayGuard>,
     pub(super) api_keys: Option<Arc<dyn KeyStore>>,
     pub(super) usage_plans: Vec<UsagePlan>,
+    pub(super) limits: Limits,
     pub(super) issuers: Issuers,
     pub(super) authorizer_caches: AuthorizerCaches,
     pub(super) strict: bool,
@@ -83,6 +87,7 @@ impl GatewayBuilder {
             replay_guard: None,
             api_keys: None,
             usage_plans: Vec::new(),
+            limits: Limits::default(),
             issuers: Issuers::default(),
             authorizer_caches: AuthorizerCaches::default(),
             strict: false,
@@ -345,10 +350,29 @@ impl GatewayBuilder {
         self
     }
 
-    /// Adds a usage plan, as `get-usage-plan` gives it, with the ids of its keys. Of what it says, the stages and keys count; rates and quotas are
-    /// in the coverage report.
+    /// Adds a usage plan, as `get-usage-plan` gives it, with the ids of its keys: the stages that it opens for them, and the rate and the quota that each
+    /// of them has. What they have used survives deployments and reloads; [`Gateway::usage_plans`] reads it.
     pub fn usage_plan(mut self, plan: UsagePlan) -> Self {
         self.usage_plans.push(plan);
+        self
+    }
+
+    /// Keeps used quotas in this file, so that they outlive a restart.
+    pub fn quota_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.limits.quota_file = Some(path.into());
+        self
+    }
+
+    /// Limits all requests to all APIs together, as the account's limit does in the service (10,000 a second with a burst of 5,000, unless it was raised). By default
+    /// there is no such limit.
+    pub fn account_limit(mut self, limit: Limit) -> Self {
+        self.limits.account = Some(limit);
+        self
+    }
+
+    /// Tells clients how they stand with their limits. By default they are told nothing, as by the service.
+    pub fn limit_headers(mut self, headers: Headers) -> Self {
+        self.limits.headers = headers;
         self
     }
 

@@ -149,6 +149,10 @@ impl Finish {
                 headers.insert(HTTP_API_REQUEST_ID, id);
             }
         }
+        if let Some(stage) = &self.stage {
+            let limits = stage.api.limit_headers;
+            limits.write_to(&self.context, headers);
+        }
         if let Some(Granted::Now(grant)) = self.grant {
             grant.decorate(headers);
         }

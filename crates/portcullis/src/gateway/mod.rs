@@ -7,6 +7,7 @@ mod config;
 mod coverage;
 mod error;
 mod finish;
+mod limits;
 mod plan;
 mod service;
 mod upstreams;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::core::Live;
+use crate::throttle::UsagePlans;
 use plan::Plan;
 
 pub use api::{ApiSpec, Parity, UnknownRoute};
@@ -131,12 +133,12 @@ impl Gateway {
     ) -> Result<Arc<Coverage>, GatewayError> {
         let mut control = self.control();
         let mut source = control.source.with_document(api_id, document.into())?;
-        let (plan, coverage) = compile::compile(&mut source)?;
+        let compiled = compile::compile(&mut source)?;
         *control = Control {
             source,
-            coverage: Arc::new(coverage),
+            coverage: Arc::new(compiled.coverage),
         };
-        self.plan.replace(plan);
+        self.plan.replace(compiled.plan);
         Ok(Arc::clone(&control.coverage))
     }
 
@@ -151,12 +153,14 @@ impl Gateway {
         source.take_client_from(&control.source);
         source.take_answers_from(&control.source);
         source.take_replays_from(&control.source);
-        let (plan, coverage) = compile::compile(&mut source)?;
+        source.limits.take_state_from(&control.source.limits);
+        let compiled = compile::compile(&mut source)?;
+        source.limits.replace_plans(compiled.usage_plans);
         *control = Control {
             source,
-            coverage: Arc::new(coverage),
+            coverage: Arc::new(compiled.coverage),
         };
-        self.plan.replace(plan);
+        self.plan.replace(compiled.plan);
         Ok(Arc::clone(&control.coverage))
     }
 
@@ -178,6 +182,28 @@ impl Gateway {
         }
         control.source.authorizer_caches.flush(api_id, stage);
         Ok(())
+    }
+
+    /// The usage plans with what their keys have used: to read it, and to grant more for a period. Plans that are changed here are those of the
+    /// source again when one is [reloaded](Self::reload).
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use portcullis::definition::UsagePlan;
+    ///
+    /// let free: UsagePlan = serde_json::from_str(r#"{"id": "free", "quota": {"limit": 100, "period": "DAY"}}"#)?;
+    /// let gateway = Gateway::builder().usage_plan(free).build()?;
+    /// let plans = gateway.usage_plans();
+    /// plans.set_remaining("free", "a1b2c3", 500);
+    /// assert_eq!(plans.usage("free", "a1b2c3").expect("it has a quota").remaining, 500);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn usage_plans(&self) -> UsagePlans {
+        let control = self.control();
+        let plans = control.source.limits.plans();
+        // A gateway is never without, once it is built.
+        plans.cloned().unwrap_or_else(|| UsagePlans::new([]))
     }
 
     fn control(&self) -> std::sync::MutexGuard<'_, Control> {

@@ -12,6 +12,7 @@ use crate::integrations::{Compression, Integration};
 use crate::responses::GatewayResponses;
 use crate::routing::{HttpRoutes, Miss, RestRoutes};
 use crate::stages::Resolver;
+use crate::throttle::Headers;
 
 /// Everything that one gateway serves at one time.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub(super) struct ApiPlan {
     /// Whether `X-HTTP-Method-Override` counts.
     pub(super) method_override: bool,
     pub(super) max_body_bytes: u64,
+    /// What clients are told of limits.
+    pub(super) limit_headers: Headers,
     /// What is compressed for clients that accept it; absent if nothing is.
     pub(super) compression: Option<Compression>,
 }

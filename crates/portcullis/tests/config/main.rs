@@ -165,7 +165,6 @@ fn every_field_reaches_the_gateway() {
         .expect("good");
     let notes = gateway.coverage().to_string();
     for field in [
-        "usage plan p:/quota",
         "configuration:/apis/0/stages/0/colour",
         "stage prod:/canarySettings",
     ] {

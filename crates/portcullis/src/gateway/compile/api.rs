@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::document::{self, Address};
-use super::{Shared, deployment, quotas, stages, strict_faults};
+use super::{Shared, deployment, quotas, stages, strict_faults, throttle};
 use crate::core::ApiKind;
 use crate::definition::{Api, Stage};
 use crate::gateway::api::ApiSpec;
@@ -85,6 +85,7 @@ pub(super) fn compile(
             .and_then(|deployment| deployments.get(deployment))
             .unwrap_or(&plan);
         stages::survey_variables(&spec.id, stage, plan, &mut coverage);
+        throttle::survey(spec, stage, Some(plan), &mut coverage);
         let stage_plan = StagePlan {
             longest_target: stages::longest_target(spec, stage, shared),
             facts: Arc::new(stages::facts(spec, stage, &endpoint_type, shared)),

@@ -49,6 +49,7 @@ pub(super) fn compile(
             let authorizers = Authorizers::rest(api, (&access, spec, shared), &mut notes);
             let keys = Keys::rest(api, spec, shared);
             let doors = Doors {
+                spec,
                 access: &access,
                 authorizers: &authorizers,
                 keys: Some(&keys),
@@ -66,6 +67,7 @@ pub(super) fn compile(
             let access = Access::http(spec, shared, &mut notes)?;
             let authorizers = Authorizers::http(api, (&access, spec, shared), &mut notes);
             let doors = Doors {
+                spec,
                 access: &access,
                 authorizers: &authorizers,
                 keys: None,
@@ -109,6 +111,7 @@ pub(super) fn compile(
         method_override: spec.method_override
             || (spec.parity == Parity::Strict && spec.kind == ApiKind::Rest),
         max_body_bytes: spec.max_body_bytes,
+        limit_headers: shared.throttles.headers,
         compression,
     }))
 }

@@ -3,11 +3,13 @@
 use super::access::Access;
 use super::authorizers::{Authorizer, Authorizers};
 use super::keys::Keys;
+use super::throttle::{self, Levels, Place};
 use super::{Notes, Shared};
 use crate::core::{
     ApiKind, Chain, Decision, Guard, Head, Never, Rejection, RejectionKind, Verdict,
 };
 use crate::definition::{AuthorizationType, Method, Pointer, Route};
+use crate::gateway::api::ApiSpec;
 
 /// Refuses every request: what the definition asks for here cannot be checked yet, and a door
 /// whose lock is missing stays shut.
@@ -49,11 +51,13 @@ impl Guard for Shut {
 pub(super) struct Doors<'a> {
     pub(super) access: &'a Access,
     pub(super) authorizers: &'a Authorizers,
+    pub(super) spec: &'a ApiSpec,
     /// An HTTP API has none.
     pub(super) keys: Option<&'a Keys>,
 }
 
 pub(super) fn rest(
+    (verb, path): (&str, &str),
     method: &Method,
     doors: Doors<'_>,
     shared: &Shared,
@@ -92,10 +96,14 @@ pub(super) fn rest(
             };
         }
     }
+    if let Some(levels) = doors.levels(verb, path, method.api_key_required, shared) {
+        chain = chain.with(levels);
+    }
     append(chain, &shared.guards)
 }
 
 pub(super) fn http(
+    place: (&str, &str),
     route: &Route,
     doors: Doors<'_>,
     shared: &Shared,
@@ -118,7 +126,23 @@ pub(super) fn http(
             },
         };
     }
+    let (verb, path) = place;
+    if let Some(levels) = doors.levels(verb, path, false, shared) {
+        chain = chain.with(levels);
+    }
     append(chain, &shared.guards)
+}
+
+impl Doors<'_> {
+    /// What limits a method.
+    fn levels(&self, verb: &str, path: &str, needs_key: bool, shared: &Shared) -> Option<Levels> {
+        let place = Place {
+            verb,
+            path,
+            needs_key,
+        };
+        throttle::levels(self.spec, place, shared)
+    }
 }
 
 /// The signature that a method asks for, with the policies of caller and API.

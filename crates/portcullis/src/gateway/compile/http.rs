@@ -33,7 +33,7 @@ pub(super) fn routes(
             method: verb.to_owned(),
             route: Arc::new(facts),
             summary: compiled.summary,
-            guards: guards::http(route, doors, shared, notes),
+            guards: guards::http((verb, path), route, doors, shared, notes),
             integration: compiled.integration,
             streams: compiled.streams,
             variables: compiled.variables,

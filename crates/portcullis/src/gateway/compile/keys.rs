@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Shared;
-use super::objects::{self, DOCUMENTATION, ENFORCED, not_served};
+use super::objects::{self, DOCUMENTATION, ENFORCED};
 use crate::auth::api_key::{ApiKeyLayer, KeyStore, UsagePlans};
 use crate::core::ApiKind;
 use crate::definition::{ApiKeySource, RestApi, UsagePlan};
@@ -106,11 +106,6 @@ pub(super) fn plans(
                     fault(&place, message);
                 }
             }
-            if !opens.throttle.is_empty() {
-                let pointer = format!("{name}:{place}/throttle");
-                let note = "throttling is not served yet";
-                coverage.push("", pointer, Served::NotServed, note);
-            }
             if let Some(note) = without_effect(apis, api, stage) {
                 let pointer = format!("{name}:{place}");
                 coverage.push("", pointer, Served::DocumentationOnly, note);
@@ -138,9 +133,7 @@ fn without_effect(apis: &[ApiSpec], api: &str, stage: &str) -> Option<&'static s
 
 fn member(member: &str, _value: &Value) -> objects::Fate {
     match member {
-        "id" | "apiStages" | "keys" => ENFORCED,
-        "throttle" => not_served("throttling is not served yet"),
-        "quota" => not_served("quotas are not served yet"),
+        "id" | "apiStages" | "keys" | "throttle" | "quota" => ENFORCED,
         _ => DOCUMENTATION,
     }
 }

@@ -15,6 +15,7 @@ mod quotas;
 mod rest;
 mod stages;
 mod survey;
+mod throttle;
 mod validation;
 
 use std::borrow::Cow;
@@ -37,10 +38,18 @@ use crate::integrations::{Aws, Credentials, CredentialsError, Functions};
 use crate::stages::{ConfigError, Fallback, Fault, Resolver};
 pub(super) use authorizers::{AuthorizerCaches, Issuers};
 use keys::KeyRing;
+use throttle::Throttles;
+
+pub(super) use throttle::account as account_limit;
 
 impl Gateway {
     pub(super) fn compile(mut source: GatewayBuilder) -> Result<Self, GatewayError> {
-        let (plan, coverage) = compile(&mut source)?;
+        let Compiled {
+            plan,
+            coverage,
+            usage_plans,
+        } = compile(&mut source)?;
+        source.limits.replace_plans(usage_plans);
         Ok(Self {
             plan: Live::new(plan),
             control: Arc::new(std::sync::Mutex::new(Control {
@@ -49,6 +58,14 @@ impl Gateway {
             })),
         })
     }
+}
+
+/// What a source is compiled to.
+pub(super) struct Compiled {
+    pub(super) plan: Plan,
+    pub(super) coverage: Coverage,
+    /// To be put in the place of those that count so far.
+    pub(super) usage_plans: Vec<crate::throttle::UsagePlan>,
 }
 
 /// What the parts of one gateway share while they are compiled.
@@ -69,6 +86,7 @@ struct Shared {
     honour_expires: bool,
     replay_guard: Option<ReplayGuard>,
     keys: KeyRing,
+    throttles: Throttles,
     issuers: Issuers,
     authorizer_caches: AuthorizerCaches,
 }
@@ -101,7 +119,7 @@ impl Notes<'_> {
 }
 
 /// Compiles everything that `source` says. What is made once per gateway (the client) is put back into it.
-pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), GatewayError> {
+pub(super) fn compile(source: &mut GatewayBuilder) -> Result<Compiled, GatewayError> {
     let mut faults = Vec::new();
     if source.skip_auth {
         tracing::warn!("auth is skipped: methods that need it are open to everyone");
@@ -138,6 +156,16 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         &mut faults,
         &mut coverage,
     );
+    let usage_plans = source.usage_plans.iter();
+    let usage_plans: Vec<_> = usage_plans
+        .map(|plan| throttle::plan(plan, &mut faults))
+        .collect();
+    let throttles = Throttles {
+        state: source.limits.state(&source.clock)?,
+        account: source.limits.account,
+        headers: source.limits.headers,
+        has_plans: !usage_plans.is_empty(),
+    };
     let shared = Shared {
         client,
         functions,
@@ -154,6 +182,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         honour_expires: source.honour_expires,
         replay_guard: source.replay_guard.clone(),
         keys: KeyRing::new(source.api_keys.clone(), plans),
+        throttles,
         issuers: source.issuers.clone(),
         authorizer_caches: source.authorizer_caches.clone(),
     };
@@ -174,6 +203,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
             resolver = resolver.api(compiled.stages);
         }
     }
+    throttle::survey_plans(&source.usage_plans, &plans, &mut coverage);
     for domain in &source.domains {
         resolver = resolver.domain(domains::compile(domain, source.skip_auth, &mut coverage));
     }
@@ -206,7 +236,11 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<(Plan, Coverage), G
         apis: plans,
         stages,
     };
-    Ok((plan, coverage))
+    Ok(Compiled {
+        plan,
+        coverage,
+        usage_plans,
+    })
 }
 
 /// The way to AWS, if there are credentials for it.

@@ -32,7 +32,7 @@ pub(super) fn routes(
             let Some(compiled) = integration::rest(api, method, spec, shared, notes) else {
                 continue;
             };
-            let mut guards = guards::rest(method, doors, shared, notes);
+            let mut guards = guards::rest((verb, &resource.path), method, doors, shared, notes);
             // Last, as in the service: who may not call learns nothing of what a call should look like.
             if let Some(validator) = validation.validator(method, spec.max_body_bytes, notes) {
                 guards = guards.with(validator);

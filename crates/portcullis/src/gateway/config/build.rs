@@ -10,6 +10,7 @@ use crate::auth::sigv4::ReplayGuard;
 use crate::client::Upstreams;
 use crate::core::{ApiKind, TrustedProxies};
 use crate::cors::CorsRules;
+use crate::gateway::compile::account_limit;
 use crate::gateway::{ApiSpec, Gateway, GatewayBuilder};
 use crate::integrations::{Credentials, CredentialsSource};
 
@@ -104,6 +105,20 @@ impl GatewayConfig {
         for plan in &self.usage_plans {
             builder = builder.usage_plan(plan.clone());
         }
+        if let Some(path) = &self.quota_file {
+            builder = builder.quota_file(self.folder.join(path));
+        }
+        builder = builder.limit_headers(self.limit_headers);
+        if let Some(account) = &self.account {
+            match account_limit(account.rate_limit, account.burst_limit) {
+                Ok(Some(limit)) => builder = builder.account_limit(limit),
+                Ok(None) => {}
+                Err(error) => faults.push(ConfigFault {
+                    place: "/account/throttle".to_owned(),
+                    message: error.to_string(),
+                }),
+            }
+        }
         for (name, issuer) in &self.issuers {
             match issuer.build(name, &self.folder) {
                 Ok(issuer) => builder = builder.issuer(name, issuer),
@@ -132,20 +147,9 @@ impl GatewayConfig {
     #[must_use]
     pub fn not_served(&self) -> Vec<(String, &'static str)> {
         let unknown = self.unknown.iter();
-        let mut fields: Vec<_> = unknown
+        unknown
             .map(|pointer| (pointer.clone(), "no such field is known"))
-            .collect();
-        let mut missing = |there: bool, pointer: &str, why| {
-            if there {
-                fields.push((pointer.to_owned(), why));
-            }
-        };
-        missing(
-            self.account.is_some(),
-            "/account",
-            "throttling is not served yet",
-        );
-        fields
+            .collect()
     }
 
     fn api(&self, index: usize, api: &ApiConfig, faults: &mut Vec<ConfigFault>) -> Option<ApiSpec> {

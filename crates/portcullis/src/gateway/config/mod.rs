@@ -26,6 +26,7 @@ use crate::cors::CorsConfig;
 use crate::definition::{ApiKey, DomainName, EndpointType, SecretValue, Stage, UsagePlan};
 use crate::integrations::FunctionAlias;
 use crate::openapi::{self, BasePath, ParseOptions};
+use crate::throttle::Headers;
 use reader::Reader;
 
 pub use error::{ConfigError, ConfigFault};
@@ -75,6 +76,10 @@ pub struct GatewayConfig {
     pub api_keys: Vec<ApiKey>,
     /// A file with more API keys: CSV as the service imports it, or the JSON of `get-api-keys`.
     pub api_key_file: Option<PathBuf>,
+    /// The file in which used quotas outlive a restart. Default: none, they are counted anew.
+    pub quota_file: Option<PathBuf>,
+    /// What clients are told of their limits. Default: nothing, as by the service.
+    pub limit_headers: Headers,
     /// Custom domains, with their mappings.
     pub domain_names: Vec<DomainName>,
     /// Functions by the name that integration URIs give.
@@ -91,7 +96,7 @@ pub struct GatewayConfig {
     pub assume_roles: bool,
     /// The origin at which all AWS services are called. Default: Amazon's own.
     pub aws_endpoint: Option<String>,
-    /// The account's own limits. Not served yet.
+    /// The account's own limits. Default: none.
     pub account: Option<AccountConfig>,
     /// Who signs requests, with access keys and policies.
     pub principals: Vec<PrincipalConfig>,

@@ -16,6 +16,7 @@ use crate::cors::CorsConfig;
 use crate::definition::EndpointType;
 use crate::gateway::api::{Parity, UnknownRoute};
 use crate::openapi::BasePath;
+use crate::throttle::Headers;
 
 const KINDS: &[(&str, ApiKind)] = &[("rest", ApiKind::Rest), ("http", ApiKind::Http)];
 const ENDPOINT_TYPES: &[(&str, EndpointType)] = &[
@@ -48,6 +49,8 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "usagePlans",
         "apiKeys",
         "apiKeyFile",
+        "quotaFile",
+        "limitHeaders",
         "domainNames",
         "functions",
         "upstreams",
@@ -118,6 +121,18 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
     config.usage_plans = reader.service_list(object, "usagePlans");
     config.api_keys = reader.service_list(object, "apiKeys");
     config.api_key_file = reader.text(object, "apiKeyFile").map(PathBuf::from);
+    config.quota_file = reader.text(object, "quotaFile").map(PathBuf::from);
+    if let Some(headers) = object.get("limitHeaders") {
+        let path = object.at("limitHeaders");
+        const FIELDS: &[&str] = &["retryAfter", "rateLimit", "xRateLimit"];
+        if let Some(headers) = reader.object(headers, &path, FIELDS) {
+            let mut flag = |name| reader.flag(headers, name).unwrap_or_default();
+            config.limit_headers = Headers::new()
+                .retry_after(flag("retryAfter"))
+                .rate_limit(flag("rateLimit"))
+                .x_rate_limit(flag("xRateLimit"));
+        }
+    }
     config.domain_names = reader.service_list(object, "domainNames");
     config.principals = reader.service_list(object, "principals");
     config.vpc_endpoints = reader.service_list(object, "vpcEndpoints");
