@@ -12,7 +12,7 @@ venv=$target/venv # where `cargo xtask test` has it
 [ -x "$venv/bin/moto_server" ] || venv=$target/moto
 if [ ! -x "$venv/bin/moto_server" ]; then
   python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check moto flask flask-cors py-partiql-parser
+  "$venv/bin/pip" install --quiet --disable-pip-version-check moto==5.2.5 flask==3.1.3 flask-cors==6.0.5 py-partiql-parser==0.6.3
 fi
 
 export AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=secret AWS_DEFAULT_REGION=eu-west-1

@@ -1,10 +1,12 @@
 //! Handlers of typed events, and those of `lambda_http` as they are.
 
 use http::Request;
-use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use lambda_http::aws_lambda_events::apigw::{
+    ApiGatewayProxyRequest, ApiGatewayProxyResponse, ApiGatewayV2httpRequest,
+};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Context, IntoResponse, LambdaEvent, RequestExt};
-use portcullis_core::{ApiKind, Body, Function, Invocation};
+use portcullis_core::{ApiKind, Body, Claims, Function, Invocation, RequestContext};
 use portcullis_integrations::{FunctionProxy, Functions, PayloadFormat};
 use portcullis_testkit::request as testkit;
 use serde_json::{Value, json};
@@ -121,5 +123,71 @@ async fn a_function_of_lambda_http_is_attached_as_it_is() {
         assert_eq!(response.headers()["x-alias"], "prod");
         assert_eq!(response.headers()["set-cookie"], "a=1");
         assert_eq!(testkit::text(response).await, "POST Rex");
+    }
+}
+
+/// What may be known of a caller.
+fn callers() -> [fn(&RequestContext); 4] {
+    [
+        |_| {},
+        |context| {
+            let claims = r#"{"sub": "me", "email": "me@example.com"}"#;
+            context.set_claims(Claims::with_scopes(claims, vec!["pets".into()]));
+        },
+        |context| {
+            let values = json!({"tenant": "a", "level": 3, "admin": true, "none": null});
+            context.set_authorizer(values.as_object().expect("an object").clone());
+        },
+        |context| {
+            context.update_identity(|identity| {
+                identity.access_key = Some("AKIDEXAMPLE".into());
+                identity.account_id = Some("111111111111".into());
+                identity.user_arn = Some("arn:aws:iam::111111111111:user/tom".into());
+            });
+        },
+    ]
+}
+
+#[tokio::test]
+async fn every_event_can_be_read_by_the_published_types() {
+    let functions = Functions::builder()
+        .handler("v1", async |event: ApiGatewayProxyRequest| {
+            assert!(event.request_context.request_id.is_some());
+            Ok::<_, String>(json!({"statusCode": 200, "body": event.http_method.as_str()}))
+        })
+        .handler("v2", async |event: ApiGatewayV2httpRequest| {
+            assert!(event.request_context.request_id.is_some());
+            let method = event.request_context.http.method;
+            Ok::<_, String>(json!({"statusCode": 200, "body": method.as_str()}))
+        })
+        .build()
+        .expect("valid");
+    for caller in callers() {
+        for (name, api, format) in [
+            ("v1", ApiKind::Rest, PayloadFormat::V1),
+            ("v1", ApiKind::Http, PayloadFormat::V1),
+            ("v2", ApiKind::Http, PayloadFormat::V2),
+        ] {
+            let proxy = FunctionProxy::new(functions.clone(), name, api).expect("a function");
+            let proxy = match format {
+                PayloadFormat::V2 => proxy.with_payload_format(format),
+                _ => proxy,
+            };
+            for request in [
+                Request::get("/test/pets/7"),
+                Request::put("/test/pets/7?a=1&a=2&b")
+                    .header("cookie", "a=1")
+                    .header("cookie", "b=2")
+                    .header("content-type", "image/png"),
+            ] {
+                let request = request.body(Body::from(b"\xff\x00".to_vec()));
+                let mut request = in_gateway(request.expect("valid"), api, 5);
+                let method = request.method().to_string();
+                caller(RequestContext::of(&mut request));
+                let response = proxy.clone().oneshot(request).await.expect("infallible");
+                assert_eq!(response.status(), 200, "{name} {api:?} {method}");
+                assert_eq!(testkit::text(response).await, method);
+            }
+        }
     }
 }

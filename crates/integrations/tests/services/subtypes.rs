@@ -324,6 +324,38 @@ async fn a_service_that_refuses_is_500_and_the_log_says_why() {
 }
 
 #[tokio::test]
+async fn a_service_that_is_away_or_silent_is_503() {
+    let mut config = config("SQS-PurgeQueue", &[("QueueUrl", "q")]);
+    config.timeout = Some(std::time::Duration::from_millis(50));
+    let silent = tower::service_fn(|_: Request<hyper::body::Incoming>| {
+        std::future::pending::<Result<http::Response<Body>, std::io::Error>>()
+    });
+    let server = HyperServer::start(silent).await;
+    for origin in ["http://127.0.0.1:1".to_owned(), server.url("")] {
+        let compiled = compile(&config, aws(&origin, own()).build().expect("valid"));
+        let (status, text) = status_and_text(&compiled, post("")).await;
+        assert_eq!(status, 503, "{origin}");
+        assert_eq!(text, r#"{"message":"Service Unavailable"}"#);
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_the_cap_is_413_and_an_answer_over_it_is_500() {
+    let service = Recorder::new(|_| testkit::answer(200, "12345678"));
+    let server = HyperServer::start(service.clone()).await;
+    let mut config = config(
+        "SQS-SendMessage",
+        &[("QueueUrl", "q"), ("MessageBody", "$request.body")],
+    );
+    config.max_request_bytes = Some(4);
+    config.max_response_bytes = Some(4);
+    let compiled = compile(&config, aws(&server.url(""), own()).build().expect("valid"));
+    assert_eq!(status_and_text(&compiled, post("12345")).await.0, 413);
+    assert_eq!(service.count(), 0);
+    assert_eq!(status_and_text(&compiled, post("1234")).await.0, 500);
+}
+
+#[tokio::test]
 async fn responses_are_mapped_by_their_status() {
     let service = Recorder::new(|_| testkit::answer(200, r#"{"id": 7}"#));
     let server = HyperServer::start(service.clone()).await;
