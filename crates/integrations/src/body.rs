@@ -286,7 +286,7 @@ impl HttpBody for Answer {
                     None => Some(Err(TooLarge { limit: *this.limit }.into())),
                 }
             }
-            Some(Err(error)) => Some(Err(error.into())),
+            Some(Err(error)) => Some(Err(error)),
             None => None,
         })
     }
