@@ -106,6 +106,10 @@ mod pages {
     #[doc = include_str!("../../../docs/guide/auth.md")]
     struct Auth;
 
+    #[cfg(feature = "mtls")]
+    #[doc = include_str!("../../../docs/guide/client-certificates.md")]
+    struct ClientCertificates;
+
     #[doc = include_str!("../../../docs/guide/configuration.md")]
     struct Configuration;
 

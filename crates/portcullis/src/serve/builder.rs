@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_core::{Clock, SystemClock, TrustedProxies};
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 
@@ -17,14 +16,14 @@ use super::error::{BindError, TlsError};
 use super::front::Manners;
 use super::handle::{LiveTls, State};
 use super::server::{Server, Timeouts};
-use super::tls::TlsConfig;
+use super::tls::{Loaded, TlsConfig};
 
 /// Sets a [`Server`] up. See the [module's docs](super) for an example.
 #[derive(Debug)]
 #[must_use]
 pub struct ServerBuilder {
     listen: Vec<Listen>,
-    tls: Option<(TlsConfig, Arc<ServerConfig>)>,
+    tls: Option<(TlsConfig, Loaded)>,
     header_read_timeout: Duration,
     idle_timeout: Duration,
     handshake_timeout: Duration,

@@ -12,7 +12,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use portcullis_core::{BoxError, Connection};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use super::activity::{Activity, Expired, Patience};
@@ -59,10 +58,10 @@ pub(super) async fn serve<S, B>(
     let transport = match &state.tls {
         None => Transport::Plain(stream),
         Some(tls) => {
-            let acceptor = TlsAcceptor::from(tls.live.load_full());
+            let tls = tls.live.load_full();
             let encrypted = tokio::select! {
                 () = state.reached(Phase::Closing) => return,
-                encrypted = tokio::time::timeout(handshake, acceptor.accept(stream)) => encrypted,
+                encrypted = tokio::time::timeout(handshake, tls.accept(stream)) => encrypted,
             };
             match encrypted {
                 Ok(Ok(stream)) => {

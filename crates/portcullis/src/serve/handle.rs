@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use portcullis_core::Live;
-use rustls::ServerConfig;
 use tokio::sync::watch;
 
 use super::error::TlsError;
-use super::tls::TlsConfig;
+use super::tls::{Loaded, TlsConfig};
 
 /// How far a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,14 +33,14 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct LiveTls {
     source: Mutex<TlsConfig>,
-    pub(super) live: Live<ServerConfig>,
+    pub(super) live: Live<Loaded>,
 }
 
 impl LiveTls {
-    pub(super) fn new(source: TlsConfig, loaded: Arc<ServerConfig>) -> Self {
+    pub(super) fn new(source: TlsConfig, loaded: Loaded) -> Self {
         Self {
             source: Mutex::new(source),
-            live: Live::new(Arc::unwrap_or_clone(loaded)),
+            live: Live::new(loaded),
         }
     }
 

@@ -55,6 +55,8 @@ mod activity;
 mod body;
 mod builder;
 mod check;
+#[cfg(feature = "mtls")]
+mod clients;
 mod connection;
 mod error;
 mod front;
@@ -65,6 +67,8 @@ mod stream;
 mod tls;
 
 pub use builder::ServerBuilder;
+#[cfg(feature = "mtls")]
+pub use clients::ClientCertificates;
 pub use error::{BindError, TlsError};
 pub use handle::Handle;
 pub use server::{Finished, Server};

@@ -1,6 +1,7 @@
 //! Certificates, keys and what was agreed on with a client.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +9,14 @@ use portcullis_core::Tls;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::Acceptor;
+use rustls::server::danger::ClientCertVerifier;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
+#[cfg(feature = "mtls")]
+use super::clients::ClientCertificates;
 use super::error::TlsError;
 
 /// Where a server's certificate and its key come from.
@@ -17,6 +25,9 @@ use super::error::TlsError;
 #[derive(Clone)]
 pub struct TlsConfig {
     source: Source,
+    /// By the name that they connect to; without one, of all.
+    #[cfg(feature = "mtls")]
+    clients: Vec<(Option<String>, ClientCertificates)>,
 }
 
 #[derive(Clone)]
@@ -34,6 +45,8 @@ impl TlsConfig {
                 certificate: certificate.into(),
                 key: key.into(),
             },
+            #[cfg(feature = "mtls")]
+            clients: Vec::new(),
         }
     }
 
@@ -45,11 +58,36 @@ impl TlsConfig {
                 certificate: certificate.into(),
                 key: key.into(),
             },
+            #[cfg(feature = "mtls")]
+            clients: Vec::new(),
         }
     }
 
+    /// Asks every client for a certificate (mutual TLS, feature `mtls`). The handshake fails without a good one; what it says is in the
+    /// [`Connection`](portcullis_core::Connection) of each request.
+    #[cfg(feature = "mtls")]
+    #[must_use]
+    pub fn client_certificates(mut self, clients: ClientCertificates) -> Self {
+        self.clients.push((None, clients));
+        self
+    }
+
+    /// Asks the clients that connect to this name (by SNI; the first label may be `*`) for a certificate. A request can name another host than its
+    /// connection did: whoever relies on the certificate looks at both, as a gateway does for domains with `mutualTlsAuthentication`.
+    #[cfg(feature = "mtls")]
+    #[must_use]
+    pub fn client_certificates_for(
+        mut self,
+        name: impl Into<String>,
+        clients: ClientCertificates,
+    ) -> Self {
+        let name = name.into().to_ascii_lowercase();
+        self.clients.push((Some(name), clients));
+        self
+    }
+
     /// Reads the files, if they are files, and checks that certificate and key belong together.
-    pub(super) fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
+    pub(super) fn load(&self) -> Result<Loaded, TlsError> {
         let (certificate, key, names) = match &self.source {
             Source::Files { certificate, key } => {
                 let read = |path: &PathBuf| {
@@ -78,17 +116,66 @@ impl TlsConfig {
             error => TlsError::because(format!("`{}` is not PEM", names.1), error),
         })?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-            .map_err(|error| {
+        let config = |clients: Option<Arc<dyn ClientCertVerifier>>| {
+            let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+                .with_safe_default_protocol_versions();
+            let config = builder.and_then(|builder| {
+                let builder = match clients {
+                    Some(clients) => builder.with_client_cert_verifier(clients),
+                    None => builder.with_no_client_auth(),
+                };
+                builder.with_single_cert(chain.clone(), key.clone_key())
+            });
+            let mut config = config.map_err(|error| {
                 TlsError::because(
                     format!("`{}` and `{}` cannot be used", names.0, names.1),
                     error,
                 )
             })?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+            config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+            Ok(Arc::new(config))
+        };
+        #[cfg_attr(not(feature = "mtls"), expect(unused_mut, reason = "nobody is asked"))]
+        let mut loaded = Loaded {
+            all: config(None)?,
+            by_name: Vec::new(),
+        };
+        #[cfg(feature = "mtls")]
+        for (name, clients) in &self.clients {
+            let config = config(Some(clients.verifier(&provider)?))?;
+            match name {
+                Some(name) => loaded.by_name.push((name.clone(), config)),
+                None => loaded.all = config,
+            }
+        }
+        Ok(loaded)
+    }
+}
+
+/// What is agreed on with clients, by the name that they connect to.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    all: Arc<ServerConfig>,
+    by_name: Vec<(String, Arc<ServerConfig>)>,
+}
+
+impl Loaded {
+    fn of(&self, name: Option<&str>) -> &Arc<ServerConfig> {
+        let name = name.map(str::to_ascii_lowercase).unwrap_or_default();
+        let own = |pattern: &str| self.by_name.iter().find(|(known, _)| known == pattern);
+        let wild = || own(&format!("*.{}", name.split_once('.')?.1));
+        own(&name).or_else(wild).map_or(&self.all, |(_, own)| own)
+    }
+
+    /// Shakes hands.
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        if self.by_name.is_empty() {
+            let acceptor = TlsAcceptor::from(Arc::clone(&self.all));
+            return acceptor.accept(stream).await;
+        }
+        let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let config = Arc::clone(self.of(start.client_hello().server_name()));
+        start.into_stream(config).await
     }
 }
 
@@ -100,8 +187,10 @@ impl fmt::Debug for TlsConfig {
                 debug.field("certificate", certificate).field("key", key)
             }
             Source::Pem { .. } => debug.field("certificate", &"…").field("key", &"…"),
-        }
-        .finish()
+        };
+        #[cfg(feature = "mtls")]
+        debug.field("clients", &self.clients);
+        debug.finish()
     }
 }
 
@@ -124,5 +213,9 @@ pub(super) fn facts(connection: &rustls::ServerConnection) -> Tls {
         })
     });
     tls.server_name = connection.server_name().map(Into::into);
+    #[cfg(feature = "mtls")]
+    {
+        tls.client_certificate = super::clients::shown(connection);
+    }
     tls
 }

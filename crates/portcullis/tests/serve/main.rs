@@ -1,6 +1,8 @@
 //! The listener, over real sockets: what it lets through, what it refuses, how it ends.
 #![cfg(feature = "serve")]
 
+#[cfg(feature = "mtls")]
+mod clients;
 mod encrypted;
 mod heads;
 mod life;
@@ -100,6 +102,7 @@ async fn echo(request: Request<Incoming>, gates: Gates) -> Result<Response<Body>
                     "version": tls.version.as_deref(),
                     "cipher": tls.cipher_suite.as_deref(),
                     "serverName": tls.server_name.as_deref(),
+                    "client": tls.client_certificate.map(|client| client.subject_dn.clone()),
                 })),
             });
             *response.body_mut() = Body::from(seen.to_string());
