@@ -17,6 +17,7 @@ Checks (all of them, if none is named):
   deny            licences, sources, advisories (cargo-deny)
   external-types  only the allowed types of other crates are in the public API (cargo-check-external-types)
   fuzz            each fuzz target runs for 30 seconds (needs a nightly toolchain and cargo-fuzz)
+  streaming       a gibibyte passes through HTTP_PROXY each way, and memory stays flat (Linux)
 
 cargo-hack and cargo-deny are installed if they are missing.";
 
@@ -28,12 +29,13 @@ enum Outcome {
 
 type Check = fn() -> Result<Outcome>;
 
-const CHECKS: [(&str, Check); 5] = [
+const CHECKS: [(&str, Check); 6] = [
     ("features", features),
     ("minimal", minimal),
     ("deny", deny),
     ("external-types", external_types),
     ("fuzz", fuzz),
+    ("streaming", streaming),
 ];
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
@@ -186,6 +188,19 @@ fn fuzz() -> Result<Outcome> {
             "-max_total_time=30",
         ]))?;
     }
+    Ok(Outcome::Passed)
+}
+
+fn streaming() -> Result<Outcome> {
+    if !cfg!(target_os = "linux") {
+        let reason = "memory is read from /proc, which Linux has";
+        return Ok(Outcome::Skipped(reason.to_owned()));
+    }
+    let mut test = shell::cargo();
+    test.args(["test", "-p", "portcullis", "--all-features"])
+        .args(["--test", "streaming", "--", "--nocapture"])
+        .env("PORTCULLIS_STREAM_MIB", "1024");
+    shell::run(&mut test)?;
     Ok(Outcome::Passed)
 }
 
