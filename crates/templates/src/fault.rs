@@ -5,7 +5,9 @@ use std::fmt;
 
 /// A place in a template and what is wrong there.
 ///
-/// [`Display`](fmt::Display) gives the message, the line with a caret under the place, what was expected and a hint:
+/// The faults of a template are told at once: this is the first, and [`others`](Self::others) follow it.
+///
+/// [`Display`](fmt::Display) gives of each the message, the line with a caret under the place, what was expected and a hint:
 ///
 /// ```
 /// use portcullis_templates::Template;
@@ -28,6 +30,7 @@ struct Inner {
     begin: usize,
     end: usize,
     text: String,
+    others: Vec<Fault>,
 }
 
 impl Fault {
@@ -55,7 +58,27 @@ impl Fault {
             begin,
             end: end.clamp(begin, source.len()),
             text: source[start..line_end].to_owned(),
+            others: Vec::new(),
         }))
+    }
+
+    /// The first of these, which has the others.
+    pub(crate) fn all(faults: Vec<Self>) -> Option<Self> {
+        let mut faults = faults.into_iter();
+        let mut first = faults.next()?;
+        first.0.others.extend(faults);
+        Some(first)
+    }
+
+    /// This one as the last of all.
+    pub(crate) fn after(self, before: Option<Self>) -> Self {
+        match before {
+            None => self,
+            Some(mut first) => {
+                first.0.others.push(self);
+                first
+            }
+        }
     }
 
     /// The line of the template, from 1.
@@ -94,6 +117,20 @@ impl Fault {
         self.0.hint.as_deref()
     }
 
+    /// The faults that came after this one in the template, at most 19. Behind a parenthesis that is never closed, some can be missing.
+    ///
+    /// ```
+    /// use portcullis_templates::Template;
+    ///
+    /// let fault = Template::parse("#set($a == 1)\n#if($a)yes").unwrap_err();
+    /// assert_eq!(fault.line(), 1);
+    /// assert_eq!(fault.others()[0].message(), "the template ends too early");
+    /// ```
+    #[must_use]
+    pub fn others(&self) -> &[Self] {
+        &self.0.others
+    }
+
     pub(crate) fn with_hint(mut self, hint: &str) -> Self {
         self.0.hint = Some(hint.to_owned());
         self
@@ -127,6 +164,9 @@ impl fmt::Display for Fault {
         }
         if let Some(hint) = &inner.hint {
             write!(f, "\n{:width$} = hint: {hint}", "")?;
+        }
+        for other in &inner.others {
+            write!(f, "\n\n{other}")?;
         }
         Ok(())
     }

@@ -69,7 +69,7 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// The first fault, with its place.
+    /// Every fault with its place: the first, which has the [others](Fault::others).
     pub fn parse(source: &str) -> Result<Self, Fault> {
         Self::parse_with(source, Dialect::default(), Limits::default())
     }
@@ -78,7 +78,7 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// The first fault, with its place.
+    /// Every fault with its place: the first, which has the [others](Fault::others).
     pub fn parse_with(source: &str, dialect: Dialect, limits: Limits) -> Result<Self, Fault> {
         let tree = parse(source, dialect, &limits, Names::new(), HashMap::new())?;
         Ok(Self(Arc::new(Shared {

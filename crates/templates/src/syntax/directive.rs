@@ -37,33 +37,57 @@ impl Parser<'_, '_> {
             nodes.push(node);
             return Ok(());
         }
-        self.blank()?;
-        self.expect(Kind::ParenOpen, "`(`")?;
-        let arguments = self.arguments(first, &name, known)?;
-        self.blank()?;
-        self.expect(Kind::ParenClose, "an argument or `)`")?;
+        let depth = self.shared.depth;
+        let arguments = self.in_brackets(first, &name, known);
         let has_block = match name.as_str() {
             "foreach" | "define" | "macro" | "literal" => true,
             _ => !known && name.starts_with('@'),
         };
         if !has_block {
-            let node = self.finish(first, &name, known, arguments, None)?;
+            let node = self.finish(first, &name, known, arguments?, None)?;
             nodes.push(node);
             return Ok(());
         }
+        let arguments = match arguments {
+            Ok(arguments) => Some(arguments),
+            Err(fault) => {
+                self.note(fault, Some(first), depth)?;
+                None
+            }
+        };
         let body = self.next;
         let block = self.block()?;
         let literal = self.literal(body);
-        self.expect(Kind::End, &format!("`#end` of this `#{name}`"))?;
-        match name.as_str() {
-            "literal" => push_text(nodes, &literal),
-            "macro" => self.define_macro(first, &arguments, block)?,
-            _ => {
-                let node = self.finish(first, &name, known, arguments, Some(block))?;
-                nodes.push(node);
+        self.close(&format!("`#end` of this `#{name}`"))?;
+        let Some(arguments) = arguments else {
+            return Ok(());
+        };
+        let made = match name.as_str() {
+            "literal" => {
+                push_text(nodes, &literal);
+                return Ok(());
             }
-        }
-        Ok(())
+            "macro" => self.define_macro(first, &arguments, block),
+            _ => self
+                .finish(first, &name, known, arguments, Some(block))
+                .map(|node| nodes.push(node)),
+        };
+        // All of it has been read.
+        made.or_else(|fault| self.keep(fault))
+    }
+
+    fn in_brackets(
+        &mut self,
+        first: usize,
+        name: &str,
+        known: bool,
+    ) -> Result<Vec<Argument>, Fault> {
+        self.blank()?;
+        self.expect(Kind::ParenOpen, "`(`")?;
+        let arguments = self.arguments(first, name, known)?;
+        self.blank()?;
+        self.expect(Kind::ParenClose, "an argument or `)`")?;
+        Ok(arguments)
     }
 
     fn arguments(&mut self, first: usize, name: &str, known: bool) -> Result<Vec<Argument>, Fault> {

@@ -75,6 +75,14 @@ impl<'s> Lexer<'s> {
         }
     }
 
+    /// One that begins in the middle of a text, as if nothing stood before.
+    pub(crate) fn starting_at(source: &'s str, at: usize) -> Self {
+        Self {
+            at,
+            ..Self::new(source)
+        }
+    }
+
     /// The parser found the name of a directive.
     pub(crate) fn enter_directive(&mut self) {
         self.state = State::Directive;

@@ -4,6 +4,7 @@ mod directive;
 mod expression;
 mod lexer;
 mod parser;
+mod recovery;
 mod reference;
 mod scan;
 mod token;

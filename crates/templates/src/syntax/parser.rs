@@ -19,6 +19,10 @@ pub(crate) struct Shared {
     pub(crate) macro_names: Vec<Box<str>>,
     pub(crate) depth: usize,
     pub(crate) max_depth: usize,
+    /// What was wrong so far.
+    pub(crate) faults: Vec<Fault>,
+    /// Whether something was left out that may have opened or closed a block.
+    pub(crate) adrift: bool,
 }
 
 #[derive(Debug)]
@@ -62,8 +66,16 @@ pub(crate) fn parse(
         macros,
         depth: 0,
         max_depth: limits.depth,
+        faults: Vec::new(),
+        adrift: false,
     };
-    let block = Parser::new(source, &mut shared, None).template()?;
+    let parsed = Parser::new(source, &mut shared, None).template();
+    let faults = std::mem::take(&mut shared.faults);
+    let block = match (parsed, Fault::all(faults)) {
+        (Ok(block), None) => block,
+        (Ok(_), Some(fault)) => return Err(fault),
+        (Err(last), faults) => return Err(last.after(faults)),
+    };
     Ok(Tree {
         block,
         macros: shared.macros,
@@ -85,9 +97,10 @@ impl<'s, 'p> Parser<'s, 'p> {
 
     pub(crate) fn template(&mut self) -> Result<Block, Fault> {
         let block = self.block()?;
-        let kind = self.peek()?;
-        if kind != Kind::EndOfFile {
-            return Err(self.unexpected("text, a reference or a directive"));
+        while self.peek()? != Kind::EndOfFile {
+            let fault = self.unexpected("text, a reference or a directive");
+            self.pass_over(fault)?;
+            self.block()?;
         }
         Ok(block)
     }
@@ -234,13 +247,13 @@ impl<'s, 'p> Parser<'s, 'p> {
     pub(super) fn block(&mut self) -> Result<Block, Fault> {
         self.deeper()?;
         let mut nodes = Vec::new();
-        while self.statement(&mut nodes)? {}
+        while self.statement_or_fault(&mut nodes)? {}
         self.shallower();
         Ok(merged(nodes))
     }
 
     /// One statement; whether there was one.
-    fn statement(&mut self, nodes: &mut Vec<Node>) -> Result<bool, Fault> {
+    pub(super) fn statement(&mut self, nodes: &mut Vec<Node>) -> Result<bool, Fault> {
         match self.peek()? {
             Kind::If => {
                 let node = self.if_statement()?;
@@ -324,10 +337,7 @@ impl<'s, 'p> Parser<'s, 'p> {
         let mut otherwise = None;
         loop {
             let first = self.take()?;
-            self.blank()?;
-            self.expect(Kind::ParenOpen, "`(` and a condition")?;
-            let condition = self.expression()?;
-            self.expect(Kind::ParenClose, "an operator or `)`")?;
+            let condition = self.condition(first)?;
             let span = self.span(first);
             branches.push(Branch {
                 condition,
@@ -341,7 +351,7 @@ impl<'s, 'p> Parser<'s, 'p> {
         if self.accept(Kind::Else)? {
             otherwise = Some(self.block()?);
         }
-        self.expect(Kind::End, "`#end` of this `#if`")?;
+        self.close("`#end` of this `#if`")?;
         Ok(Node::If(Box::new(If {
             branches: branches.into(),
             otherwise,
