@@ -1,4 +1,4 @@
-//! What stands behind a method: mocks, HTTP endpoints and functions.
+//! What stands behind a method: mocks, HTTP endpoints, functions and AWS services.
 //!
 //! Each integration is a [`tower::Service`](tower_service::Service) of its own, and one of the variants of [`Integration`], which
 //! a gateway compiles from an [`IntegrationConfig`] and calls.
@@ -21,7 +21,8 @@
 //! # }
 //! ```
 //!
-//! A function is a closure, a service, a fixed answer or an endpoint elsewhere:
+//! A function is a closure, a service, a fixed answer or an endpoint elsewhere; with [`handler`](FunctionsBuilder::handler) it has types of its own for
+//! events and replies:
 //!
 //! ```
 //! use portcullis_core::{ApiKind, FunctionReply, Invocation};

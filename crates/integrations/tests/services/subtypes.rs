@@ -7,7 +7,7 @@ use portcullis_integrations::{
     Backends, Compiled, Conduct, ConfigError, Credentials, Functions, IntegrationConfig,
     IntegrationKind, PayloadFormat,
 };
-use portcullis_testkit::{HyperServer, Recorder, request as testkit, signed};
+use portcullis_testkit::{HyperServer, Recorder, request as testkit, signed, wire};
 use serde_json::{Value, json};
 
 use crate::support::{aws, call, compile};
@@ -388,6 +388,32 @@ async fn the_caller_signs_only_if_its_credentials_are_known() {
     let compiled = compile(&config, known.build().expect("valid"));
     assert_eq!(status_and_text(&compiled, post("")).await.0, 200);
     assert_eq!(signed(&service.only(), "theirs").access_key_id, "AKTOM");
+}
+
+#[tokio::test]
+async fn it_serves_alone_over_hyper_and_under_an_axum_router() {
+    let service = Recorder::new(|_| testkit::answer(200, "<sent/>"));
+    let services = HyperServer::start(service.clone()).await;
+    let config = config(
+        "SQS-SendMessage",
+        &[("QueueUrl", "q"), ("MessageBody", "$request.body")],
+    );
+    let aws = aws(&services.url(""), own()).build().expect("valid");
+    let send = compile(&config, aws).integration;
+    let router = axum::Router::new().route_service("/orders", send.clone());
+    for server in [
+        HyperServer::start(send).await,
+        HyperServer::start(router).await,
+    ] {
+        service.clear();
+        let request =
+            "POST /orders HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\nconnection: close\r\n\r\nRex";
+        let answer = wire::send(server.addr(), request).await;
+        assert_eq!((answer.status, &*answer.text()), (200, "<sent/>"));
+        let got = service.only();
+        assert!(got.text().ends_with("&MessageBody=Rex"), "{}", got.text());
+        assert_eq!(signed(&got, "secret").service, "sqs");
+    }
 }
 
 #[test]
