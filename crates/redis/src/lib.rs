@@ -35,5 +35,5 @@ mod store;
 
 pub use {
     error::RedisError,
-    store::{Redis, RedisBuilder},
+    store::{Redis, RedisBuilder, Script},
 };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd, FromRedisValue, IntoConnectionInfo};
 use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::error::{RedisError, is_connection};
@@ -29,6 +30,35 @@ struct Shared {
     /// Made by the first command, which is sure to run where the connection can.
     manager: OnceCell<ConnectionManager>,
     away: AtomicBool,
+}
+
+/// A script in Lua, which the store keeps by its hash once it has run.
+///
+/// ```
+/// let add = portcullis_redis::Script::new("return redis.call('INCRBY', KEYS[1], ARGV[1])");
+/// # let _ = add;
+/// ```
+#[derive(Clone)]
+pub struct Script {
+    inner: redis::Script,
+}
+
+impl Script {
+    /// The script with this text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self {
+            inner: redis::Script::new(text),
+        }
+    }
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Script")
+            .field(&self.inner.get_hash())
+            .finish()
+    }
 }
 
 /// Settings of a [`Redis`].
@@ -159,6 +189,39 @@ impl Redis {
         Ok(removed > 0)
     }
 
+    /// Runs a script over `keys`, and returns the numbers that it returns. It runs once at most: it is not sent again if the connection breaks.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get`](Self::get), or that the script returns something else.
+    pub async fn script<K, A>(
+        &self,
+        script: &Script,
+        keys: &[K],
+        arguments: &[A],
+    ) -> Result<Vec<i64>, RedisError>
+    where
+        K: AsRef<str> + Sync,
+        A: AsRef<str> + Sync,
+    {
+        let shared = &*self.shared;
+        let Ok(_permit) = shared.permits.try_acquire() else {
+            return Err(RedisError::busy(shared.max_waiting));
+        };
+        let mut invocation = script.inner.prepare_invoke();
+        for key in keys {
+            invocation.key(self.key(key.as_ref()));
+        }
+        for argument in arguments {
+            invocation.arg(argument.as_ref());
+        }
+        let run = async {
+            let mut manager = shared.manager().await?;
+            invocation.invoke_async(&mut manager).await
+        };
+        shared.settle(timeout(shared.deadline, run).await)
+    }
+
     fn key(&self, key: &str) -> String {
         [&*self.shared.prefix, key].concat()
     }
@@ -168,18 +231,26 @@ impl Redis {
         let Ok(_permit) = shared.permits.try_acquire() else {
             return Err(RedisError::busy(shared.max_waiting));
         };
-        let outcome = match timeout(shared.deadline, shared.send(command)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(RedisError::failed(error)),
-            Err(_) => Err(RedisError::late(shared.deadline)),
-        };
-        shared.tell(outcome.as_ref().err());
-        outcome
+        shared.settle(timeout(shared.deadline, shared.send(command)).await)
     }
 }
 
 impl Shared {
-    async fn send<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, redis::RedisError> {
+    /// The outcome of what had a deadline.
+    fn settle<T>(
+        &self,
+        answered: Result<Result<T, redis::RedisError>, Elapsed>,
+    ) -> Result<T, RedisError> {
+        let outcome = match answered {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(RedisError::failed(error)),
+            Err(_) => Err(RedisError::late(self.deadline)),
+        };
+        self.tell(outcome.as_ref().err());
+        outcome
+    }
+
+    async fn manager(&self) -> Result<ConnectionManager, redis::RedisError> {
         let manager = self
             .manager
             .get_or_try_init(|| async {
@@ -191,7 +262,11 @@ impl Shared {
                 ConnectionManager::new_lazy_with_config(self.client.clone(), config)
             })
             .await?;
-        let mut manager = manager.clone();
+        Ok(manager.clone())
+    }
+
+    async fn send<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, redis::RedisError> {
+        let mut manager = self.manager().await?;
         match command.query_async(&mut manager).await {
             // A connection that lay idle is found to be broken by the next command. All that is asked may be asked twice.
             Err(error) if is_connection(&error) => command.query_async(&mut manager).await,

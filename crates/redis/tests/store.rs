@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis_redis::Redis;
+use portcullis_redis::{Redis, Script};
 use portcullis_testkit::RedisServer;
 use tokio::net::TcpListener;
 
@@ -131,4 +131,17 @@ fn an_address_that_is_none_is_told_without_its_password() {
     }
     let redis = redis("redis://u:hunter2@127.0.0.1:1");
     assert!(!format!("{redis:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_script_runs_though_the_server_has_forgotten_it() {
+    let mut server = RedisServer::start();
+    let redis = redis(&server.url());
+    let add = Script::new("return {redis.call('INCRBY', KEYS[1], ARGV[1]), 7}");
+    assert_eq!(redis.script(&add, &["n"], &["2"]).await.unwrap(), [2, 7]);
+    assert_eq!(redis.script(&add, &["n"], &["3"]).await.unwrap(), [5, 7]);
+    server.restart();
+    // The connection broke; what may have run is not run again.
+    let _ = redis.script(&add, &["n"], &["3"]).await;
+    assert!(redis.script(&add, &["n"], &["0"]).await.is_ok());
 }

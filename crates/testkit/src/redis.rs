@@ -59,6 +59,28 @@ impl RedisServer {
         }
     }
 
+    /// Stops it where it stands: connections stay open, and nobody answers.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        if let Some(child) = &self.child {
+            let sent = Command::new("kill")
+                .args([signal, &child.id().to_string()])
+                .status();
+            assert!(
+                sent.is_ok_and(|status| status.success()),
+                "the server cannot be signalled"
+            );
+        }
+    }
+
     /// Starts it again on the same port, with nothing in it.
     ///
     /// # Panics

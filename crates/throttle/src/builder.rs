@@ -11,6 +11,8 @@ use crate::headers::Headers;
 use crate::layer::{MAX_RULES, Shared, ThrottleLayer};
 use crate::plans::UsagePlans;
 use crate::rule::Rule;
+#[cfg(feature = "redis")]
+use crate::shared::SharedBuckets;
 use crate::stats::Counters;
 
 /// Puts a [`ThrottleLayer`] together.
@@ -23,6 +25,8 @@ pub struct ThrottleBuilder {
     headers: Headers,
     mode: Mode,
     api: ApiKind,
+    #[cfg(feature = "redis")]
+    store: Option<SharedBuckets>,
 }
 
 impl ThrottleBuilder {
@@ -34,6 +38,8 @@ impl ThrottleBuilder {
             headers: Headers::new(),
             mode: Mode::Enforce,
             api: ApiKind::Rest,
+            #[cfg(feature = "redis")]
+            store: None,
         }
     }
 
@@ -53,6 +59,14 @@ impl ThrottleBuilder {
     /// Counts in these buckets: together with other layers over them, where rules have the same name.
     pub fn buckets(mut self, buckets: &Buckets) -> Self {
         self.buckets = Some(buckets.clone());
+        self
+    }
+
+    /// Counts in buckets that several machines share; quotas are counted by each for itself. The layer's own buckets decide while those do not answer, if
+    /// [`WhenAway`](crate::WhenAway) says so.
+    #[cfg(feature = "redis")]
+    pub fn shared(mut self, buckets: SharedBuckets) -> Self {
+        self.store = Some(buckets);
         self
     }
 
@@ -106,6 +120,8 @@ impl ThrottleBuilder {
             headers: self.headers,
             mode: AtomicU8::new(self.mode as u8),
             api: self.api,
+            #[cfg(feature = "redis")]
+            store: self.store,
         }))
     }
 }

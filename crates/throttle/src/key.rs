@@ -242,27 +242,78 @@ impl fmt::Debug for Part {
 /// Takes the parts of a key. Nothing of them is kept but a hash.
 pub struct KeyWriter<'a> {
     hasher: FoldHasher<'a>,
+    /// The same for whoever else counts: a hash that every process makes alike.
+    #[cfg(feature = "redis")]
+    digest: Option<aws_lc_rs::digest::Context>,
 }
 
 impl<'a> KeyWriter<'a> {
     pub(crate) const fn new(hasher: FoldHasher<'a>) -> Self {
-        Self { hasher }
+        Self {
+            hasher,
+            #[cfg(feature = "redis")]
+            digest: None,
+        }
+    }
+
+    /// A writer of a key that several processes know.
+    #[cfg(feature = "redis")]
+    pub(crate) fn shared(hasher: FoldHasher<'a>) -> Self {
+        let digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        Self {
+            hasher,
+            digest: Some(digest),
+        }
+    }
+
+    /// What every process makes of the key: 128 bits of it, as text.
+    #[cfg(feature = "redis")]
+    pub(crate) fn take_digest(&mut self) -> String {
+        let digest = self.digest.take().map(aws_lc_rs::digest::Context::finish);
+        let bytes = digest
+            .iter()
+            .flat_map(|digest| digest.as_ref().iter().take(16));
+        bytes.map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.hasher.write(bytes);
+        #[cfg(feature = "redis")]
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.hasher.write_u32(number);
+        #[cfg(feature = "redis")]
+        if let Some(digest) = &mut self.digest {
+            digest.update(&number.to_le_bytes());
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.hasher.write_u64(number);
+        #[cfg(feature = "redis")]
+        if let Some(digest) = &mut self.digest {
+            digest.update(&number.to_le_bytes());
+        }
     }
 
     /// Adds a part. `ab`, `c` and `a`, `bc` are different keys.
     pub fn part(&mut self, bytes: &[u8]) {
-        self.hasher.write(bytes);
-        self.hasher.write_u32(bytes.len() as u32);
+        self.write(bytes);
+        self.write_u32(bytes.len() as u32);
     }
 
     /// Adds a number.
     pub fn number(&mut self, number: u64) {
-        self.hasher.write_u64(number);
+        self.write_u64(number);
     }
 
     /// Adds that there is no such part.
     pub fn absent(&mut self) {
-        self.hasher.write_u32(u32::MAX);
+        self.write_u32(u32::MAX);
     }
 
     fn optional(&mut self, bytes: Option<&[u8]>) {
@@ -274,11 +325,11 @@ impl<'a> KeyWriter<'a> {
 
     pub(crate) fn address(&mut self, address: IpAddr) {
         match address {
-            IpAddr::V4(address) => self.hasher.write_u32(address.to_bits()),
+            IpAddr::V4(address) => self.write_u32(address.to_bits()),
             IpAddr::V6(address) => {
                 let bits = address.to_bits();
-                self.hasher.write_u64((bits >> 64) as u64);
-                self.hasher.write_u64(bits as u64);
+                self.write_u64((bits >> 64) as u64);
+                self.write_u64(bits as u64);
             }
         }
     }

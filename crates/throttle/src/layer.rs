@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use http::header::RETRY_AFTER;
 use portcullis_core::{
-    ApiKind, Guard, GuardLayer, Head, LimitStanding, Mode, Never, Rejection, Verdict,
+    ApiKind, BoxAsk, Guard, GuardLayer, Head, LimitStanding, Mode, Rejection, Verdict,
 };
 use tower_layer::Layer;
 
@@ -17,6 +17,8 @@ use crate::headers::{self, Headers};
 use crate::plans::{Claim, UsagePlans};
 use crate::rule::{ActiveRule, Rule, RuleHandle, Ticket};
 use crate::service::Throttled;
+#[cfg(feature = "redis")]
+use crate::shared::SharedBuckets;
 use crate::stats::{Counters, QUOTA, ThrottleStats, USAGE_PLAN};
 
 /// Limits the rate of requests.
@@ -36,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) mode: AtomicU8,
     pub(crate) counters: Counters,
     pub(crate) api: ApiKind,
+    #[cfg(feature = "redis")]
+    pub(crate) store: Option<SharedBuckets>,
 }
 
 /// The most rules of one layer.
@@ -54,6 +58,8 @@ impl ThrottleLayer {
             headers: Headers::new(),
             mode: AtomicU8::new(Mode::Enforce as u8),
             api: ApiKind::Rest,
+            #[cfg(feature = "redis")]
+            store: None,
         })
     }
 
@@ -148,19 +154,31 @@ impl Shared {
                 return Err(self.refuse(rejection, nanos));
             }
         }
-        let counted = plans.count(&mut claim);
+        self.count(plans, &mut claim, head, now)?;
+        Ok(Some(claim))
+    }
+
+    /// Counts against the quota of whoever sent the request.
+    pub(crate) fn count(
+        &self,
+        plans: &UsagePlans,
+        claim: &mut Claim,
+        head: &Head<'_>,
+        now: u64,
+    ) -> Result<(), Rejection> {
+        let counted = plans.count(claim);
         if let Some(Ok(standing) | Err(standing)) = counted {
-            self.note(head, || plans.standing(&claim, standing));
+            self.note(head, || plans.standing(claim, standing));
         }
         if let Some(Err(standing)) = counted {
-            plans.give_back(&claim, &self.buckets);
+            plans.give_back(claim, &self.buckets);
             self.counters.refused(QUOTA, now);
             // What will never pass is not worth coming back for.
             let seconds = claim.has_any_quota().then(|| plans.seconds_until(standing));
             let nanos = seconds.map(|seconds| seconds.saturating_mul(1_000_000_000));
             return Err(self.refuse(claim.exceeded().for_api(self.api), nanos));
         }
-        Ok(Some(claim))
+        Ok(())
     }
 
     /// Notes in the context how the caller stands, if answers shall say so.
@@ -183,9 +201,14 @@ impl Shared {
 }
 
 impl Guard for ThrottleLayer {
-    type Ask = Never;
+    /// What is not asked costs no box.
+    type Ask = BoxAsk;
 
-    fn check(&self, head: &Head<'_>) -> Verdict<Never> {
+    fn check(&self, head: &Head<'_>) -> Verdict<BoxAsk> {
+        #[cfg(feature = "redis")]
+        if let Some(store) = &self.shared.store {
+            return crate::shared::check(&self.shared, store, head);
+        }
         match self.shared.decide(head) {
             Ok(()) => Verdict::Pass,
             Err(rejection) => Verdict::Refuse(rejection),

@@ -87,7 +87,7 @@
 //!
 //! # Features
 //!
-//! None.
+//! `redis` adds [`SharedBuckets`].
 
 mod bucket;
 mod buckets;
@@ -105,8 +105,12 @@ mod quota;
 mod rule;
 mod service;
 mod shard;
+#[cfg(feature = "redis")]
+mod shared;
 mod stats;
 
+#[cfg(feature = "redis")]
+pub use shared::{SharedBuckets, WhenAway};
 pub use {
     buckets::Buckets,
     builder::ThrottleBuilder,

@@ -129,6 +129,20 @@ impl Limit {
         self.period
     }
 
+    /// This share of the limit, of which one token at least is left.
+    #[cfg(feature = "redis")]
+    pub(crate) fn share(&self, share: f64) -> Self {
+        if self.burst == 0 {
+            return *self;
+        }
+        Self {
+            rate: self.rate * share,
+            // A float that is too large for the integer becomes its largest value.
+            period: ((self.period as f64 / share).ceil() as u64).min(MAX_FILL),
+            burst: ((f64::from(self.burst) * share) as u32).max(1),
+        }
+    }
+
     /// The limit as governor has it; `None` lets nothing pass.
     pub(crate) fn quota(&self) -> Option<Quota> {
         let burst = NonZeroU32::new(self.burst)?;

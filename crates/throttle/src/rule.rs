@@ -11,6 +11,8 @@ use crate::bucket::{Bucket, Take};
 use crate::buckets::Buckets;
 use crate::key::{Key, KeyWriter};
 use crate::limit::Limit;
+#[cfg(feature = "redis")]
+use crate::shared::Level;
 
 /// A limit and what it counts by, under a name.
 ///
@@ -200,6 +202,28 @@ impl ActiveRule {
                 self.buckets.count_overflow();
                 self.take_alone(limit, cost, now)
             }
+        }
+    }
+
+    /// What a request must be within, for whoever decides elsewhere.
+    #[cfg(feature = "redis")]
+    pub(crate) fn level(&self, head: &Head<'_>, counter: usize) -> Level {
+        // The scope is this process's own hash of the name, which the key has as text.
+        let mut writer = KeyWriter::shared(self.buckets.hasher());
+        self.key.write(head, &mut writer);
+        let digest = writer.take_digest();
+        let id = self.id(|key| self.key.write(head, key));
+        let limit = self.special.of(id).unwrap_or_else(|| self.limit.load());
+        let mut ticket = Ticket::NONE;
+        ticket.limit = limit;
+        Level {
+            key: format!("{}:{digest}", self.name),
+            id,
+            name: Arc::clone(&self.name),
+            limit,
+            cost: self.cost.as_ref().map_or(1, |cost| cost(head)),
+            refusal: self.refuse(&ticket),
+            counter,
         }
     }
 

@@ -10,6 +10,8 @@ use crate::buckets::Buckets;
 use crate::key::KeyWriter;
 use crate::limit::Limit;
 use crate::rule;
+#[cfg(feature = "redis")]
+use crate::shared::Level;
 
 /// A request of somebody who has a plan, and what it took.
 pub(crate) struct Claim {
@@ -59,6 +61,28 @@ impl Claim {
     /// Whether the quota lets anything pass in any period.
     pub(crate) fn has_any_quota(&self) -> bool {
         self.plan.quota.is_some_and(|quota| quota.limit() > 0)
+    }
+
+    /// What a request must be within, for whoever decides elsewhere.
+    #[cfg(feature = "redis")]
+    pub(crate) fn level(
+        &self,
+        head: &Head<'_>,
+        buckets: &Buckets,
+        counter: usize,
+    ) -> Option<Level> {
+        let limit = self.limit?;
+        let mut writer = KeyWriter::shared(buckets.hasher());
+        self.write(head, &mut writer);
+        Some(Level {
+            key: format!("plan/{}:{}", self.plan.id, writer.take_digest()),
+            id: Buckets::id(&writer.into_hasher()),
+            name: Arc::from(format!("plan/{}", self.plan.id)),
+            limit,
+            cost: 1,
+            refusal: self.throttled(head),
+            counter,
+        })
     }
 
     /// Takes a token, if the plan has a rate.
@@ -118,6 +142,11 @@ impl Claim {
     /// The bucket: of the key in the plan, or of the key at this method in the plan.
     fn id(&self, head: &Head<'_>, buckets: &Buckets) -> u64 {
         let mut key = KeyWriter::new(buckets.hasher());
+        self.write(head, &mut key);
+        Buckets::id(&key.into_hasher())
+    }
+
+    fn write(&self, head: &Head<'_>, key: &mut KeyWriter<'_>) {
         key.part(b"usage plan");
         key.part(self.plan.id.as_bytes());
         key.part(self.key.as_str().as_bytes());
@@ -131,7 +160,6 @@ impl Claim {
             key.part(route.route().template.as_bytes());
             key.part(head.method().as_str().as_bytes());
         }
-        Buckets::id(&key.into_hasher())
     }
 }
 

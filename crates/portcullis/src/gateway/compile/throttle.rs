@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Shared;
-use crate::core::{ApiKind, Guard, Head, Never, RequestContext, Verdict};
+use crate::core::{ApiKind, BoxAsk, Guard, Head, RequestContext, Verdict};
 use crate::definition::{self, QuotaPeriod, Stage, ThrottleSettings};
 use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
@@ -44,9 +44,9 @@ struct StageLevel {
 }
 
 impl Guard for Levels {
-    type Ask = Never;
+    type Ask = BoxAsk;
 
-    fn check(&self, head: &Head<'_>) -> Verdict<Never> {
+    fn check(&self, head: &Head<'_>) -> Verdict<BoxAsk> {
         let stage = head.context().and_then(RequestContext::stage);
         let own = stage.and_then(|stage| {
             self.stages.iter().find(|own| {

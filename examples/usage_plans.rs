@@ -1,0 +1,72 @@
+//! API keys with plans: a rate and a monthly quota for each, which can be read and extended.
+//!
+//! `cargo run --example usage_plans`, then
+//!
+//! ```text
+//! curl -i -H 'x-api-key: free-0123456789abcdef' localhost:3000/pets    # six times: Too Many Requests, and in the log why
+//! curl -i -H 'x-api-key: gold-0123456789abcdef' localhost:3000/pets
+//! curl -i localhost:3000/pets                                          # Forbidden
+//! curl -i localhost:3000/usage/acme                                    # what is left
+//! curl -i -X PUT localhost:3000/usage/acme/500                         # grant more until the month ends
+//! ```
+
+use axum::extract::{Path, State};
+use axum::{Router, routing::get, routing::put};
+use portcullis::auth::api_key::{ApiKey, ApiKeyLayer, MemoryKeys};
+use portcullis::throttle::{
+    Headers, Limit, Quota, QuotaPeriod, ThrottleLayer, UsagePlan, UsagePlans,
+};
+use tower::ServiceBuilder;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .init();
+
+    let keys = MemoryKeys::new([
+        ApiKey::new("acme", "free-0123456789abcdef"),
+        ApiKey::new("globex", "gold-0123456789abcdef"),
+    ]);
+    let plans = UsagePlans::new([
+        UsagePlan::new("free")
+            .limit(Limit::per_second(1.0, 5)?)
+            .quota(Quota::new(100, QuotaPeriod::Month, 0)?)
+            .key("acme"),
+        UsagePlan::new("gold")
+            .limit(Limit::per_second(100.0, 200)?)
+            .key("globex"),
+    ]);
+    let throttle = ThrottleLayer::builder()
+        .usage_plans(&plans)
+        .headers(Headers::new().retry_after(true).rate_limit(true))
+        .build()?;
+
+    let pets = Router::new()
+        .route("/pets", get(async || "cat, dog\n"))
+        // Outermost first: who calls, then whether they may once more.
+        .layer(
+            ServiceBuilder::new()
+                .layer(ApiKeyLayer::new(keys))
+                .layer(throttle),
+        );
+    let usage = Router::new()
+        .route("/usage/{key}", get(read))
+        .route("/usage/{key}/{remaining}", put(grant))
+        .with_state(plans);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, pets.merge(usage)).await?;
+    Ok(())
+}
+
+async fn read(State(plans): State<UsagePlans>, Path(key): Path<String>) -> String {
+    match plans.usage("free", &key) {
+        Some(usage) => format!("{} used, {} left\n", usage.used, usage.remaining),
+        None => "no quota\n".to_owned(),
+    }
+}
+
+async fn grant(State(plans): State<UsagePlans>, Path((key, remaining)): Path<(String, u64)>) {
+    plans.set_remaining("free", &key, remaining);
+}
