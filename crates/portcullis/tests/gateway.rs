@@ -901,3 +901,32 @@ fn a_model_that_is_none_is_a_fault_where_it_is_needed() {
     assert!(error.to_string().contains("/models/Pet"), "{error}");
     assert!(build("parameters").is_ok());
 }
+
+/// Refuses everybody.
+struct Closed;
+
+impl Guard for Closed {
+    type Ask = Never;
+
+    fn check(&self, _head: &Head<'_>) -> Verdict<Never> {
+        Verdict::Refuse(Rejection::new(RejectionKind::AccessDenied))
+    }
+}
+
+#[tokio::test]
+async fn a_guard_of_ones_own_stands_before_the_route_that_it_is_for() {
+    let paths = json!({ "/pets/{id}": { "get": mock(&json!(1)), "put": mock(&json!(2)) } });
+    let gateway = Gateway::builder().api(rest(&paths).guard("PUT /pets/{id}", Closed));
+    let gateway = gateway.build().expect("a good definition");
+    assert_eq!(get(&gateway, "/prod/pets/1").await.0, 200);
+    let response = send(&gateway, request("PUT", "/prod/pets/1")).await;
+    assert_eq!(response.status(), 403);
+
+    let wrong = rest(&paths).guard("PUT /pet/{id}", Closed);
+    let error = Gateway::builder()
+        .api(wrong)
+        .build()
+        .expect_err("no such route");
+    let expected = "there is no route `PUT /pet/{id}`; there are: GET /pets/{id}, PUT /pets/{id}";
+    assert!(error.to_string().contains(expected), "{error}");
+}

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
@@ -50,6 +50,8 @@ pub enum Conduct {
     Hang,
     /// With a body that has no end.
     Endless,
+    /// With a body of so many bytes, which it says beforehand.
+    Long(u64),
     /// With this status and no body.
     Status(u16),
     /// With a redirect to itself.
@@ -159,7 +161,8 @@ impl State {
         };
         let body = match &conduct {
             Conduct::Hang => std::future::pending().await,
-            Conduct::Endless => Answer::Endless(Arc::clone(&self)),
+            Conduct::Endless => Answer::Endless(Arc::clone(&self), None),
+            Conduct::Long(bytes) => Answer::Endless(Arc::clone(&self), Some(*bytes)),
             Conduct::Status(_) | Conduct::Loop => Answer::from(String::new()),
             _ if discovery => {
                 Answer::from(json!({"issuer": issuer, "jwks_uri": jwks_uri}).to_string())
@@ -187,7 +190,8 @@ impl State {
 /// A body that ends, or one that does not.
 enum Answer {
     Text(Option<Bytes>),
-    Endless(Arc<State>),
+    /// With the bytes that are left, if it has an end.
+    Endless(Arc<State>, Option<u64>),
 }
 
 impl From<String> for Answer {
@@ -207,10 +211,27 @@ impl Body for Answer {
         static BLANKS: [u8; 8192] = [b' '; 8192];
         Poll::Ready(match &mut *self {
             Self::Text(text) => text.take().map(|text| Ok(Frame::data(text))),
-            Self::Endless(state) => {
-                state.sent.fetch_add(BLANKS.len() as u64, Ordering::SeqCst);
-                Some(Ok(Frame::data(Bytes::from_static(&BLANKS))))
+            Self::Endless(_, Some(0)) => None,
+            Self::Endless(state, left) => {
+                let most = BLANKS.len() as u64;
+                let length = left.map_or(most, |left| left.min(most));
+                if let Some(left) = left {
+                    *left -= length;
+                }
+                state.sent.fetch_add(length, Ordering::SeqCst);
+                let length = usize::try_from(length).expect("it is at most all blanks");
+                Some(Ok(Frame::data(Bytes::from_static(&BLANKS[..length]))))
             }
         })
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Text(text) => {
+                SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64))
+            }
+            Self::Endless(_, Some(left)) => SizeHint::with_exact(*left),
+            Self::Endless(_, None) => SizeHint::default(),
+        }
     }
 }

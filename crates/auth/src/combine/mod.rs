@@ -32,6 +32,8 @@
 //! most: trouble that may pass (5xx) before a lack of rights (403) before a lack of identity (401). Credentials that are no good are never taken for
 //! none: anonymous is only who brings nothing that a part looks at. Without any, the answer is the first one's, with the challenges (`WWW-Authenticate`) of all.
 //!
+//! What a part that refused has learned of the caller can stay in the context: let handlers that must know who let a request in ask for the claims, or the principal, that they need.
+//!
 //! [`AllOf`] asks one after the other, and gives the first refusal.
 //!
 //! Parts are enforced, whatever their own modes say; what is only to be observed is the whole. A part that must see the request's body (a signature) cannot be one: that does not

@@ -217,6 +217,13 @@ impl Settings {
         reply: &AuthorizerReply,
     ) -> Result<(), Rejection> {
         context.set_authorizer(reply.context().clone());
+        // It was somebody else who asked.
+        if context
+            .measured(Measure::AuthorizerIntegrationLatency)
+            .is_none()
+        {
+            context.measure(Measure::AuthorizerIntegrationLatency, 0);
+        }
         if let Some(principal) = reply.principal() {
             context.note(Detail::AuthorizerPrincipalId, Arc::clone(principal));
         }
@@ -376,7 +383,6 @@ impl Guard for CustomAuthorizerLayer {
             };
             let mut found = cache.find(&wanted.general, now, flushes);
             while let Some(kept) = found.take() {
-                context.measure(Measure::AuthorizerIntegrationLatency, 0);
                 match settings.conclude(context, &question, &kept.reply) {
                     Ok(()) => return Verdict::Pass,
                     Err(rejection)

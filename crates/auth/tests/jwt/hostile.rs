@@ -46,6 +46,12 @@ async fn one_that_never_ends_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_gigabyte_that_is_announced_is_not_read() {
+    let issuer = check(Conduct::Long(1 << 30), 1, 0).await;
+    assert!(issuer.sent() < 16 * 1024 * 1024, "{}", issuer.sent());
+}
+
+#[tokio::test]
 async fn redirects_are_not_followed() {
     check(Conduct::Loop, 1, 0).await;
 }

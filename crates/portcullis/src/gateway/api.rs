@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::core::ApiKind;
+use crate::core::{ApiKind, Chain, Guard};
 use crate::cors::CorsRules;
 use crate::definition::{EndpointType, Stage};
 use crate::openapi::BasePath;
@@ -38,6 +38,8 @@ pub struct ApiSpec {
     pub(super) base_path: BasePath,
     pub(super) cors: Option<CorsRules>,
     pub(super) unknown_route: UnknownRoute,
+    /// By route, as its key names it.
+    pub(super) guards: Vec<(String, Chain)>,
     pub(super) method_override: bool,
     pub(super) web_sockets: Option<bool>,
     pub(super) max_body_bytes: u64,
@@ -91,6 +93,7 @@ impl ApiSpec {
             base_path: BasePath::default(),
             cors: None,
             unknown_route: UnknownRoute::default(),
+            guards: Vec::new(),
             method_override: false,
             web_sockets: None,
             max_body_bytes: MAX_BODY_BYTES,
@@ -172,6 +175,33 @@ impl ApiSpec {
     pub fn unknown_route(mut self, conduct: UnknownRoute) -> Self {
         self.unknown_route = conduct;
         self
+    }
+
+    /// Asks a guard of your own about the requests to one route, after what the definition asks for: `GET /pets/{id}`, `ANY /{proxy+}`, `$default`.
+    /// Several for one route are asked in order. That there is no such route is an error, so that a slip of the pen opens no door.
+    ///
+    /// ```
+    /// use portcullis::ApiSpec;
+    /// use portcullis::auth::combine::AnyOf;
+    /// use portcullis::auth::jwt::{Issuer, JwtLayer};
+    ///
+    /// # let document = r#"{"openapi":"3.0.1","info":{"title":"pets","version":"1"},"paths":{}}"#;
+    /// let tokens = JwtLayer::new(Issuer::discover("https://id.example.com")?.audience("pets"));
+    /// let api = ApiSpec::rest(document)
+    ///     .guard("GET /pets", AnyOf::new(tokens.clone()).or_anonymous())
+    ///     .guard("POST /pets", tokens.require_scopes(["pets:write"]));
+    /// # let _ = api;
+    /// # Ok::<(), portcullis::auth::ConfigError>(())
+    /// ```
+    pub fn guard(mut self, route: impl Into<String>, guard: impl Guard) -> Self {
+        self.guards.push((route.into(), Chain::new().with(guard)));
+        self
+    }
+
+    /// The guards of a route.
+    pub(super) fn guards_of(&self, route: &str) -> impl Iterator<Item = &Chain> {
+        let own = self.guards.iter().filter(move |(key, _)| key == route);
+        own.map(|(_, chain)| chain)
     }
 
     /// Serves a request that has the header `X-HTTP-Method-Override` as one with that method, as the service does for REST APIs. The header

@@ -429,8 +429,8 @@ impl GatewayBuilder {
         self
     }
 
-    /// Serves methods that need an authorizer, a signature, an API key or a resource policy **to everyone**, as
-    /// long as this gateway does not serve those. Without it, such methods refuse every request. For a laptop only.
+    /// Serves methods that need an authorizer, a signature, an API key or a resource policy **to everyone**, and asks for none of them. Without it, a
+    /// method whose keys, functions or issuers this gateway does not have refuses every request. For a laptop only.
     pub fn dangerously_skip_auth(mut self, skip: bool) -> Self {
         self.skip_auth = skip;
         self

@@ -10,6 +10,7 @@ use crate::core::{
 };
 use crate::definition::{AuthorizationType, Method, Pointer, Route};
 use crate::gateway::api::ApiSpec;
+use crate::gateway::error::GatewayFault;
 
 /// Refuses every request: what the definition asks for here cannot be checked yet, and a door
 /// whose lock is missing stays shut.
@@ -176,5 +177,34 @@ fn append(chain: Chain, own: &Chain) -> Chain {
         own.clone()
     } else {
         chain.and(own)
+    }
+}
+
+/// The guards that the user has for a route, behind those of the definition.
+pub(super) fn own(chain: Chain, spec: &ApiSpec, route: &str) -> Chain {
+    spec.guards_of(route)
+        .fold(chain, |chain, own| append(chain, own))
+}
+
+/// A guard of the user's that belongs to no route is a fault.
+pub(super) fn check_own(
+    spec: &ApiSpec,
+    routes: impl Iterator<Item = String>,
+    notes: &mut Notes<'_>,
+) {
+    if spec.guards.is_empty() {
+        return;
+    }
+    let known: Vec<String> = routes.collect();
+    for (route, _) in &spec.guards {
+        if !known.contains(route) {
+            let message = format!(
+                "there is no route `{route}`; there are: {}",
+                known.join(", ")
+            );
+            notes
+                .faults
+                .push(GatewayFault::new(notes.api, "guards", message));
+        }
     }
 }

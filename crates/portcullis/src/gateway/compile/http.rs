@@ -33,13 +33,19 @@ pub(super) fn routes(
             method: verb.to_owned(),
             route: Arc::new(facts),
             summary: compiled.summary,
-            guards: guards::http((verb, path), route, doors, shared, notes),
+            guards: guards::own(
+                guards::http((verb, path), route, doors, shared, notes),
+                spec,
+                &route.route_key,
+            ),
             integration: compiled.integration,
             streams: compiled.streams,
             variables: compiled.variables,
         };
         routes = routes.route(&route.route_key, Arc::new(plan));
     }
+    let known = api.routes.iter().map(|route| route.route_key.clone());
+    guards::check_own(spec, known, notes);
     match routes.build() {
         Ok(routes) => Some(Routes::Http(routes)),
         Err(errors) => {

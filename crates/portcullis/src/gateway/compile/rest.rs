@@ -32,7 +32,8 @@ pub(super) fn routes(
             let Some(compiled) = integration::rest(api, method, spec, shared, notes) else {
                 continue;
             };
-            let mut guards = guards::rest((verb, &resource.path), method, doors, shared, notes);
+            let guards = guards::rest((verb, &resource.path), method, doors, shared, notes);
+            let mut guards = guards::own(guards, spec, &format!("{verb} {}", resource.path));
             // Last, as in the service: who may not call learns nothing of what a call should look like.
             if let Some(validator) = validation.validator(method, spec.max_body_bytes, notes) {
                 guards = guards.with(validator);
@@ -49,6 +50,11 @@ pub(super) fn routes(
             routes = routes.route(verb, &resource.path, Arc::new(plan));
         }
     }
+    let known = api.resources.iter().flat_map(|resource| {
+        let verbs = resource.resource_methods.keys();
+        verbs.map(move |verb| format!("{verb} {}", resource.path))
+    });
+    guards::check_own(spec, known, notes);
     match routes.build() {
         Ok(routes) => Some(Routes::Rest(routes)),
         Err(errors) => {

@@ -112,7 +112,7 @@ pub struct GatewayConfig {
     pub forwarding_header: ForwardingHeader,
     /// Makes it an error if a field of any definition is not served yet.
     pub strict: bool,
-    /// Serves what needs auth that is not served yet to everyone. For a laptop only.
+    /// Serves what needs auth to everyone, and asks for nothing of it. For a laptop only.
     pub dangerously_skip_auth: bool,
     /// What relative paths are relative to: the folder of the file.
     pub folder: PathBuf,
