@@ -52,6 +52,16 @@ impl ProxyHeader {
         }
     }
 
+    /// The header of this name, in the form that it has: RFC 9440's in `Client-Cert`, percent-encoded PEM in all others.
+    #[must_use]
+    pub fn of(name: HeaderName) -> Self {
+        if name == CLIENT_CERT {
+            Self::client_cert()
+        } else {
+            Self::encoded_pem(name)
+        }
+    }
+
     /// The name of the header.
     #[must_use]
     pub const fn name(&self) -> &HeaderName {

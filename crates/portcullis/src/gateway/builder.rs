@@ -20,6 +20,7 @@ use crate::auth::access::VpcEndpoint;
 use crate::auth::api_key::KeyStore;
 use crate::auth::credentials::CredentialStore;
 use crate::auth::jwt::IssuerBuilder;
+use crate::auth::mtls::ProxyHeader;
 use crate::auth::sigv4::ReplayGuard;
 use crate::client::Client;
 use crate::core::{Body, BoxError, Chain, Clock, Function, Guard, SystemClock, TrustedProxies};
@@ -53,6 +54,7 @@ pub struct GatewayBuilder {
     pub(super) honour_expires: bool,
     pub(super) replay_guard: Option<ReplayGuard>,
     pub(super) api_keys: Option<Arc<dyn KeyStore>>,
+    pub(super) client_certificate_header: Option<ProxyHeader>,
     pub(super) usage_plans: Vec<UsagePlan>,
     pub(super) limits: Limits,
     pub(super) issuers: Issuers,
@@ -86,6 +88,7 @@ impl GatewayBuilder {
             honour_expires: false,
             replay_guard: None,
             api_keys: None,
+            client_certificate_header: None,
             usage_plans: Vec::new(),
             limits: Limits::default(),
             issuers: Issuers::default(),
@@ -303,6 +306,13 @@ impl GatewayBuilder {
     /// Believes these proxies about who the client is.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.trusted_proxies = proxies;
+        self
+    }
+
+    /// Takes the certificates of clients from this header, where the connection came from one of the [trusted proxies](Self::trusted_proxies). Domains
+    /// with `mutualTlsAuthentication` check them against their truststores. By default certificates are those that clients showed to the listener.
+    pub fn client_certificate_header(mut self, header: ProxyHeader) -> Self {
+        self.client_certificate_header = Some(header);
         self
     }
 

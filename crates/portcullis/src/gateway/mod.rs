@@ -8,6 +8,7 @@ mod coverage;
 mod error;
 mod finish;
 mod limits;
+mod mutual_tls;
 mod plan;
 mod service;
 mod upstreams;

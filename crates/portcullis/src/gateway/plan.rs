@@ -6,6 +6,7 @@ use http::Method;
 
 use super::RouteSummary;
 use super::api::UnknownRoute;
+use super::mutual_tls::MutualTls;
 use crate::core::{ApiKind, ApiStage, Chain, Clock, Route, TrustedProxies};
 use crate::cors::CorsRules;
 use crate::integrations::{Compression, Integration};
@@ -20,6 +21,8 @@ pub(super) struct Plan {
     pub(super) resolver: Resolver<Arc<StagePlan>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) trusted_proxies: TrustedProxies,
+    /// Absent where no certificates of clients are looked at.
+    pub(super) mutual_tls: Option<MutualTls>,
     /// By id; for printing.
     pub(super) apis: Vec<(String, Arc<ApiPlan>)>,
     /// API and stage, with a slash between; for the log.

@@ -19,7 +19,7 @@ use super::api::UnknownRoute;
 use super::finish::{Finish, Granted};
 use super::plan::{MethodPlan, Plan, StagePlan};
 use crate::core::{
-    Body, BoxError, ChainWalk, Decision, Detail, MatchedRoute, Rejection, RejectionKind,
+    Body, BoxError, ChainWalk, Decision, Detail, Head, MatchedRoute, Rejection, RejectionKind,
     RequestContext,
 };
 use crate::cors::{Check, CorsRules, Later, PreflightAnswer};
@@ -59,6 +59,14 @@ where
     let mut finish = Finish::new(Arc::clone(&plan.clock), context.clone());
 
     let host = context.host();
+    if let Some(mutual_tls) = &plan.mutual_tls
+        && let Err(rejection) = mutual_tls.check(host, &Head::of(&request))
+    {
+        return GatewayFuture {
+            state: finish.refuse(rejection),
+            finish: Some(finish),
+        };
+    }
     let resolved = match plan.resolver.resolve(host, request.uri().path()) {
         Ok(resolved) => resolved,
         Err(refusal) => {

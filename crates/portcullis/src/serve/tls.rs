@@ -27,7 +27,7 @@ pub struct TlsConfig {
     source: Source,
     /// By the name that they connect to; without one, of all.
     #[cfg(feature = "mtls")]
-    clients: Vec<(Option<String>, ClientCertificates)>,
+    clients: Vec<(Option<String>, Option<ClientCertificates>)>,
 }
 
 #[derive(Clone)]
@@ -68,7 +68,7 @@ impl TlsConfig {
     #[cfg(feature = "mtls")]
     #[must_use]
     pub fn client_certificates(mut self, clients: ClientCertificates) -> Self {
-        self.clients.push((None, clients));
+        self.clients.push((None, Some(clients)));
         self
     }
 
@@ -82,7 +82,16 @@ impl TlsConfig {
         clients: ClientCertificates,
     ) -> Self {
         let name = name.into().to_ascii_lowercase();
-        self.clients.push((Some(name), clients));
+        self.clients.push((Some(name), Some(clients)));
+        self
+    }
+
+    /// Asks the clients that connect to this name for nothing, whatever holds for others.
+    #[cfg(feature = "mtls")]
+    #[must_use]
+    pub fn no_client_certificates_for(mut self, name: impl Into<String>) -> Self {
+        let name = name.into().to_ascii_lowercase();
+        self.clients.push((Some(name), None));
         self
     }
 
@@ -142,7 +151,9 @@ impl TlsConfig {
         };
         #[cfg(feature = "mtls")]
         for (name, clients) in &self.clients {
-            let config = config(Some(clients.verifier(&provider)?))?;
+            let clients = clients.as_ref();
+            let verifier = clients.map(|clients| clients.verifier(&provider));
+            let config = config(verifier.transpose()?)?;
             match name {
                 Some(name) => loaded.by_name.push((name.clone(), config)),
                 None => loaded.all = config,

@@ -37,6 +37,7 @@ use crate::definition::{self, Pointer};
 use crate::integrations::{Aws, Credentials, CredentialsError, Functions};
 use crate::stages::{ConfigError, Fallback, Fault, Resolver};
 pub(super) use authorizers::{AuthorizerCaches, Issuers};
+pub(super) use domains::truststore;
 use keys::KeyRing;
 use throttle::Throttles;
 
@@ -204,6 +205,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<Compiled, GatewayEr
         }
     }
     throttle::survey_plans(&source.usage_plans, &plans, &mut coverage);
+    let mutual_tls = domains::mutual_tls(source, &mut faults);
     for domain in &source.domains {
         resolver = resolver.domain(domains::compile(domain, source.skip_auth, &mut coverage));
     }
@@ -233,6 +235,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<Compiled, GatewayEr
         resolver,
         clock: Arc::clone(&source.clock),
         trusted_proxies: source.trusted_proxies.clone(),
+        mutual_tls,
         apis: plans,
         stages,
     };

@@ -6,11 +6,13 @@ use super::error::{ConfigError, ConfigFault};
 use super::reader::join;
 use super::{ApiConfig, CredentialsConfig, FunctionPlace, GatewayConfig};
 use crate::auth::credentials::MemoryCredentials;
+use crate::auth::mtls::ProxyHeader;
 use crate::auth::sigv4::ReplayGuard;
 use crate::client::Upstreams;
 use crate::core::{ApiKind, TrustedProxies};
 use crate::cors::CorsRules;
 use crate::gateway::compile::account_limit;
+use crate::gateway::compile::truststore;
 use crate::gateway::{ApiSpec, Gateway, GatewayBuilder};
 use crate::integrations::{Credentials, CredentialsSource};
 
@@ -39,7 +41,27 @@ impl GatewayConfig {
             }
         }
         for domain in &self.domain_names {
-            builder = builder.domain(domain.clone());
+            let mut domain = domain.clone();
+            if let Some(path) = truststore(&domain).map(|path| self.folder.join(path))
+                && let Some(mutual_tls) = &mut domain.mutual_tls_authentication
+            {
+                mutual_tls.truststore_uri = Some(path.to_string_lossy().into_owned());
+            }
+            builder = builder.domain(domain);
+        }
+        if let Some(name) = &self.client_certificate_header {
+            let fault = match name.parse() {
+                Ok(name) if !self.trusted_proxies.is_empty() => {
+                    builder = builder.client_certificate_header(ProxyHeader::of(name));
+                    None
+                }
+                Ok(_) => Some("needs `trustedProxies`: nobody else is believed"),
+                Err(_) => Some("is no name of a header"),
+            };
+            faults.extend(fault.map(|message| ConfigFault {
+                place: "/clientCertificateHeader".to_owned(),
+                message: message.to_owned(),
+            }));
         }
         for (name, function) in &self.functions {
             if let Some(place) = &function.latest {
@@ -220,7 +242,7 @@ impl GatewayConfig {
     /// If certificate and key cannot be used.
     #[cfg(feature = "serve")]
     pub fn server(&self) -> Result<crate::serve::ServerBuilder, ConfigError> {
-        use crate::serve::{Server, TlsConfig};
+        use crate::serve::{ClientCertificates, Server, TlsConfig};
 
         // The gateway judges who the client is: its rules change with a reload, a listener's do not.
         let mut server = Server::builder();
@@ -232,7 +254,25 @@ impl GatewayConfig {
         }
         if let Some(tls) = &self.tls {
             let certificate = self.folder.join(&tls.certificate);
-            let config = TlsConfig::from_files(certificate, self.folder.join(&tls.key));
+            let mut config = TlsConfig::from_files(certificate, self.folder.join(&tls.key));
+            // Where proxies speak TLS with the clients, they ask.
+            let asks = self.client_certificate_header.is_none()
+                && !self.dangerously_skip_auth
+                && self
+                    .domain_names
+                    .iter()
+                    .any(|domain| truststore(domain).is_some());
+            for domain in self.domain_names.iter().filter(|_| asks) {
+                let name = &domain.domain_name;
+                config = match truststore(domain) {
+                    Some(path) => {
+                        let clients = ClientCertificates::from_file(self.folder.join(path));
+                        config.client_certificates_for(name, clients)
+                    }
+                    // It may be below a wildcard that asks.
+                    None => config.no_client_certificates_for(name),
+                };
+            }
             server = server
                 .tls(config)
                 .map_err(|error| ConfigError::one("/tls", error))?;

@@ -110,6 +110,8 @@ pub struct GatewayConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// The header in which they give it. Default: `X-Forwarded-For`.
     pub forwarding_header: ForwardingHeader,
+    /// The header in which those networks pass the certificates of clients on. Default: none, and certificates are those that the listener was shown.
+    pub client_certificate_header: Option<String>,
     /// Makes it an error if a field of any definition is not served yet.
     pub strict: bool,
     /// Serves what needs auth to everyone, and asks for nothing of it. For a laptop only.

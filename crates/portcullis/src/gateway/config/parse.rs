@@ -66,6 +66,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "vpcEndpoints",
         "trustedProxies",
         "forwardingHeader",
+        "clientCertificateHeader",
         "strict",
         "dangerouslySkipAuth",
     ];
@@ -120,6 +121,9 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
     }
     config.usage_plans = reader.service_list(object, "usagePlans");
     config.api_keys = reader.service_list(object, "apiKeys");
+    config.client_certificate_header = reader
+        .text(object, "clientCertificateHeader")
+        .map(str::to_owned);
     config.api_key_file = reader.text(object, "apiKeyFile").map(PathBuf::from);
     config.quota_file = reader.text(object, "quotaFile").map(PathBuf::from);
     if let Some(headers) = object.get("limitHeaders") {
