@@ -1,15 +1,16 @@
 //! The client and its builder.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use portcullis_core::Body;
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, ServerName};
 use serde::Deserialize;
 
 use crate::body::{Outgoing, Slot};
@@ -39,6 +40,8 @@ struct Shared {
     tls: Arc<TlsSettings>,
     /// One for each way to connect, made when it is first used: verified or not, by each protocol.
     pools: [OnceLock<Pool>; 6],
+    /// The same with connections of their own, by the name that certificates must have.
+    named: Mutex<HashMap<ServerName<'static>, Arc<Self>>>,
 }
 
 /// Where requests go.
@@ -76,6 +79,7 @@ pub struct ClientBuilder {
     max_idle: usize,
     roots: Vec<CertificateDer<'static>>,
     upstreams: Upstreams,
+    server_name: Option<ServerName<'static>>,
 }
 
 impl Client {
@@ -87,6 +91,7 @@ impl Client {
             max_idle: 1024,
             roots: Vec::new(),
             upstreams: Upstreams::default(),
+            server_name: None,
         }
     }
 
@@ -105,6 +110,44 @@ impl Client {
     pub fn dangerous_without_verification(&self) -> Self {
         Self {
             verify: false,
+            ..self.clone()
+        }
+    }
+
+    /// A client of the same settings whose endpoints must all have certificates for this name, whatever their hosts are called. It has
+    /// connections of its own, which clients of the same name share.
+    ///
+    /// # Errors
+    ///
+    /// If it is neither a DNS name nor an IP address.
+    pub fn with_server_name(&self, name: &str) -> Result<Self, ClientConfigError> {
+        match ServerName::try_from(name.to_owned()) {
+            Ok(name) => Ok(self.named(Some(&name))),
+            Err(error) => Err(ClientConfigError(format!("server_name `{name}`: {error}"))),
+        }
+    }
+
+    /// The same; `None` changes nothing.
+    pub(crate) fn named(&self, name: Option<&ServerName<'static>>) -> Self {
+        let Some(name) = name else {
+            return self.clone();
+        };
+        let mut known = self
+            .shared
+            .named
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let shared = known.entry(name.clone()).or_insert_with(|| {
+            Arc::new(Shared::new(
+                ClientBuilder {
+                    server_name: Some(name.clone()),
+                    ..self.shared.options.clone()
+                },
+                Arc::clone(&self.shared.tls),
+            ))
+        });
+        Self {
+            shared: Arc::clone(shared),
             ..self.clone()
         }
     }
@@ -199,6 +242,7 @@ impl Client {
                 let manner = Manner {
                     verify: self.verify,
                     protocol: self.protocol,
+                    server_name: self.shared.options.server_name.clone(),
                     until: until.map(tokio::time::Instant::from_std),
                     upgrading,
                 };
@@ -260,6 +304,7 @@ impl Client {
                     Arc::clone(&self.shared.tls),
                     self.verify,
                     protocol,
+                    options.server_name.clone(),
                 ),
                 only_http2: protocol == HttpProtocol::Http2,
                 idle_timeout: options.idle_timeout,
@@ -276,14 +321,13 @@ impl Client {
     ) -> Self {
         let shared = match connect_timeout {
             None => Arc::clone(&self.shared),
-            Some(connect_timeout) => Arc::new(Shared {
-                options: ClientBuilder {
+            Some(connect_timeout) => Arc::new(Shared::new(
+                ClientBuilder {
                     connect_timeout,
                     ..self.shared.options.clone()
                 },
-                tls: Arc::clone(&self.shared.tls),
-                pools: Default::default(),
-            }),
+                Arc::clone(&self.shared.tls),
+            )),
         };
         Self {
             shared,
@@ -308,6 +352,17 @@ impl Client {
 
     pub(crate) const fn protocol(&self) -> HttpProtocol {
         self.protocol
+    }
+}
+
+impl Shared {
+    fn new(options: ClientBuilder, tls: Arc<TlsSettings>) -> Self {
+        Self {
+            options,
+            tls,
+            pools: Default::default(),
+            named: Mutex::default(),
+        }
     }
 }
 
@@ -418,11 +473,7 @@ impl ClientBuilder {
         });
         let upstreams = Arc::new(std::mem::take(&mut self.upstreams));
         Client {
-            shared: Arc::new(Shared {
-                options: self,
-                tls,
-                pools: Default::default(),
-            }),
+            shared: Arc::new(Shared::new(self, tls)),
             route: Route::ByUri(upstreams),
             verify: true,
             protocol: HttpProtocol::Auto,

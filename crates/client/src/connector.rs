@@ -10,12 +10,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::TokioIo;
 use portcullis_core::BoxError;
 use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
@@ -37,6 +38,8 @@ struct LazyTls {
     settings: Arc<TlsSettings>,
     verify: bool,
     protocol: HttpProtocol,
+    /// The name that certificates must have instead of their hosts'.
+    server_name: Option<ServerName<'static>>,
     config: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
 
@@ -48,6 +51,7 @@ impl Connector {
         settings: Arc<TlsSettings>,
         verify: bool,
         protocol: HttpProtocol,
+        server_name: Option<ServerName<'static>>,
     ) -> Self {
         let mut http = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         http.enforce_http(false);
@@ -61,6 +65,7 @@ impl Connector {
                 settings,
                 verify,
                 protocol,
+                server_name,
                 config: OnceLock::new(),
             }),
         }
@@ -87,9 +92,19 @@ impl Service<Uri> for Connector {
                     let config = match tls.ready() {
                         Some(config) => config,
                         // Reading the platform's roots is work for a thread that may block.
-                        None => tokio::task::spawn_blocking(move || tls.config()).await?,
+                        None => {
+                            let tls = Arc::clone(&tls);
+                            tokio::task::spawn_blocking(move || tls.config()).await?
+                        }
                     }?;
-                    HttpsConnector::from((tcp, config)).call(uri).await
+                    let mut encrypted = match tls.server_name.clone() {
+                        None => HttpsConnector::from((tcp, config)),
+                        Some(name) => {
+                            let name = Arc::new(FixedServerNameResolver::new(name));
+                            HttpsConnector::new(tcp, config, false, name)
+                        }
+                    };
+                    encrypted.call(uri).await
                 } else {
                     Ok(MaybeHttpsStream::Http(tcp.call(uri).await?))
                 }

@@ -179,7 +179,7 @@ mod tests {
         let timeout = Duration::from_secs(90);
         let tls = Arc::new(TlsSettings { roots: Vec::new() });
         Pool::new(Settings {
-            connector: Connector::new(timeout, tls, true, HttpProtocol::Auto),
+            connector: Connector::new(timeout, tls, true, HttpProtocol::Auto, None),
             only_http2: false,
             idle_timeout: timeout,
             max_idle: 8,

@@ -99,7 +99,7 @@ pub struct IntegrationConfig {
     pub binary_media_types: Vec<String>,
     /// Whether any certificate of the endpoint is believed.
     pub insecure_skip_verification: bool,
-    /// The name that the endpoint's certificate must have instead of its host's.
+    /// The name that the certificate of an HTTP endpoint must have instead of its host's.
     pub server_name_to_verify: Option<String>,
     /// Whether the response may take longer than the timeout once its headers are there.
     pub streams_response: bool,
@@ -352,10 +352,6 @@ impl IntegrationConfig {
         if self.vpc_link.is_some() && !over_http {
             let what = "VPC links of integrations that are not HTTP";
             findings.add("/connectionId", what, Conduct::RefuseAll);
-        }
-        if self.server_name_to_verify.is_some() {
-            let what = "verification by another name than the host's";
-            findings.add("/tlsConfig/serverNameToVerify", what, Conduct::RefuseAll);
         }
     }
 

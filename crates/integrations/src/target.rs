@@ -54,6 +54,12 @@ impl Target {
         } else {
             backends.client.clone()
         };
+        let client = match &config.server_name_to_verify {
+            None => client,
+            Some(name) => client.with_server_name(name).map_err(|error| {
+                ConfigError::new("/tlsConfig/serverNameToVerify", error.to_string())
+            })?,
+        };
         let uri = config.uri.as_deref().filter(|uri| !uri.trim().is_empty());
         let uri = uri.ok_or_else(|| ConfigError::new("/uri", "is missing"))?;
         let by_arn = config.vpc_link.is_some() && uri.starts_with("arn:");

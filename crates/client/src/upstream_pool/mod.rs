@@ -23,6 +23,7 @@ use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response};
 use portcullis_core::Body;
+use rustls::pki_types::ServerName;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -97,10 +98,12 @@ struct Checked {
 }
 
 /// How a caller wants a request to be sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Manner {
     pub(crate) verify: bool,
     pub(crate) protocol: HttpProtocol,
+    /// The name that certificates must have instead of their hosts'.
+    pub(crate) server_name: Option<ServerName<'static>>,
     /// When the caller gives up.
     pub(crate) until: Option<Instant>,
     /// The request asks for another protocol.
@@ -157,6 +160,7 @@ impl UpstreamPool {
         let manner = Manner {
             verify: true,
             protocol: HttpProtocol::Auto,
+            server_name: None,
             until: None,
             upgrading: false,
         };
@@ -183,7 +187,7 @@ impl UpstreamPool {
             });
             let lease = shared.lease(&tried, manner.until)?;
             let index = lease.index();
-            let error = match self.attempt(lease, request, manner).await {
+            let error = match self.attempt(lease, request, &manner).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -205,7 +209,7 @@ impl UpstreamPool {
         &self,
         mut lease: Lease,
         mut request: Request<Body>,
-        manner: Manner,
+        manner: &Manner,
     ) -> Result<Response<ResponseBody>, ClientError> {
         let shared = &self.inner.shared;
         let path = request.uri().path_and_query().cloned();
@@ -214,7 +218,8 @@ impl UpstreamPool {
         *request.uri_mut() = target
             .at(path)
             .map_err(|error| ClientError::new(ClientErrorKind::Address, error))?;
-        let mut transport = shared.transport(manner.verify);
+        let transport = shared.transport(manner.verify);
+        let mut transport = transport.named(manner.server_name.as_ref());
         if shared.protocol() == HttpProtocol::Auto {
             transport = transport.speaking(manner.protocol);
         }

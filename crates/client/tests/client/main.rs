@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body::Frame;
 use http_body_util::{Full, StreamBody};
-use portcullis_client::{Client, ClientErrorKind};
+use portcullis_client::{Client, ClientErrorKind, UpstreamPool};
 use portcullis_core::{Body, BoxError};
 use portcullis_testkit::{HyperServer, Recorded, Recorder, request as testkit};
 use tokio::net::TcpListener;
@@ -47,6 +47,28 @@ async fn an_unknown_authority_is_believed_only_where_that_is_said() {
         ClientErrorKind::Tls,
         "the certificate of another host, and no connection of the other client"
     );
+}
+
+#[tokio::test]
+async fn a_certificate_is_checked_for_another_name_where_that_is_said() {
+    let endpoint = Encrypted::start(&["http/1.1"]).await;
+    let client = endpoint.client();
+    let by_address = endpoint.other_url();
+    let named = |name| client.with_server_name(name).expect("a name");
+    fetch(&named("localhost"), &by_address).await;
+    let other = kind(&named("pets.example.com"), get(&endpoint.url())).await;
+    assert_eq!(other, ClientErrorKind::Tls, "not even by its own name");
+    assert_eq!(kind(&client, get(&by_address)).await, ClientErrorKind::Tls);
+    assert!(client.with_server_name("no name").is_err());
+    let origin = by_address.trim_end_matches('/');
+    let pool = UpstreamPool::builder()
+        .target(origin)
+        .client(client.clone());
+    let pool = pool.build().expect("an origin");
+    let through = |name| named(name).through(pool.clone().into());
+    fetch(&through("localhost"), "https://internal.example.com/").await;
+    let other = kind(&through("pets.example.com"), get("https://localhost/")).await;
+    assert_eq!(other, ClientErrorKind::Tls);
 }
 
 #[tokio::test]

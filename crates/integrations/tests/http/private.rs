@@ -127,6 +127,18 @@ async fn what_is_behind_a_link_may_have_an_entry_of_its_own() {
     assert_eq!(ask(&neither, &links).await.status(), 201);
 }
 
+#[test]
+fn the_name_to_verify_must_be_one() {
+    let mut config = linked(ApiKind::Http, LISTENER, "abc123");
+    let links = backends([("abc123", "https://10.0.0.1".parse().expect("an origin"))]);
+    config.server_name_to_verify = Some("pets.example.com".to_owned());
+    let compiled = config.compile(&links).expect("a name");
+    assert_eq!(compiled.unsupported, []);
+    config.server_name_to_verify = Some("no name".to_owned());
+    let error = config.compile(&links).expect_err("no name");
+    assert_eq!(error.field(), "/tlsConfig/serverNameToVerify");
+}
+
 #[tokio::test]
 async fn a_link_that_leads_nowhere_is_reported_and_answered_500() {
     let known = "http://127.0.0.1:1".parse().expect("an origin");
