@@ -372,6 +372,50 @@ async fn a_slow_server_is_not_waited_for_beyond_the_deadline() {
     until_it_answers(&layer, &shared, &clock).await;
 }
 
+#[tokio::test]
+async fn leased_tokens_are_spent_without_asking_and_never_more_than_there_are() {
+    const BURST: u32 = 2000;
+    let server = RedisServer::start();
+    let clock = ManualClock::default();
+    let machines: Vec<_> = (0..2)
+        .map(|_| {
+            let shared = machine(&server, WhenAway::Closed)
+                .lease(200)
+                .expect("a lease");
+            let layer = ThrottleLayer::builder()
+                .rule(Rule::new("tenant", tenant(), limit(0.001, BURST)))
+                .buckets(&Buckets::with_clock(100, clock.clone()))
+                .shared(shared.clone())
+                .build();
+            (layer.expect("a layer"), shared)
+        })
+        .collect();
+    let mut admitted = 0;
+    let mut decisions = 0;
+    for round in 0..2 * BURST {
+        let (layer, _) = &machines[round as usize % 2];
+        decisions += 1;
+        admitted += u32::from(status(layer, "a").await == 200);
+        // What is fetched beside the requests has a chance to come in.
+        tokio::task::yield_now().await;
+    }
+    assert!(admitted <= BURST, "{admitted}");
+    assert!(
+        admitted >= BURST - 2 * 200,
+        "{admitted}: no more than the leases can be left"
+    );
+    let asked: u64 = machines.iter().map(|(_, shared)| shared.asked()).sum();
+    assert!(
+        asked * 50 <= decisions,
+        "{asked} questions for {decisions} decisions"
+    );
+    clock.advance(Duration::from_secs(2));
+    let before = machines[0].1.asked();
+    status(&machines[0].0, "b").await;
+    assert_eq!(machines[0].1.asked(), before + 1);
+    assert!(machine(&server, WhenAway::Open).lease(1).is_err());
+}
+
 #[test]
 fn a_share_is_a_part() {
     let redis = || {

@@ -1,5 +1,7 @@
 //! Buckets that several machines share.
 
+mod lease;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::LazyLock;
@@ -21,6 +23,7 @@ use crate::limit::Limit;
 use crate::plans::Claim;
 use crate::rule;
 use crate::stats::USAGE_PLAN;
+use lease::{Leases, Spend};
 
 /// Buckets in Redis or Valkey, which the layers of several machines share.
 ///
@@ -49,6 +52,7 @@ pub struct SharedBuckets {
     when_away: WhenAway,
     deadline: Duration,
     group: Arc<str>,
+    leases: Option<Arc<Leases>>,
     state: Arc<State>,
 }
 
@@ -106,6 +110,7 @@ impl SharedBuckets {
             when_away,
             deadline: DEADLINE,
             group: Arc::from("throttle"),
+            leases: None,
             state: Arc::default(),
         })
     }
@@ -122,7 +127,25 @@ impl SharedBuckets {
         self
     }
 
-    /// How many decisions the server was asked for.
+    /// Takes up to so many tokens at a time, and spends them without asking: most requests are then decided in the process. More are fetched, beside the requests, when
+    /// half of them are spent. A bucket that has none is not asked again before it has.
+    ///
+    /// Tokens are spent within a second of being taken, or not at all. So in any span of time no more requests pass than the limit allows, and `tokens` for each
+    /// machine. `RateLimit` headers stand only on answers for which the server was asked.
+    ///
+    /// # Errors
+    ///
+    /// If it is less than 2.
+    pub fn lease(mut self, tokens: u32) -> Result<Self, ConfigError> {
+        if tokens < 2 {
+            let fix = "give at least 2, or do without";
+            return Err(ConfigError::new("lease", tokens, "is no lease", fix));
+        }
+        self.leases = Some(Arc::new(Leases::new(tokens)));
+        Ok(self)
+    }
+
+    /// How many times the server was asked.
     #[must_use]
     pub fn asked(&self) -> u64 {
         self.state.asked.load(Ordering::Relaxed)
@@ -148,7 +171,8 @@ impl SharedBuckets {
                 .is_ok()
     }
 
-    async fn take(&self, levels: &[Level]) -> Result<Vec<i64>, Away> {
+    /// Takes what each level costs, and up to as much as is wanted.
+    async fn take(&self, levels: &[Level], wants: &[u32]) -> Result<Vec<i64>, Away> {
         self.state.asked.fetch_add(1, Ordering::Relaxed);
         let keys: Vec<_> = levels
             .iter()
@@ -156,20 +180,69 @@ impl SharedBuckets {
             .collect();
         let arguments: Vec<_> = levels
             .iter()
-            .flat_map(|level| {
+            .zip(wants)
+            .flat_map(|(level, want)| {
                 let period = level.limit.period() as f64 / 1000.0;
                 [
                     format!("{period:.3}"),
                     level.limit.burst().to_string(),
                     level.cost.to_string(),
+                    want.to_string(),
                 ]
             })
             .collect();
         match timeout(self.deadline, self.redis.script(&TAKE, &keys, &arguments)).await {
-            Ok(Ok(reply)) if reply.len() >= 2 => Ok(reply),
+            Ok(Ok(reply)) if reply.len() >= 2 && reply.len() % 2 == 0 => {
+                if self.state.quiet_until.swap(0, Ordering::Relaxed) != 0 {
+                    tracing::info!("the shared buckets answer again");
+                }
+                Ok(reply)
+            }
             Ok(Ok(_)) => Err(Away::Nonsense),
             Ok(Err(error)) => Err(Away::Failed(error)),
             Err(_) => Err(Away::Late),
+        }
+    }
+}
+
+impl SharedBuckets {
+    /// Leaves a server alone for a while that did not answer.
+    fn leave_alone(&self, away: &Away, now: u64) {
+        // It is not the server that has too much to do.
+        if matches!(away, Away::Failed(error) if error.is_busy()) {
+            return;
+        }
+        if self.state.quiet_until.swap(now + QUIET, Ordering::Relaxed) == 0 {
+            let conduct = self.when_away;
+            tracing::error!(%away, ?conduct, "the shared buckets do not answer");
+        }
+    }
+
+    /// Fetches tokens of the buckets that have few left, beside the request.
+    fn fetch(&self, leases: &Arc<Leases>, levels: Vec<Level>, now: u64) {
+        for mut level in levels {
+            let Some(want) = leases.wanted(level.id, now) else {
+                continue;
+            };
+            if !self.may_ask(now) {
+                leases.end(level.id);
+                continue;
+            }
+            let (store, leases) = (self.clone(), Arc::clone(leases));
+            level.cost = 1;
+            tokio::spawn(async move {
+                let id = level.id;
+                match store.take(&[level], &[want]).await {
+                    Ok(reply) if reply[0] == 0 && reply.len() == 4 => {
+                        leases.put(id, u32::try_from(reply[3]).unwrap_or(0), now);
+                    }
+                    Ok(_) => leases.end(id),
+                    Err(away) => {
+                        leases.end(id);
+                        store.leave_alone(&away, now);
+                    }
+                }
+            });
         }
     }
 }
@@ -247,6 +320,25 @@ pub(crate) fn check(
         shared.counters.passed(now);
         return Verdict::Pass;
     }
+    if let Some(leases) = &store.leases {
+        let costs: Vec<_> = question
+            .levels
+            .iter()
+            .map(|level| (level.id, level.cost))
+            .collect();
+        match leases.spend(&costs, now) {
+            Spend::Passed => {
+                store.fetch(leases, question.levels, now);
+                shared.counters.passed(now);
+                return Verdict::Pass;
+            }
+            Spend::Refused { level, wait } => {
+                let level = &question.levels[level];
+                return Verdict::Refuse(question.refuse(shared, level, Some(wait), now));
+            }
+            Spend::Ask => {}
+        }
+    }
     if !store.may_ask(now) {
         return match question.alone(shared, store, now) {
             Ok(()) => Verdict::Pass,
@@ -259,35 +351,52 @@ pub(crate) fn check(
 
 impl Question {
     async fn ask(self, shared: &Shared, store: &SharedBuckets) -> Result<(), Rejection> {
-        let reply = match store.take(&self.levels).await {
-            Ok(reply) => {
-                if store.state.quiet_until.swap(0, Ordering::Relaxed) != 0 {
-                    tracing::info!("the shared buckets answer again");
-                }
-                reply
-            }
+        let now = shared.buckets.now();
+        let wants: Vec<_> = self
+            .levels
+            .iter()
+            .map(|level| match &store.leases {
+                Some(leases) => leases.want(level.id, level.cost, now),
+                None => level.cost,
+            })
+            .collect();
+        let reply = match store.take(&self.levels, &wants).await {
+            Ok(reply) => reply,
             Err(away) => {
                 let now = shared.buckets.now();
-                if store.state.quiet_until.swap(now + QUIET, Ordering::Relaxed) == 0 {
-                    let conduct = store.when_away;
-                    tracing::error!(%away, ?conduct, "the shared buckets do not answer");
-                }
+                store.leave_alone(&away, now);
                 return self.alone(shared, store, now);
             }
         };
         let now = shared.buckets.now();
         let nanos = |micros: i64| u64::try_from(micros).unwrap_or(0).saturating_mul(1000);
-        for (level, spent) in self.levels.iter().zip(&reply[2..]) {
+        for (level, said) in self.levels.iter().zip(reply[2..].chunks(2)) {
             self.note(shared, || {
-                rule::standing(&level.name, &level.limit, nanos(*spent))
+                rule::standing(&level.name, &level.limit, nanos(said[0]))
             });
         }
         let refusing = usize::try_from(reply[0])
             .ok()
             .and_then(|index| index.checked_sub(1));
         match refusing.and_then(|index| self.levels.get(index)) {
-            Some(level) => Err(self.refuse(shared, level, Some(nanos(reply[1])), now)),
+            Some(level) => {
+                if let Some(leases) = &store.leases {
+                    for own in &self.levels {
+                        leases.end(own.id);
+                    }
+                    leases.refuse(level.id, nanos(reply[1]), now);
+                }
+                Err(self.refuse(shared, level, Some(nanos(reply[1])), now))
+            }
             None => {
+                if let Some(leases) = &store.leases {
+                    for (level, said) in self.levels.iter().zip(reply[2..].chunks(2)) {
+                        let more = u32::try_from(said[1])
+                            .unwrap_or(0)
+                            .saturating_sub(level.cost);
+                        leases.put(level.id, more, now);
+                    }
+                }
                 shared.counters.passed(now);
                 Ok(())
             }
