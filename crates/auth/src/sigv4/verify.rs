@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use memchr::memmem;
 use percent_encoding::percent_decode_str;
 use portcullis_core::Rejection;
 
@@ -87,7 +88,10 @@ impl<'a> SignedRequest<'a> {
     }
 
     fn is_presigned(&self) -> bool {
-        self.parameter("X-Amz-Algorithm").is_some()
+        const ALGORITHM: &str = "X-Amz-Algorithm";
+        // Nearly no query has the text at all.
+        let query = self.query.unwrap_or_default().as_bytes();
+        memmem::find(query, ALGORITHM.as_bytes()).is_some() && self.parameter(ALGORITHM).is_some()
     }
 
     /// A signature covers one of the two, and whoever is behind may go by the other.
@@ -111,11 +115,30 @@ impl<'a> SignedRequest<'a> {
 
 /// The raw names and values of a query.
 fn parameters(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
-    query
-        .unwrap_or_default()
-        .split('&')
+    pieces(query.unwrap_or_default(), b'&')
         .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|pair| cut(pair, b'=').unwrap_or((pair, "")))
+}
+
+/// As `split`, at a character of ASCII, and several times as fast: these texts are short, and every request has some.
+fn pieces(text: &str, at: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        match cut(text, at) {
+            Some((piece, after)) => {
+                rest = Some(after);
+                Some(piece)
+            }
+            None => rest.take(),
+        }
+    })
+}
+
+/// As `split_once`, at a character of ASCII.
+fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let index = memchr::memchr(at, text.as_bytes())?;
+    Some((&text[..index], &text[index + 1..]))
 }
 
 impl fmt::Debug for SignedRequest<'_> {
@@ -376,7 +399,7 @@ impl<'a> Signature<'a> {
         out.push(b'\n');
         canonical_query(request.query, self.presigned, &mut out);
         out.push(b'\n');
-        for name in self.signed_headers.split(';') {
+        for name in pieces(&self.signed_headers, b';') {
             out.extend_from_slice(name.as_bytes());
             out.push(b':');
             canonical_header(request, name, &mut out);
@@ -490,15 +513,14 @@ impl<'a> Presented<'a> {
         if text.is_empty() {
             return Err(refusal::empty_authorization());
         }
-        let separates = |char: char| char == ',' || char == ' ' || char == '\t';
-        let mut items = text.split(separates).filter(|item| !item.is_empty());
+        let mut items = items(text);
         let algorithm = items.next().unwrap_or_default();
         if algorithm.contains('=') {
             return Err(refusal::no_algorithm(value));
         }
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
         for item in items {
-            let Some((name, value_of_item)) = item.split_once('=') else {
+            let Some((name, value_of_item)) = cut(item, b'=') else {
                 return Err(refusal::not_a_pair(value));
             };
             let place = match name {
@@ -598,9 +620,31 @@ impl<'a> Presented<'a> {
     }
 }
 
-const CONTENT_SHA256: &str = "x-amz-content-sha256";
-const SECURITY_TOKEN: &str = "x-amz-security-token";
-const REGION_SET: &str = "x-amz-region-set";
+/// The items of an `Authorization` header, between commas and blanks.
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let end = memchr::memchr3(b',', b' ', b'\t', rest.as_bytes());
+            let item = &rest[..end.unwrap_or(rest.len())];
+            rest = end.map_or("", |end| &rest[end + 1..]);
+            if !item.is_empty() {
+                return Some(item);
+            }
+        }
+        None
+    })
+}
+
+const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+const REGION_SET: HeaderName = HeaderName::from_static("x-amz-region-set");
+
+/// Whether the list of signed headers has this one.
+fn signs(list: &str, name: &HeaderName) -> bool {
+    pieces(list, b';').any(|own| own == name.as_str())
+}
 
 /// The regions for which a header-signed request is signed, if it says so once and signs it.
 fn region_set<'a>(headers: &'a HeaderMap, signed_headers: &str) -> Option<Cow<'a, str>> {
@@ -608,13 +652,12 @@ fn region_set<'a>(headers: &'a HeaderMap, signed_headers: &str) -> Option<Cow<'a
     let (Some(only), None) = (all.next(), all.next()) else {
         return None;
     };
-    let signed = signed_headers.split(';').any(|name| name == REGION_SET);
-    signed.then(|| String::from_utf8_lossy(only.as_bytes()))
+    signs(signed_headers, &REGION_SET).then(|| String::from_utf8_lossy(only.as_bytes()))
 }
 
 /// The date that a header-signed request was signed with. Several are none that could be read.
 fn signing_date(headers: &HeaderMap) -> Option<Cow<'_, str>> {
-    let mut all = headers.get_all("x-amz-date").iter().peekable();
+    let mut all = headers.get_all(AMZ_DATE).iter().peekable();
     if all.peek().is_none() {
         all = headers.get_all(header::DATE).iter().peekable();
     }
@@ -640,7 +683,7 @@ fn parse_expires(text: &str) -> Result<Duration, Rejection> {
 /// Whether the list is one of names in lower case, sorted and each once, and has the host.
 fn check_signed_headers(list: &str) -> Result<(), Rejection> {
     let (mut host, mut before) = (false, "");
-    for name in list.split(';') {
+    for name in pieces(list, b';') {
         host |= name == "host" || name == ":authority";
         let fine = name != header::AUTHORIZATION.as_str()
             && name
@@ -661,7 +704,7 @@ fn check_signed_headers(list: &str) -> Result<(), Rejection> {
 
 /// Checks the five parts of a credential, and returns where the access key id ends.
 fn check_scope(credential: &str, date: &str, rules: &SigV4Rules) -> Result<usize, Rejection> {
-    let mut parts = credential.split('/');
+    let mut parts = pieces(credential, b'/');
     let found = [
         parts.next(),
         parts.next(),
@@ -713,8 +756,8 @@ fn payload_mode(
     rules: &SigV4Rules,
 ) -> PayloadMode {
     // An unsigned header has no say: whoever is on the way could have added it.
-    let signed = signed_headers.split(';').any(|name| name == CONTENT_SHA256);
-    let named = headers.get(CONTENT_SHA256).filter(|_| signed);
+    let named = headers.get(CONTENT_SHA256);
+    let named = named.filter(|_| signs(signed_headers, &CONTENT_SHA256));
     match named.map(HeaderValue::as_bytes) {
         Some(b"UNSIGNED-PAYLOAD") if rules.allow_unsigned_payload => PayloadMode::Unsigned,
         Some(b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
@@ -915,7 +958,14 @@ fn canonical_header(request: &SignedRequest<'_>, name: &str, out: &mut Vec<u8>) 
     } else {
         name
     };
-    for (index, value) in request.headers.get_all(name).iter().enumerate() {
+    let values = match name {
+        // Names that nearly every signer signs need no parsing.
+        "host" => request.headers.get_all(header::HOST),
+        "content-type" => request.headers.get_all(header::CONTENT_TYPE),
+        "x-amz-date" => request.headers.get_all(AMZ_DATE),
+        name => request.headers.get_all(name),
+    };
+    for (index, value) in values.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
