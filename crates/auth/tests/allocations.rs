@@ -131,3 +131,17 @@ fn a_signature_costs_the_texts_that_are_signed_and_a_policy_the_arn() {
     check();
     assert_eq!(measure(check).count_total, 5);
 }
+
+#[test]
+fn a_hundred_thousand_keys_take_less_than_200_bytes_each() {
+    let count = 100_000;
+    let values: Vec<String> = (0..count).map(|index| format!("{index:040}")).collect();
+    let mut kept = None;
+    let taken = measure(|| {
+        let keys = values.iter().enumerate();
+        let keys = keys.map(|(index, value)| ApiKey::new(format!("key-{index}"), value));
+        kept = Some(MemoryKeys::new(keys));
+    });
+    let each = taken.bytes_current / i64::from(count);
+    assert!(each > 0 && each < 200, "{each} bytes a key");
+}

@@ -36,7 +36,7 @@ impl MutualTls {
             let tls = connection.and_then(|connection| connection.tls.as_ref());
             let asked = tls.and_then(|tls| tls.server_name.as_deref());
             let asked = asked.and_then(|asked| self.domain(asked));
-            if !asked.is_some_and(|(asked, _)| asked == name) {
+            if asked.is_none_or(|(asked, _)| asked != name) {
                 let decision =
                     Decision::new("gateway", "mtls/another-name").with("domain", name.to_owned());
                 return Err(Rejection::new(RejectionKind::UnknownStage).with_decision(decision));
