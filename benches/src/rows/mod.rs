@@ -6,6 +6,7 @@ mod cors;
 mod gateway;
 mod guard;
 mod iam;
+mod jwt;
 mod live;
 mod mapping;
 mod request_id;
@@ -29,5 +30,6 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(validation::cases());
     cases.extend(sigv4::cases());
     cases.extend(iam::cases());
+    cases.extend(jwt::cases());
     cases
 }
