@@ -476,3 +476,39 @@ fn what_is_no_limit_is_said_with_its_field() {
         "{error}"
     );
 }
+
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn two_gateways_share_the_rates_of_plans_and_stages() {
+    use portcullis::redis::Redis;
+    use portcullis::throttle::{SharedBuckets, WhenAway};
+
+    let server = portcullis_testkit::RedisServer::start();
+    let gateway = || {
+        let redis = Redis::builder(server.url()).deadline(Duration::from_secs(20));
+        let redis = redis.build().expect("an address");
+        let shared = SharedBuckets::new(redis, WhenAway::Closed).expect("a conduct");
+        let shared = shared.deadline(Duration::from_secs(20));
+        let limits = json!({ "throttle": { "rateLimit": 0.001, "burstLimit": 5 } });
+        let settings = json!({ "methodSettings": {
+            "/open/GET": { "throttlingRateLimit": 0.001, "throttlingBurstLimit": 3 },
+        } });
+        let keys = [ApiKey::new("one", ONE), ApiKey::new("two", TWO)];
+        let builder = Gateway::builder()
+            .api(rest(&settings))
+            .api_keys(MemoryKeys::new(keys))
+            .usage_plan(plan(&limits));
+        build(builder.shared_limits(shared))
+    };
+    let (one, other) = (gateway(), gateway());
+    assert_eq!(send(&one, "GET", "/prod/keyed", ONE).await.status(), 200);
+    assert_eq!(passing(&other, "GET", "/prod/keyed", ONE).await, 4);
+    assert_eq!(passing(&one, "GET", "/prod/keyed", ONE).await, 0);
+    assert_eq!(passing(&one, "GET", "/prod/keyed", TWO).await, 5);
+    assert_eq!(passing(&one, "GET", "/prod/open", "").await, 3);
+    let refused = send(&other, "GET", "/prod/open", "").await;
+    assert_eq!(
+        testkit::text(refused).await,
+        r#"{"message":"Too Many Requests"}"#
+    );
+}

@@ -380,6 +380,24 @@ impl GatewayBuilder {
         self
     }
 
+    /// Counts the rates of plans, stages, routes and the account in buckets that several gateways share. Quotas are counted by each for itself.
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use portcullis::redis::Redis;
+    /// use portcullis::throttle::{SharedBuckets, WhenAway};
+    ///
+    /// let redis = Redis::builder("redis://127.0.0.1:6379").build()?;
+    /// let shared = SharedBuckets::new(redis, WhenAway::Local { share: 0.5 })?;
+    /// let builder = Gateway::builder().shared_limits(shared);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "redis")]
+    pub fn shared_limits(mut self, shared: crate::throttle::SharedBuckets) -> Self {
+        self.limits.shared = Some(shared);
+        self
+    }
+
     /// Tells clients how they stand with their limits. By default they are told nothing, as by the service.
     pub fn limit_headers(mut self, headers: Headers) -> Self {
         self.limits.headers = headers;

@@ -14,6 +14,9 @@ pub(super) struct Limits {
     pub(super) account: Option<Limit>,
     /// What clients are told.
     pub(super) headers: Headers,
+    /// Buckets that several machines share.
+    #[cfg(feature = "redis")]
+    pub(super) shared: Option<crate::throttle::SharedBuckets>,
     /// The file of used quotas.
     pub(super) quota_file: Option<PathBuf>,
     /// Absent until the gateway is built.

@@ -165,6 +165,8 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<Compiled, GatewayEr
         state: source.limits.state(&source.clock)?,
         account: source.limits.account,
         headers: source.limits.headers,
+        #[cfg(feature = "redis")]
+        shared: source.limits.shared.clone(),
         has_plans: !usage_plans.is_empty(),
     };
     let shared = Shared {

@@ -24,6 +24,8 @@ pub(super) struct Throttles {
     pub(super) state: LimitState,
     pub(super) account: Option<Limit>,
     pub(super) headers: Headers,
+    #[cfg(feature = "redis")]
+    pub(super) shared: Option<crate::throttle::SharedBuckets>,
     /// Whether there is any usage plan that limits something.
     pub(super) has_plans: bool,
 }
@@ -86,6 +88,10 @@ pub(super) fn levels(spec: &ApiSpec, place: Place<'_>, shared: &Shared) -> Optio
             .buckets(&throttles.state.buckets)
             .headers(throttles.headers)
             .api_kind(spec.kind);
+        #[cfg(feature = "redis")]
+        if let Some(shared) = &throttles.shared {
+            builder = builder.shared(shared.clone());
+        }
         if place.needs_key && throttles.has_plans {
             builder = builder.usage_plans(&throttles.state.plans);
         }
