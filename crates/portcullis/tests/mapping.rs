@@ -338,3 +338,70 @@ async fn the_definition_in_the_guide_runs() {
     let csv = Request::post("/prod/orders").header("content-type", "text/csv");
     assert_eq!(send(&gateway, csv, "a,b").await.status(), 415);
 }
+
+#[tokio::test]
+async fn bad_input_is_answered_as_recorded() {
+    let backend = Recorder::new(|_| testkit::answer(200, ""));
+    let server = HyperServer::start(backend.clone()).await;
+    let http = |extra: &Value| {
+        let mut integration = json!({
+            "type": "http", "httpMethod": "POST", "uri": server.url("/"),
+            "responses": { "default": { "statusCode": "200" } },
+        });
+        for (name, value) in extra.as_object().into_iter().flatten() {
+            integration[name] = value.clone();
+        }
+        json!({ "post": operation(&integration) })
+    };
+    let mock = |template: &str| {
+        let integration = json!({
+            "type": "mock", "requestTemplates": { "application/json": template },
+            "responses": { "default": { "statusCode": "200" } },
+        });
+        json!({ "post": operation(&integration) })
+    };
+    let document = document(&json!({
+        "/template": http(&json!({ "requestTemplates": { "application/json": "$input.json('$.a')" } })),
+        "/parameter": http(&json!({ "requestParameters": {
+            "integration.request.header.x-a": "method.request.body.a",
+        } })),
+        "/binary": http(&json!({ "contentHandling": "CONVERT_TO_BINARY" })),
+        "/unset": http(&json!({ "uri": "http://${stageVariables.none}/" })),
+        "/status/text": mock("{\"statusCode\": \"ok\"}"),
+        "/status/fraction": mock("{\"statusCode\": 200.5}"),
+        "/status/none": mock("{\"status\": 200}"),
+        "/status/no-json": mock("ok"),
+    }));
+    // The strict switch does not take a variable that is not set.
+    let api = ApiSpec::rest(document.to_string()).stage_named("prod");
+    let gateway = Gateway::builder()
+        .api(api)
+        .build()
+        .expect("a good definition");
+    for (path, body, status) in [
+        ("/template", "{", 400),
+        ("/parameter", "{", 400),
+        ("/binary", "@@@", 500),
+        ("/unset", "{}", 500),
+        ("/status/text", "{}", 500),
+        ("/status/fraction", "{}", 500),
+        ("/status/none", "{}", 500),
+        ("/status/no-json", "{}", 500),
+    ] {
+        let request = Request::post(format!("/prod{path}"));
+        let request = request.header("content-type", "application/json");
+        let response = send(&gateway, request, body).await;
+        assert_eq!(response.status(), status, "{path}");
+        let answer = testkit::json(response).await;
+        if status == 500 {
+            assert_eq!(
+                answer,
+                json!({ "message": "Internal server error" }),
+                "{path}"
+            );
+        } else {
+            assert!(answer["message"].is_string(), "{path}: {answer}");
+        }
+    }
+    assert_eq!(backend.count(), 0);
+}
