@@ -182,8 +182,7 @@ fn append(chain: Chain, own: &Chain) -> Chain {
 
 /// The guards that the user has for a route, behind those of the definition.
 pub(super) fn own(chain: Chain, spec: &ApiSpec, route: &str) -> Chain {
-    spec.guards_of(route)
-        .fold(chain, |chain, own| append(chain, own))
+    spec.guards_of(route).fold(chain, append)
 }
 
 /// A guard of the user's that belongs to no route is a fault.
