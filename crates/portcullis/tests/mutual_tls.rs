@@ -183,6 +183,12 @@ async fn a_domain_asks_for_the_certificate_of_a_connection_to_itself() {
         assert_eq!(refused.status(), 403);
         assert_eq!(testkit::text(refused).await, r#"{"message":"Forbidden"}"#);
     }
+    // However the host is written.
+    for host in ["api.mtls.test.", "api.mtls.test:443", "API.mtls.test.:443"] {
+        assert_eq!(send(&gateway, host, NOTHING).await.status(), 403, "{host}");
+        let good = send(&gateway, host, shown("api.mtls.test")).await;
+        assert_eq!(good.status(), 200, "{host}");
+    }
     // The more specific domain asks for none.
     assert_eq!(
         send(&gateway, "open.mtls.test", NOTHING).await.status(),

@@ -47,7 +47,7 @@ impl MutualTls {
 
     /// The domain of this host: the one of its name, or a wildcard.
     fn domain(&self, host: &str) -> Option<(&str, Option<&ClientCertLayer>)> {
-        let host = host.to_ascii_lowercase();
+        let host = normal(host);
         let own = self.domains.get_key_value(&host);
         let wild = || {
             self.domains
@@ -55,6 +55,23 @@ impl MutualTls {
         };
         let (name, layer) = own.or_else(wild)?;
         Some((name, layer.as_ref()))
+    }
+}
+
+/// The host without ports and trailing dots, in lower case: whatever names a domain to the resolver names it here.
+pub(super) fn normal(host: &str) -> String {
+    let mut host = host;
+    loop {
+        let bare = match host.rsplit_once(':') {
+            // A colon within brackets belongs to an address.
+            Some((before, port)) if !port.contains(']') => before,
+            _ => host,
+        };
+        let bare = bare.strip_suffix('.').unwrap_or(bare);
+        if bare.len() == host.len() {
+            return host.to_ascii_lowercase();
+        }
+        host = bare;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::definition::{self, DomainName, RoutingMode};
 use crate::gateway::builder::GatewayBuilder;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
-use crate::gateway::mutual_tls::MutualTls;
+use crate::gateway::mutual_tls::{MutualTls, normal};
 use crate::stages::Domain;
 
 pub(super) fn compile(domain: &DomainName, skip_auth: bool, coverage: &mut Coverage) -> Domain {
@@ -83,7 +83,7 @@ pub(super) fn mutual_tls(
             Some(Ok(truststore)) => Some(layer().truststore(truststore)),
             Some(Err(())) | None => None,
         };
-        domains.insert(domain.domain_name.to_ascii_lowercase(), asks);
+        domains.insert(normal(&domain.domain_name), asks);
     }
     if header.is_none() && domains.values().all(Option::is_none) {
         return None;
