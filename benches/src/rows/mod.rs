@@ -1,5 +1,6 @@
 //! The rows, a file for each layer.
 
+mod api_key;
 #[cfg(feature = "auth-peers")]
 mod auth_peers;
 mod cors;
@@ -31,5 +32,6 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(sigv4::cases());
     cases.extend(iam::cases());
     cases.extend(jwt::cases());
+    cases.extend(api_key::cases());
     cases
 }
