@@ -4,13 +4,8 @@ use std::convert::Infallible;
 use std::hint::black_box;
 use std::sync::LazyLock;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair as RsaKey, KeySize};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
-    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
-};
-use aws_lc_rs::{hmac, rsa};
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use http::header::AUTHORIZATION;
@@ -104,53 +99,47 @@ enum Check {
 
 const SECRET_BYTES: [u8; 32] = *b"0123456789abcdef0123456789abcdef";
 
+// Public keys and signatures by them, made once: a key that each process made anew would cost each another number of instructions.
+const MODULUS: &str = "w9rW-sIZaWvnnlJHeIjRnWbuVIgNDTMVLGFy8P8-l1KPrBJJQHEqWg6H5MuwPjP5OuZidcE_lV_JiUGrrAFxcfEg7kYBaaPSJK3h2sybhke8PdX0HiIu36UAWIR12uB2XmuZqTH7Y34QpC9QoAD2XOMpmhKscb3mTeUSLNMEnn0w2Jn09Xb8V94ebHTMAXQ979KjReNO8kRWkIms7tVsFSb70OrI17h93KoHclsg1--mGjM_QvLA__5vRl4PsqPUKUvnBBR7IlVH9oFZZO0JlsZUP37N0n1PWy3oko_1FJt6SEkpLdXEtmeH_T5B_wIVVKhyO-6AcnI4aJBU3VVqLQ";
+const EXPONENT: &str = "AQAB";
+const RSA_PUBLIC_KEY: &str = "MIIBCgKCAQEAw9rW-sIZaWvnnlJHeIjRnWbuVIgNDTMVLGFy8P8-l1KPrBJJQHEqWg6H5MuwPjP5OuZidcE_lV_JiUGrrAFxcfEg7kYBaaPSJK3h2sybhke8PdX0HiIu36UAWIR12uB2XmuZqTH7Y34QpC9QoAD2XOMpmhKscb3mTeUSLNMEnn0w2Jn09Xb8V94ebHTMAXQ979KjReNO8kRWkIms7tVsFSb70OrI17h93KoHclsg1--mGjM_QvLA__5vRl4PsqPUKUvnBBR7IlVH9oFZZO0JlsZUP37N0n1PWy3oko_1FJt6SEkpLdXEtmeH_T5B_wIVVKhyO-6AcnI4aJBU3VVqLQIDAQAB";
+const RSA_SIGNATURE: &str = "NBpMbWK59DccTvOaZL6TMXDnjCnwEUEaWGwr1vxdaXqb2jQLDH16RsdpbgzlJnOUzj9QAOEK6AimnnGKXiirNQCxqd4nCvK4NXWi1wdjEAmUY6UqZEcD3luFXuhkm2waAgsOgz7fZ0WzUoNzScH9SPSNmB49hI4qKPsF0tTlUruElhxnjEvYMAbPYyT1l9459LLucp8wnjNjDTjf2XTXyzkZrR-LN4wtAw8qnUUllFbtC3jmW-ZvZYAN1E09xa4e0cTQWyiXtFfHUceDqkBTaydfd8lhVjHa3cQ1-o4HZXo45Q1a-KluEII4Tv7Rp_a8QCYbTdFe52MJ-FMGbZJMaw";
+const CURVE_X: &str = "Ffa1p0HDGNwfBUl4xpgm-jtfZYqQvchcanNhhzQSNms";
+const CURVE_Y: &str = "df-46biHR7atRSR6JDFXtGOIGFlHb2N3Ftq6N7w37Sg";
+const CURVE_SIGNATURE: &str =
+    "NFbrUxrnQgE4wPaAYNhQVx1TPt5v-6N_E7TkEeiTjKVNP5xXb-osVrNvbATNkKyFVJqztLjgEhatqRvF_qXBCg";
+
 static RSA: LazyLock<Sample> = LazyLock::new(|| {
-    let pair = RsaKey::generate(KeySize::Rsa2048).expect("a key");
-    let public: &rsa::PublicKey = pair.public_key();
-    let n = BASE64.encode(public.modulus().big_endian_without_leading_zero());
-    let e = BASE64.encode(public.exponent().big_endian_without_leading_zero());
-    let message = message("RS256");
-    let mut signature = vec![0; pair.public_modulus_len()];
-    let random = SystemRandom::new();
-    pair.sign(
-        &RSA_PKCS1_SHA256,
-        &random,
-        message.as_bytes(),
-        &mut signature,
-    )
-    .expect("a signature");
-    let check = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public.as_ref());
+    let public = decoded(RSA_PUBLIC_KEY);
+    let check = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public);
     Sample {
-        token: format!("{message}.{}", BASE64.encode(signature)),
+        token: format!("{}.{RSA_SIGNATURE}", message("RS256")),
         check: Check::Public(check.expect("a public key")),
-        peer: DecodingKey::from_rsa_components(&n, &e).expect("a key"),
+        peer: DecodingKey::from_rsa_components(MODULUS, EXPONENT).expect("a key"),
         key_set: format!(
-            r#"{{"keys":[{{"kty":"RSA","kid":"k","alg":"RS256","n":"{n}","e":"{e}"}}]}}"#
+            r#"{{"keys":[{{"kty":"RSA","kid":"k","alg":"RS256","n":"{MODULUS}","e":"{EXPONENT}"}}]}}"#
         ),
         name: Name::RS256,
     }
 });
 
 static CURVE: LazyLock<Sample> = LazyLock::new(|| {
-    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
-    let point = pair.public_key().as_ref();
-    let (x, y) = (BASE64.encode(&point[1..33]), BASE64.encode(&point[33..65]));
-    let message = message("ES256");
-    let signature = pair.sign(&SystemRandom::new(), message.as_bytes());
+    let point = [vec![4], decoded(CURVE_X), decoded(CURVE_Y)].concat();
     let check = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
     Sample {
-        token: format!(
-            "{message}.{}",
-            BASE64.encode(signature.expect("a signature"))
-        ),
+        token: format!("{}.{CURVE_SIGNATURE}", message("ES256")),
         check: Check::Public(check.expect("a public key")),
-        peer: DecodingKey::from_ec_components(&x, &y).expect("a key"),
+        peer: DecodingKey::from_ec_components(CURVE_X, CURVE_Y).expect("a key"),
         key_set: format!(
-            r#"{{"keys":[{{"kty":"EC","crv":"P-256","kid":"k","alg":"ES256","x":"{x}","y":"{y}"}}]}}"#
+            r#"{{"keys":[{{"kty":"EC","crv":"P-256","kid":"k","alg":"ES256","x":"{CURVE_X}","y":"{CURVE_Y}"}}]}}"#
         ),
         name: Name::ES256,
     }
 });
+
+fn decoded(text: &str) -> Vec<u8> {
+    BASE64.decode(text).expect("base64url")
+}
 
 static SECRET: LazyLock<Sample> = LazyLock::new(|| {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET_BYTES);
