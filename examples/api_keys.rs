@@ -8,7 +8,7 @@
 //! curl -i localhost:3000/hello
 //! ```
 //!
-//! The log says of each refusal what was wrong with the key. Change the file, and the next request counts by it.
+//! The log says of each refusal what was wrong with the key. Change the file, and within a second requests count by it.
 
 use std::time::Duration;
 
