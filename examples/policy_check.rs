@@ -5,7 +5,8 @@
 //!     --identity examples/policies/own-orders.json --resource examples/policies/api.json
 //! ```
 //!
-//! The request is a file of JSON: `principal` (an ARN; without it, nobody signed), `action`, `resource`, and the condition keys in `context`. Policies go with
+//! Those files end in a denial, by the address of the caller. The request is a file of JSON: `principal` (an ARN; without it, nobody signed), `action`, `resource`, and
+//! the condition keys in `context`. Policies go with
 //! `--identity`, `--boundary`, `--session`, `--authorizer` and `--resource`, each as often as need be (`--resource` once). `--json` prints the
 //! explanation as data. The exit status is 0 for allowed, 1 for denied, 2 for what could not be read.
 

@@ -69,6 +69,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             token(secret, claims)
         );
     }
+    println!("The partner's token opens /pets and not /orders: 403, for want of a scope.");
     println!("nobody: curl -i localhost:3000/pets");
     axum::serve(listener, app).await?;
     Ok(())

@@ -46,7 +46,7 @@ impl Entry {
     fn key(self) -> Result<ApiKey, Fault> {
         let fault = |problem: &str| Fault::new(self.place.clone(), problem);
         let value = self.value.as_deref().ok_or_else(|| {
-            fault("has no value; `get-api-keys` prints it with `--include-values`")
+            fault("has no value (the column `key` of a CSV file, `value` in JSON); `get-api-keys` prints it with `--include-values`")
         })?;
         if ![Some(value), self.previous.as_deref()]
             .into_iter()
