@@ -14,8 +14,10 @@ use portcullis::core::RequestContext;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
-    let issuer = args.next().unwrap_or("https://id.example.com".to_owned());
-    let audience = args.next().unwrap_or("pets".to_owned());
+    let issuer = args
+        .next()
+        .unwrap_or_else(|| "https://id.example.com".to_owned());
+    let audience = args.next().unwrap_or_else(|| "pets".to_owned());
 
     let tokens = JwtLayer::new(Issuer::discover(&issuer)?.audience(audience));
     let app = Router::new().route("/pets", get(pets)).layer(tokens);
@@ -26,8 +28,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn pets(Extension(context): Extension<RequestContext>) -> String {
     let claims = context.claims().expect("nobody passes without");
-    format!(
-        "pets of {}\n",
-        claims.get("sub").unwrap_or(&"nobody".into())
-    )
+    let subject = claims.get("sub").and_then(|subject| subject.as_str());
+    format!("pets of {}\n", subject.unwrap_or("nobody"))
 }

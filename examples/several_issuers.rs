@@ -77,7 +77,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn pets(Extension(context): Extension<RequestContext>) -> String {
     match context.claims() {
-        Some(claims) => format!("hello, {}\n", claims.get("sub").unwrap_or(&"nobody".into())),
+        Some(claims) => {
+            let subject = claims.get("sub").and_then(|subject| subject.as_str());
+            format!("hello, {}\n", subject.unwrap_or("nobody"))
+        }
         None => "hello, stranger\n".to_owned(),
     }
 }
