@@ -15,7 +15,7 @@ use super::rules::TokenRules;
 use super::verifier::{Look, Verifier};
 use crate::expression::Expression;
 
-/// Lets requests with a good token through, and puts its claims into their [`RequestContext`].
+/// Lets requests with a good token through, and puts its claims into their [`RequestContext`](portcullis_core::RequestContext).
 ///
 /// See the [module's documentation](super) for an example. Clones share keys and the cache of verified tokens, so that routes
 /// with other scopes are clones of one layer. It is a [`Guard`] as well: a link of a chain, or an alternative among several.
