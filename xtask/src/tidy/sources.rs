@@ -54,7 +54,7 @@ pub(crate) fn faults(file: &str, text: &str) -> Vec<String> {
     faults
 }
 
-/// Whether a line names an absolute folder: `prefix/work/` is another one.
+/// Whether a line names this absolute folder, and not one of that name below another.
 fn names_folder(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         !line[..at].ends_with(|before: char| {
