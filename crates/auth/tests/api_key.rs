@@ -379,7 +379,7 @@ fn what_is_wrong_in_a_file_is_named_by_its_place_and_never_with_a_value() {
         (
             "k.json",
             r#"[{"id": "k"}]"#,
-            "items[0]: has no value; `get-api-keys` prints it with",
+            "items[0]: has no value (the column `key` of a CSV file, `value` in JSON); `get-api-keys`",
         ),
         (
             "k.json",
