@@ -65,6 +65,8 @@ pub use portcullis_cors as cors;
 pub use portcullis_definition as definition;
 #[cfg(feature = "integrations")]
 pub use portcullis_integrations as integrations;
+#[cfg(feature = "observe")]
+pub use portcullis_observe as observe;
 #[cfg(feature = "openapi")]
 pub use portcullis_openapi as openapi;
 #[cfg(feature = "redis")]
