@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::Request;
 use http_body::Body;
+use tracing::{Instrument as _, Span};
 
 use crate::body::BoxError;
 use crate::guard::{BoxAsk, Guard, Head, Mode, Verdict};
@@ -62,6 +63,7 @@ pub struct Chain {
 struct Link {
     guard: Arc<dyn AnyGuard>,
     reads_body: bool,
+    name: &'static str,
 }
 
 impl Chain {
@@ -77,6 +79,7 @@ impl Chain {
         Arc::make_mut(&mut self.links).push(Link {
             guard: Arc::new(guard),
             reads_body: G::READS_BODY,
+            name: G::NAME,
         });
         self
     }
@@ -133,7 +136,7 @@ impl Chain {
                 None => match link.want_body(walk, request) {
                     Err(rejection) => Err(rejection),
                     Ok(()) if walk.held.is_reading() => continue,
-                    Ok(()) => match link.guard.check(&walk.held.head(request)) {
+                    Ok(()) => match link.check(walk, request) {
                         Verdict::Pass => Ok(()),
                         Verdict::Refuse(rejection) => Err(rejection),
                         Verdict::Ask(ask) => ready!(poll_ask(ask, walk, cx)),
@@ -156,6 +159,27 @@ impl Chain {
 }
 
 impl Link {
+    /// Asks the guard, in a span of its own where spans are recorded.
+    fn check<B>(&self, walk: &ChainWalk, request: &Request<B>) -> Verdict<BoxAsk> {
+        let head = walk.held.head(request);
+        if !walk.records_spans {
+            return self.guard.check(&head);
+        }
+        let span = tracing::info_span!(
+            "guard",
+            otel.name = self.name,
+            refused = tracing::field::Empty
+        );
+        match span.in_scope(|| self.guard.check(&head)) {
+            Verdict::Ask(ask) => Verdict::Ask(Box::pin(answer(ask).instrument(span))),
+            Verdict::Refuse(rejection) => {
+                span.record("refused", tracing::field::display(&rejection));
+                Verdict::Refuse(rejection)
+            }
+            Verdict::Pass => Verdict::Pass,
+        }
+    }
+
     /// Asks the guard whether it must see the body.
     fn want_body<B: Body>(
         &self,
@@ -173,6 +197,13 @@ impl Link {
             None => Ok(()),
         }
     }
+}
+
+/// The answer to a question, noted in the span that it is waited for in.
+async fn answer(ask: BoxAsk) -> Result<(), Rejection> {
+    ask.await.inspect_err(|rejection| {
+        Span::current().record("refused", tracing::field::display(rejection));
+    })
 }
 
 fn poll_ask(
@@ -200,6 +231,7 @@ pub struct ChainWalk {
     held: Held,
     max_body: u64,
     api: ApiKind,
+    records_spans: bool,
 }
 
 impl ChainWalk {
@@ -212,6 +244,7 @@ impl ChainWalk {
             held: Held::Nothing,
             max_body: u64::MAX,
             api: ApiKind::Rest,
+            records_spans: false,
         }
     }
 
@@ -226,6 +259,13 @@ impl ChainWalk {
     #[must_use]
     pub const fn max_body(mut self, bytes: u64) -> Self {
         self.max_body = bytes;
+        self
+    }
+
+    /// The walk of a request whose spans are recorded, or not: whether each guard is a span below the one that is entered. Not unless set.
+    #[must_use]
+    pub const fn records_spans(mut self, records: bool) -> Self {
+        self.records_spans = records;
         self
     }
 

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use http::{HeaderValue, Method, Request, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 use serde_json::{Map, Value};
+use tracing::Span;
 
 use crate::claims::Claims;
 use crate::client_address::Connection;
@@ -23,7 +24,7 @@ use crate::rejection::{ApiKind, Rejection};
 use crate::release::Release;
 use crate::request_id::{ExtendedRequestId, REQUEST_ID, RequestId};
 use crate::route::MatchedRoute;
-use crate::trace::Trace;
+use crate::trace::{TRACE_ID, Trace};
 use crate::variable::{Detail, Measure};
 
 /// The facts of one request: what templates and log lines read as `$context`.
@@ -69,6 +70,8 @@ struct Inner {
     stage: OnceLock<Arc<ApiStage>>,
     route: OnceLock<MatchedRoute>,
     trace: OnceLock<Trace>,
+    /// The id of the span that calls go out from; 0 if nobody follows the trace.
+    span: AtomicU64,
     measures: [AtomicI64; Measure::COUNT],
     /// Apart from the rest, so that an authorizer that finds a token in its cache allocates nothing.
     claims: Mutex<Option<Claims>>,
@@ -153,6 +156,7 @@ impl RequestContext {
                 stage: OnceLock::new(),
                 route: OnceLock::new(),
                 trace: OnceLock::new(),
+                span: AtomicU64::new(0),
                 measures: [const { AtomicI64::new(UNSET) }; Measure::COUNT],
                 claims: Mutex::new(None),
                 api_key: OnceLock::new(),
@@ -298,6 +302,58 @@ impl RequestContext {
     /// Sets the trace unless there is one, and returns the one that holds.
     pub fn trace_or(&self, make: impl FnOnce() -> Trace) -> &Trace {
         self.inner.trace.get_or_init(make)
+    }
+
+    /// The trace of the request, as those see it whom it calls: below the span that [`set_span`](Self::set_span) named last.
+    #[must_use]
+    pub fn outgoing_trace(&self) -> Option<Trace> {
+        let trace = self.trace()?;
+        Some(match self.inner.span.load(Ordering::Relaxed) {
+            0 => trace.clone(),
+            span => trace.below(span, trace.is_sampled()),
+        })
+    }
+
+    /// Says that the request's trace is followed, and from which span calls go out: its id, which is not 0. Later calls take the place of earlier ones.
+    pub fn set_span(&self, id: u64) {
+        self.inner.span.store(id, Ordering::Relaxed);
+    }
+
+    /// Whether the spans of this request are recorded: its trace is followed, and sampled.
+    #[must_use]
+    pub fn records_spans(&self) -> bool {
+        self.inner.span.load(Ordering::Relaxed) != 0 && self.trace().is_some_and(Trace::is_sampled)
+    }
+
+    /// The span of a phase of this request: what `make` makes, or none where spans are not recorded.
+    pub fn phase(&self, make: impl FnOnce() -> Span) -> Span {
+        if self.records_spans() {
+            make()
+        } else {
+            Span::none()
+        }
+    }
+
+    /// The trace of the request. Where nobody has set one, it becomes the one that `X-Amzn-Trace-Id` names in the client's headers, or a new one.
+    #[must_use]
+    pub fn trace_of(&self, headers: &HeaderMap) -> &Trace {
+        self.trace_or(|| {
+            let sent = headers.get(TRACE_ID).and_then(|trace| trace.to_str().ok());
+            sent.and_then(Trace::parse)
+                .unwrap_or_else(|| Trace::generate(self.received()))
+        })
+    }
+
+    /// Writes the [trace of the request](Self::trace_of) to the headers of a request that goes out, in which those of the client may stand.
+    /// `traceparent` is written where the trace is followed, and else passes as it is.
+    pub fn write_trace(&self, headers: &mut HeaderMap) {
+        let trace = self.trace_of(headers);
+        match self.inner.span.load(Ordering::Relaxed) {
+            0 => {
+                headers.insert(TRACE_ID, trace.to_header());
+            }
+            span => trace.below(span, trace.is_sampled()).write_to(headers),
+        }
     }
 
     /// Notes a number. A later one takes its place.

@@ -158,6 +158,9 @@ pub trait Guard: Send + Sync + 'static {
     /// [`BodyGuardLayer`](crate::BodyGuardLayer); a [`Chain`](crate::Chain) takes it like any other.
     const READS_BODY: bool = false;
 
+    /// What it is called in traces.
+    const NAME: &'static str = "guard";
+
     /// Up to how many bytes the body of this request may have for [`check`](Self::check) to see it in
     /// [`Head::body`]; `None` where the head alone decides, so that nothing is read for a request that is refused anyway.
     ///
@@ -181,6 +184,8 @@ impl<G: Guard> Guard for Arc<G> {
     const NEEDS_CONTEXT: bool = G::NEEDS_CONTEXT;
 
     const READS_BODY: bool = G::READS_BODY;
+
+    const NAME: &'static str = G::NAME;
 
     fn body_limit(&self, head: &Head<'_>) -> Option<u64> {
         G::body_limit(self, head)

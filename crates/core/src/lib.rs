@@ -123,7 +123,7 @@ pub use {
     },
     route::{MatchedRoute, Route},
     shell::{GuardLayer, Guarded, GuardedFuture},
-    trace::{TRACE_ID, Trace},
+    trace::{TRACE_ID, TRACEPARENT, TRACESTATE, Trace},
     value::ContextValue,
     variable::{Detail, Measure, Variable},
 };

@@ -108,8 +108,9 @@ impl Shared {
 
 /// What a backend gets by default: the service's own headers and, of the client's, the type of its body.
 pub(crate) fn own_headers(asked: &Parts, context: &RequestContext) -> HeaderMap {
+    let _ = context.trace_of(&asked.headers);
     let mut headers = HeaderMap::with_capacity(12);
-    headers.insert(TRACE_ID, trace(&asked.headers, context));
+    context.write_trace(&mut headers);
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     if let Some(stage) = context.stage() {
         let id = stage.api_id.as_str();

@@ -12,7 +12,7 @@ use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::upgrade::OnUpgrade;
 use pin_project_lite::pin_project;
 use portcullis_client::{Client, ClientError, ResponseBody};
-use portcullis_core::{ApiKind, Body, Rejection, RequestContext, SystemClock, TRACE_ID, Trace};
+use portcullis_core::{ApiKind, Body, Rejection, RequestContext, SystemClock};
 use tokio::time::Instant;
 
 use crate::body::{answer, read_in_time};
@@ -269,8 +269,7 @@ impl Shared {
                 headers::for_http_api(headers, http2);
             }
         }
-        let trace = trace(headers, context);
-        headers.insert(TRACE_ID, trace);
+        context.write_trace(headers);
         mapped.put_headers(headers);
         if let Some(host) = host {
             headers.insert(HOST, host);
@@ -418,12 +417,9 @@ fn is_bodiless(method: &Method) -> bool {
 
 /// The request's trace as a header: the one that the gateway set, the client's, or a new one.
 pub(crate) fn trace(headers: &http::HeaderMap, context: &RequestContext) -> HeaderValue {
-    let trace = context.trace_or(|| {
-        let sent = headers.get(TRACE_ID).and_then(|trace| trace.to_str().ok());
-        sent.and_then(Trace::parse)
-            .unwrap_or_else(|| Trace::generate(context.received()))
-    });
-    trace.to_header()
+    let trace = context.trace_of(headers);
+    let outgoing = context.outgoing_trace();
+    outgoing.as_ref().unwrap_or(trace).to_header()
 }
 
 pin_project! {

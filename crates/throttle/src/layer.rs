@@ -204,6 +204,8 @@ impl Guard for ThrottleLayer {
     /// What is not asked costs no box.
     type Ask = BoxAsk;
 
+    const NAME: &'static str = "throttle";
+
     fn check(&self, head: &Head<'_>) -> Verdict<BoxAsk> {
         #[cfg(feature = "redis")]
         if let Some(store) = &self.shared.store {

@@ -110,6 +110,8 @@ impl Guard for ResourcePolicyLayer {
 
     const NEEDS_CONTEXT: bool = true;
 
+    const NAME: &'static str = "resource-policy";
+
     fn check(&self, head: &Head<'_>) -> Verdict<Never> {
         match self.decide(head) {
             Ok(()) => Verdict::Pass,

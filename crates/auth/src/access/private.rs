@@ -40,6 +40,8 @@ impl Guard for PrivateEndpointLayer {
 
     const NEEDS_CONTEXT: bool = true;
 
+    const NAME: &'static str = "private-endpoint";
+
     fn check(&self, head: &Head<'_>) -> Verdict<Never> {
         let client = head.context().and_then(RequestContext::client);
         let Some(endpoint) = client.and_then(|client| self.endpoints.of(client)) else {

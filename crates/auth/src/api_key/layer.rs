@@ -160,6 +160,8 @@ impl Guard for ApiKeyLayer {
 
     const NEEDS_CONTEXT: bool = true;
 
+    const NAME: &'static str = "api-key";
+
     fn check(&self, head: &Head<'_>) -> Verdict<BoxAsk> {
         let value = match self.shared.source.value(head) {
             Ok(value) => value,

@@ -46,6 +46,8 @@ impl Guard for AllOf {
 
     const NEEDS_CONTEXT: bool = true;
 
+    const NAME: &'static str = "all-of";
+
     fn check(&self, head: &Head<'_>) -> Verdict<BoxAsk> {
         let mut asks = Vec::new();
         for part in &*self.parts {

@@ -82,6 +82,8 @@ impl Guard for AnyOf {
 
     const NEEDS_CONTEXT: bool = true;
 
+    const NAME: &'static str = "any-of";
+
     fn check(&self, head: &Head<'_>) -> Verdict<BoxAsk> {
         let mut refusal = None;
         let mut asks = Vec::new();

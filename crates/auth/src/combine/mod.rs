@@ -105,6 +105,8 @@ where
 
     const READS_BODY: bool = G::READS_BODY;
 
+    const NAME: &'static str = G::NAME;
+
     fn body_limit(&self, head: &Head<'_>) -> Option<u64> {
         self.guard.body_limit(head)
     }

@@ -156,7 +156,7 @@ impl Authorizer for FunctionAuthorizer {
             let mut call = (own.target)(context).map_err(|error| unreachable(&error))?;
             call.payload = event::event(&request, own.format);
             call.timeout = Some(own.timeout);
-            call.trace = context.trace().cloned();
+            call.trace = context.outgoing_trace();
             let reply = own
                 .function
                 .invoke(call)

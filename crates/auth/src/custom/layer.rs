@@ -351,6 +351,8 @@ impl Guard for CustomAuthorizerLayer {
 
     const NEEDS_CONTEXT: bool = true;
 
+    const NAME: &'static str = "authorizer";
+
     fn check(&self, head: &Head<'_>) -> Verdict<BoxAsk> {
         let settings = &*self.settings;
         let Some(context) = head.context() else {

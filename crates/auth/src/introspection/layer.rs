@@ -78,6 +78,8 @@ impl Guard for IntrospectionLayer {
 
     const NEEDS_CONTEXT: bool = true;
 
+    const NAME: &'static str = "introspection";
+
     fn check(&self, head: &Head<'_>) -> Verdict<BoxAsk> {
         let context = head.context();
         let rules = &self.rules;

@@ -111,6 +111,8 @@ impl Guard for JwtLayer {
 
     const NEEDS_CONTEXT: bool = true;
 
+    const NAME: &'static str = "jwt";
+
     fn check(&self, head: &Head<'_>) -> Verdict<BoxAsk> {
         let context = head.context();
         let token = match self.rules.place.find(head, self.rules.conduct.is_literal()) {

@@ -139,6 +139,8 @@ impl Guard for ClientCertLayer {
 
     const NEEDS_CONTEXT: bool = true;
 
+    const NAME: &'static str = "client-certificate";
+
     fn check(&self, head: &Head<'_>) -> Verdict<Never> {
         match self.shared.check(head) {
             Ok(()) => Verdict::Pass,

@@ -300,6 +300,8 @@ impl Guard for SigV4Layer {
 
     const READS_BODY: bool = true;
 
+    const NAME: &'static str = "signature";
+
     fn body_limit(&self, head: &Head<'_>) -> Option<u64> {
         let length = head.headers().get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());

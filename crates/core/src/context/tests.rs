@@ -1,14 +1,14 @@
 use std::net::SocketAddr;
 
-use http::{HeaderValue, Request};
+use http::{HeaderMap, HeaderValue, Request};
 use serde_json::{Value, json};
 
 use super::{ApiStage, RequestContext};
-use crate::clock::ManualClock;
+use crate::clock::{ManualClock, SystemClock};
 use crate::variable::{Name, Variable};
 use crate::{
     ApiKeyId, ApiKind, CallerKey, ClientCertificate, Connection, Detail, MatchedRoute, Measure,
-    Rejection, RejectionKind, Release, Route, Tls, Trace,
+    Rejection, RejectionKind, Release, Route, TRACE_ID, TRACEPARENT, Tls, Trace,
 };
 
 /// A context in which every name has a value.
@@ -196,4 +196,29 @@ fn the_port_is_no_part_of_the_domain_name() {
         let context = RequestContext::new(&request, &ManualClock::default());
         assert_eq!(context.host(), Some(name));
     }
+}
+
+#[test]
+fn whom_a_request_calls_stands_below_the_span_that_calls() {
+    let context = RequestContext::new(&Request::new(()), &SystemClock);
+    let mut headers = HeaderMap::new();
+    let theirs = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    headers.insert(TRACEPARENT, HeaderValue::from_static(theirs));
+    context.write_trace(&mut headers);
+    assert_eq!(headers[TRACEPARENT], theirs, "nobody follows the trace");
+    assert!(!context.records_spans());
+
+    let context = RequestContext::new(&Request::new(()), &SystemClock);
+    let own = context.trace_or(|| Trace::parse_traceparent(theirs).expect("a trace"));
+    assert_eq!(own.parent(), "00f067aa0ba902b7");
+    context.set_span(0xa);
+    assert!(context.records_spans());
+    context.write_trace(&mut headers);
+    let below = "00-4bf92f3577b34da6a3ce929d0e0e4736-000000000000000a-01";
+    assert_eq!(headers[TRACEPARENT], below);
+    let outgoing = context.outgoing_trace().expect("a trace");
+    assert_eq!(headers[TRACE_ID], outgoing.to_string());
+    context.set_span(0xb);
+    let outgoing = context.outgoing_trace().expect("a trace");
+    assert_eq!(outgoing.parent_id(), 0xb);
 }

@@ -154,8 +154,8 @@ impl Shared {
             .uri
             .expand(context.stage().map(|stage| &stage.variables))?;
         let (mut parts, body) = request.into_parts();
+        context.write_trace(&mut parts.headers);
         let trace = trace(&parts.headers, context);
-        parts.headers.insert(TRACE_ID, trace.clone());
         let head = parts.method == Method::HEAD;
         let callee = self.functions.find(&target).map_err(Failure::Function)?;
         let mut response = match callee {
@@ -352,7 +352,7 @@ impl FunctionCall<'_> {
         invocation.role = role.map(Into::into);
         invocation.signer = matches!(self.identity, CallAs::Caller).then(|| context.clone());
         invocation.timeout = Some(self.settings.timeout);
-        invocation.trace = context.trace().cloned();
+        invocation.trace = context.outgoing_trace();
         Ok(invocation)
     }
 

@@ -23,10 +23,9 @@ mod template;
 
 use http::header::{HOST, HeaderValue};
 use http::request::Parts;
-use portcullis_core::{RequestContext, TRACE_ID};
+use portcullis_core::RequestContext;
 
 use crate::forwarded::add_x_forwarded;
-use crate::http_proxy::trace;
 
 pub(crate) use self::overrides::Carried;
 pub(crate) use self::parameters::{Mapped, MappingFault, Message, RequestParameters};
@@ -53,6 +52,5 @@ pub(crate) fn complete_head(asked: &mut Parts, context: &RequestContext) {
         asked.headers.insert(HOST, host);
     }
     add_x_forwarded(&mut asked.headers, context);
-    let trace = trace(&asked.headers, context);
-    asked.headers.insert(TRACE_ID, trace);
+    context.write_trace(&mut asked.headers);
 }

@@ -98,6 +98,9 @@ impl RequestMapping {
         body: ClientBody,
         context: &'a RequestContext,
     ) -> Result<MappedRequest<'a>, Failure> {
+        let _phase = context
+            .phase(|| tracing::info_span!("map request"))
+            .entered();
         let message = Message::of_request(&asked.headers, &asked.uri);
         let (bytes, stream) = match body {
             ClientBody::Whole(bytes) => {

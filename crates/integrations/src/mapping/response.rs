@@ -192,6 +192,9 @@ impl Rule {
         mut carried: Carried,
         context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
+        let _phase = context
+            .phase(|| tracing::info_span!("map response"))
+            .entered();
         let template = self.templates.response_to(&asked.headers);
         // A template works on text. What it makes of it may be base64 as well as what it was given.
         let decodes_after = conversion == Conversion::Decode && template.is_some();

@@ -89,6 +89,8 @@ impl Guard for Validator {
 
     const READS_BODY: bool = true;
 
+    const NAME: &'static str = "validate";
+
     fn body_limit(&self, head: &Head<'_>) -> Option<u64> {
         self.model(head.headers())?;
         match self.required.missing(head).next() {

@@ -42,6 +42,8 @@ impl Shut {
 impl Guard for Shut {
     type Ask = Never;
 
+    const NAME: &'static str = "shut";
+
     fn check(&self, _head: &Head<'_>) -> Verdict<Never> {
         Verdict::Refuse(self.rejection.clone())
     }

@@ -48,6 +48,8 @@ struct StageLevel {
 impl Guard for Levels {
     type Ask = BoxAsk;
 
+    const NAME: &'static str = "throttle";
+
     fn check(&self, head: &Head<'_>) -> Verdict<BoxAsk> {
         let stage = head.context().and_then(RequestContext::stage);
         let own = stage.and_then(|stage| {
