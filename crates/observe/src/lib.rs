@@ -1,14 +1,58 @@
-//! What a service does, as its operator sees it: a tower layer that watches each request until its response has ended.
+//! What a service does, as its operator sees it: a tower layer that watches each request until its response has ended, and writes access logs.
 //!
 //! ```
-//! use std::sync::atomic::{AtomicU64, Ordering};
+//! use std::time::Duration;
 //!
 //! use bytes::Bytes;
 //! use http::{Request, Response};
 //! use http_body_util::{BodyExt, Full};
-//! use portcullis_core::RequestContext;
-//! use portcullis_observe::{Exchange, ObserveLayer, Observer};
+//! use portcullis_observe::{AccessFormat, AccessLog, LogSink, ObserveLayer};
 //! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! # #[derive(Clone, Default)]
+//! # struct Memory(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+//! # impl std::io::Write for Memory {
+//! #     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+//! #         self.0.lock().expect("nobody panics").extend_from_slice(bytes);
+//! #         Ok(bytes.len())
+//! #     }
+//! #     fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let file = Memory::default();
+//! # let memory = file.clone();
+//! let format = AccessFormat::parse(
+//!     r#"{"path": "$context.path", "status": $context.status, "bytes": $context.responseLength, "agent": "$context.identity.userAgent"}"#,
+//! )?;
+//! let log = AccessLog::new(format, LogSink::writer(file));
+//! let hello = service_fn(async |_request: Request<()>| {
+//!     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from("hello")))
+//! });
+//! let service = ObserveLayer::new(log.clone()).layer(hello);
+//!
+//! // A caller that would like to write a line of its own.
+//! let request = Request::get("/pets").header("user-agent", r#""}, {"status": 200"#).body(())?;
+//! service.oneshot(request).await?.collect().await?;
+//! assert!(log.sink().flush(Duration::from_secs(10)));
+//! # let text = String::from_utf8(memory.0.lock().expect("nobody panics").clone())?;
+//! assert_eq!(
+//!     text,
+//!     r#"{"path": "/pets", "status": 200, "bytes": 5, "agent": "\"}, {\"status\": 200"}
+//! "#,
+//! );
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An [`Observer`] of one's own is told of each request, of its response and of its end:
+//!
+//! ```
+//! use std::sync::atomic::{AtomicU64, Ordering};
+//!
+//! use http::Request;
+//! use portcullis_core::RequestContext;
+//! use portcullis_observe::{AccessFormat, AccessLog, Exchange, LogSink, ObserveLayer, Observer};
 //!
 //! /// Counts the bytes of whole responses.
 //! #[derive(Debug, Default)]
@@ -26,17 +70,9 @@
 //!     }
 //! }
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let layer = ObserveLayer::new(Sent::default());
-//! let hello = service_fn(async |_request: Request<()>| {
-//!     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from("hello")))
-//! });
-//! let response = layer.layer(hello).oneshot(Request::get("/").body(())?).await?;
-//! assert_eq!(response.collect().await?.to_bytes(), "hello");
-//! assert_eq!(layer.observer().0.load(Ordering::Relaxed), 5);
-//! # Ok(())
-//! # }
+//! let log = AccessLog::new(AccessFormat::combined(), LogSink::stdout());
+//! let layer = ObserveLayer::new((Sent::default(), log));
+//! assert_eq!(layer.observer().0.0.load(Ordering::Relaxed), 0);
 //! ```
 //!
 //! # Semantics
@@ -50,18 +86,35 @@
 //! # Order
 //!
 //! Outermost, so that refusals of inner layers are seen, and their time is counted.
+//!
+//! # Caveats
+//!
+//! - `$context.identity.sourceIp` is known where the listener said who is connected ([`portcullis::serve`](https://docs.rs/portcullis) does), or an outer layer of one's own.
+//! - `$context.stage` and the like are known where a gateway or `portcullis-stages` found the stage.
+//!
+//! # Features
+//!
+//! `rolling-file` adds `RollingFile`, log files that take turns.
 
+mod access_log;
 mod body;
+mod error;
 mod exchange;
 mod layer;
 mod observation;
 mod observer;
 mod service;
+mod sink;
 
+#[cfg(feature = "rolling-file")]
+pub use sink::{RollingFile, Rotation};
 pub use {
+    access_log::{AccessFormat, AccessLog, Captured, Redaction},
     body::ObservedBody,
+    error::ConfigError,
     exchange::{Exchange, Outcome},
     layer::ObserveLayer,
     observer::Observer,
     service::{Observed, ObservedFuture},
+    sink::{LogSink, LogSinkBuilder, LogStats},
 };

@@ -1,7 +1,8 @@
 //! What the context answers to each name below `$context`.
 
 use std::fmt::{self, Write as _};
-use std::time::UNIX_EPOCH;
+use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::Version;
 use serde_json::{Map, Value};
@@ -93,7 +94,7 @@ impl RequestContext {
                 read(Some(Text(inner.extended_request_id.as_str())))
             }
             Name::RequestId => read(Some(Text(inner.request_id.as_str()))),
-            Name::RequestTime => read(Some(Text(&self.request_time()))),
+            Name::RequestTime => read(Some(Text(clf_time(inner.wall).as_str()))),
             Name::RequestTimeEpoch => {
                 let epoch = inner.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
                 read(Some(Number(
@@ -111,7 +112,7 @@ impl RequestContext {
             }
             Name::XrayTraceId => read(self.trace().map(|trace| Text(trace.root()))),
             Name::IdentitySourceIp => match self.client() {
-                Some(address) => read(Some(Text(&address.to_string()))),
+                Some(address) => read(Some(Text(shown(address).as_str()))),
                 None => read(None),
             },
             Name::IdentityUserAgent => {
@@ -173,16 +174,112 @@ impl RequestContext {
             }
         }
     }
+}
 
-    /// `12/Mar/2020:19:03:58 +0000`
-    fn request_time(&self) -> String {
-        let mut text = String::with_capacity(26);
-        if let Ok(time) = jiff::Timestamp::try_from(self.inner.wall) {
-            // Writing to a string cannot fail, and the format is valid.
-            let _ = write!(text, "{}", time.strftime("%d/%b/%Y:%H:%M:%S +0000"));
+/// A short text that is not on the heap: log lines are written without an allocation.
+struct Short {
+    bytes: [u8; Self::ROOM],
+    length: usize,
+}
+
+impl Short {
+    /// As long as the longest address.
+    const ROOM: usize = 45;
+
+    const fn new() -> Self {
+        Self {
+            bytes: [0; Self::ROOM],
+            length: 0,
         }
-        text
     }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        if let Some(room) = self.bytes.get_mut(self.length..end) {
+            room.copy_from_slice(bytes);
+            self.length = end;
+        }
+    }
+
+    /// Adds a number in at least `digits` digits.
+    fn number(&mut self, mut number: u64, digits: usize) {
+        let mut text = [b'0'; 20];
+        let mut at = text.len();
+        while number > 0 || text.len() - at < digits {
+            at -= 1;
+            text[at] = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+        self.push(&text[at..]);
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Short {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text.as_bytes());
+        Ok(())
+    }
+}
+
+fn shown(address: IpAddr) -> Short {
+    let mut text = Short::new();
+    match address {
+        IpAddr::V4(address) => {
+            for (index, octet) in address.octets().into_iter().enumerate() {
+                if index > 0 {
+                    text.push(b".");
+                }
+                text.number(octet.into(), 1);
+            }
+        }
+        IpAddr::V6(address) => {
+            // It has room for every address.
+            let _ = write!(text, "{address}");
+        }
+    }
+    text
+}
+
+/// `12/Mar/2020:19:03:58 +0000`
+fn clf_time(time: SystemTime) -> Short {
+    const MONTHS: [&[u8]; 12] = [
+        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
+        b"Dec",
+    ];
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Howard Hinnant's `civil_from_days`: years begin in March, so that the leap day is the last.
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march + 2) / 5 + 1;
+    let month = (march + 2) % 12;
+    let year = era * 400 + year + u64::from(march > 9);
+    let mut text = Short::new();
+    text.number(day, 2);
+    text.push(b"/");
+    text.push(MONTHS[month as usize]);
+    text.push(b"/");
+    text.number(year, 4);
+    for (unit, mark) in [
+        (second / 3_600, b":"),
+        (second / 60 % 60, b":"),
+        (second % 60, b":"),
+    ] {
+        text.push(mark);
+        text.number(unit, 2);
+    }
+    text.push(b" +0000");
+    text
 }
 
 /// The member of nested objects that `path` names: `header.X-Id`. A name with dots of its own is found, too.
@@ -192,4 +289,40 @@ fn descend<'a>(map: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     }
     let (head, tail) = path.split_once('.')?;
     descend(map.get(head)?.as_object()?, tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::{clf_time, shown};
+
+    #[test]
+    fn the_time_is_that_of_the_calendar() {
+        // Every 9 hours and some for a century, and the days round 29 February.
+        let steps = (0..100_000).map(|step| step * 32_503);
+        for seconds in steps.chain([951_782_400, 951_868_799, 951_868_800, 4_107_542_400]) {
+            let time = UNIX_EPOCH + Duration::from_secs(seconds);
+            let theirs = jiff::Timestamp::try_from(time).unwrap();
+            let theirs = theirs.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string();
+            assert_eq!(clf_time(time).as_str(), theirs);
+        }
+    }
+
+    #[test]
+    fn addresses_are_written_as_everywhere() {
+        for text in [
+            "0.0.0.0",
+            "192.0.2.17",
+            "255.255.255.255",
+            "::1",
+            "2001:db8::ff00:42:8329",
+            "::ffff:192.0.2.128",
+            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        ] {
+            let address: IpAddr = text.parse().unwrap();
+            assert_eq!(shown(address).as_str(), text);
+        }
+    }
 }
