@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
 
@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 use serde_json::{Map, Value};
 use tracing::Span;
 
+use crate::cache_status::CacheStatus;
 use crate::claims::Claims;
 use crate::client_address::Connection;
 use crate::client_certificate::ClientCertificate;
@@ -73,6 +74,8 @@ struct Inner {
     /// The id of the span that calls go out from; 0 if nobody follows the trace.
     span: AtomicU64,
     measures: [AtomicI64; Measure::COUNT],
+    /// 0 until a cache says something.
+    cache: AtomicU8,
     /// Apart from the rest, so that an authorizer that finds a token in its cache allocates nothing.
     claims: Mutex<Option<Claims>>,
     /// Apart from the rest for the same reason.
@@ -158,6 +161,7 @@ impl RequestContext {
                 trace: OnceLock::new(),
                 span: AtomicU64::new(0),
                 measures: [const { AtomicI64::new(UNSET) }; Measure::COUNT],
+                cache: AtomicU8::new(0),
                 claims: Mutex::new(None),
                 api_key: OnceLock::new(),
                 open: Mutex::new(None),
@@ -366,6 +370,17 @@ impl RequestContext {
     pub fn measured(&self, measure: Measure) -> Option<i64> {
         let number = self.inner.measures[measure as usize].load(Ordering::Relaxed);
         (number != UNSET).then_some(number)
+    }
+
+    /// Says what a response cache made of the request. A later word takes its place.
+    pub fn set_cache_status(&self, status: CacheStatus) {
+        self.inner.cache.store(status as u8, Ordering::Relaxed);
+    }
+
+    /// What a response cache made of the request, if it met one.
+    #[must_use]
+    pub fn cache_status(&self) -> Option<CacheStatus> {
+        CacheStatus::from_number(self.inner.cache.load(Ordering::Relaxed))
     }
 
     /// Notes a text. A later one takes its place.

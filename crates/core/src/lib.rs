@@ -65,6 +65,7 @@
 
 mod body;
 mod body_shell;
+mod cache_status;
 mod chain;
 mod claims;
 mod client_address;
@@ -97,6 +98,7 @@ pub use {
         Body, BoxBody, BoxBodyFuture, BoxBodyLayer, BoxError, BoxRequestBody, BoxRequestBodyLayer,
     },
     body_shell::{BodyGuardLayer, BodyGuarded, BodyGuardedFuture},
+    cache_status::CacheStatus,
     chain::{Chain, ChainWalk},
     claims::{ClaimWording, Claims},
     client_address::{Connection, ForwardingHeader, Tls, TrustedProxies},

@@ -56,6 +56,8 @@
 
 #[cfg(feature = "auth")]
 pub use portcullis_auth as auth;
+#[cfg(feature = "cache")]
+pub use portcullis_cache as cache;
 #[cfg(feature = "client")]
 pub use portcullis_client as client;
 pub use portcullis_core as core;

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderValue, Request};
 use serde_json::{Value, json};
 
 use super::{ApiStage, RequestContext};
+use crate::cache_status::CacheStatus;
 use crate::clock::{ManualClock, SystemClock};
 use crate::variable::{Name, Variable};
 use crate::{
@@ -221,4 +222,13 @@ fn whom_a_request_calls_stands_below_the_span_that_calls() {
     context.set_span(0xb);
     let outgoing = context.outgoing_trace().expect("a trace");
     assert_eq!(outgoing.parent_id(), 0xb);
+}
+
+#[test]
+fn a_later_word_of_a_cache_takes_the_place_of_an_earlier_one() {
+    let context = RequestContext::new(&Request::new(()), &ManualClock::default());
+    assert_eq!(context.cache_status(), None);
+    context.set_cache_status(CacheStatus::Miss);
+    context.set_cache_status(CacheStatus::Collapsed);
+    assert_eq!(context.cache_status(), Some(CacheStatus::Collapsed));
 }

@@ -1,0 +1,149 @@
+//! What a request asks for, as far as a cache looks at it.
+
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use portcullis_core::{Release, RequestContext};
+
+use crate::key::KeyBuilder;
+
+/// The head of a request, and what is known of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) context: Option<&'a RequestContext>,
+}
+
+impl<'a> Asked<'a> {
+    pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            context: request.extensions().get(),
+        }
+    }
+
+    /// Path and query.
+    pub(crate) fn target(&self) -> &'a str {
+        self.uri
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str)
+    }
+
+    /// What its headers say, found in one walk.
+    pub(crate) fn scan(&self) -> Scan<'a> {
+        let mut scan = Scan::default();
+        for (name, value) in self.headers {
+            if *name == HOST {
+                scan.host = Some(value);
+            } else if *name == CACHE_CONTROL {
+                scan.has_cache_control = true;
+            } else if *name == AUTHORIZATION {
+                scan.has_authorization = true;
+            } else if *name == CONTENT_LENGTH {
+                scan.has_body |= value.as_bytes() != b"0";
+            } else if *name == TRANSFER_ENCODING {
+                scan.has_body = true;
+            } else {
+                match Steering::of(name, value) {
+                    Some(Steering::Method) => scan.overrides_method = true,
+                    Some(Steering::Target) => scan.is_steered = true,
+                    None => {}
+                }
+            }
+        }
+        scan
+    }
+}
+
+/// What the headers of a request say to a cache.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Scan<'a> {
+    pub(crate) host: Option<&'a HeaderValue>,
+    pub(crate) has_cache_control: bool,
+    pub(crate) has_authorization: bool,
+    pub(crate) has_body: bool,
+    /// It asks the origin to take it for a request with another method.
+    pub(crate) overrides_method: bool,
+    /// It says of itself what some origins put into their answers.
+    pub(crate) is_steered: bool,
+}
+
+/// What a header does to an origin that believes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Steering {
+    Method,
+    Target,
+}
+
+impl Steering {
+    /// Headers that frameworks read by default, or commonly: a response that was made for one must not reach those who did not send it.
+    fn of(name: &HeaderName, value: &HeaderValue) -> Option<Self> {
+        let name = name.as_str();
+        // Nearly all headers end here.
+        if !name.starts_with("x-") && !name.starts_with('f') {
+            return None;
+        }
+        match name {
+            "x-http-method-override" | "x-http-method" | "x-method-override" => Some(Self::Method),
+            "x-forwarded-host"
+            | "x-forwarded-server"
+            | "x-forwarded-proto"
+            | "x-forwarded-scheme"
+            | "x-forwarded-port"
+            | "x-forwarded-prefix"
+            | "x-forwarded-path"
+            | "x-forwarded-uri"
+            | "x-forwarded-ssl"
+            | "x-host"
+            | "x-original-host"
+            | "x-http-host-override"
+            | "x-original-url"
+            | "x-rewrite-url"
+            | "x-url-scheme"
+            | "front-end-https" => Some(Self::Target),
+            // It also names the client, which makes no difference to what is answered.
+            "forwarded" => {
+                let value = value.as_bytes().to_ascii_lowercase();
+                let says = |word: &[u8]| value.windows(word.len()).any(|part| part == word);
+                (says(b"host=") || says(b"proto=")).then_some(Self::Target)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Writes what decides about the response of a request, whatever the rules say: method, host, release, and headers that steer origins.
+pub(crate) fn write_base(asked: &Asked<'_>, scan: &Scan<'_>, key: &mut KeyBuilder) {
+    key.part(asked.method.as_str().as_bytes());
+    // A target in absolute form goes before the header, as it does for the origin.
+    match (asked.uri.authority(), scan.host) {
+        (Some(authority), _) => key.lower_part(authority.as_str().as_bytes()),
+        (None, Some(host)) => key.lower_part(host.as_bytes()),
+        (None, None) => key.absent(),
+    }
+    if scan.is_steered {
+        for (name, value) in asked.headers {
+            if Steering::of(name, value) == Some(Steering::Target) {
+                key.part(name.as_str().as_bytes());
+                key.part(value.as_bytes());
+            }
+        }
+    }
+    key.absent();
+    if let Some(context) = asked.context {
+        let deployment = context
+            .stage()
+            .and_then(|stage| stage.deployment_id.as_deref());
+        match deployment {
+            Some(deployment) => key.part(deployment.as_bytes()),
+            None => key.absent(),
+        }
+        if let Release::Canary(name) = context.release() {
+            key.part(name.as_bytes());
+        }
+    }
+    key.absent();
+}

@@ -1,0 +1,121 @@
+//! Which responses are cached, for how long, and under which key.
+
+mod admit;
+mod asked;
+mod builder;
+mod coding;
+mod identity;
+mod part;
+
+use std::time::Duration;
+
+use http::{HeaderName, Method, StatusCode};
+
+use crate::key::KeyBuilder;
+
+pub(crate) use self::admit::{RulesAdmit, Wish};
+pub(crate) use self::asked::Asked;
+pub use self::builder::CacheRulesBuilder;
+pub(crate) use self::coding::Codings;
+pub use self::part::KeyPart;
+
+/// Which responses are cached, for how long, and under which key: the conduct of Amazon API Gateway's cache, with its hazards closed.
+///
+/// See the [crate docs](crate) for an example.
+#[derive(Clone, Debug)]
+pub struct CacheRules {
+    methods: Vec<Method>,
+    ttl: Duration,
+    scope: Box<[u8]>,
+    namespace: Option<Box<str>>,
+    parts: Vec<KeyPart>,
+    max_body: usize,
+    shared_between_callers: bool,
+    stores_errors: bool,
+    replays_cookies: bool,
+    ignores_vary: bool,
+    respects_no_store: bool,
+    dropped: Vec<HeaderName>,
+}
+
+/// How a request is served.
+pub(crate) enum Service {
+    /// By its origin: the cache has no part in it.
+    Pass,
+    /// By its origin, though it could have been cached but for something about it.
+    Bypass,
+    /// Through the cache, under this key.
+    Look(KeyBuilder),
+}
+
+/// The longest key that is looked up. What is longer is nobody's but its sender's.
+const LONGEST_KEY: usize = 16 * 1024;
+
+impl CacheRules {
+    /// Begins with what holds by default: `GET` is cached for 300 seconds, a response per path and query.
+    pub fn builder() -> CacheRulesBuilder {
+        CacheRulesBuilder::new()
+    }
+
+    /// How long responses are kept.
+    #[must_use]
+    pub const fn ttl(&self) -> Duration {
+        self.ttl
+    }
+
+    /// What is purged as one.
+    #[must_use]
+    pub const fn scope(&self) -> &[u8] {
+        &self.scope
+    }
+
+    pub(crate) fn serve(&self, asked: &Asked<'_>) -> Service {
+        if self.ttl.is_zero() || !self.methods.contains(asked.method) {
+            return Service::Pass;
+        }
+        let scan = asked.scan();
+        // An origin may read of such a request what is no part of the key.
+        if scan.has_body || scan.overrides_method {
+            return Service::Bypass;
+        }
+        let mut key = KeyBuilder::new(&self.scope);
+        match &self.namespace {
+            Some(namespace) => key.part(namespace.as_bytes()),
+            None => key.absent(),
+        }
+        asked::write_base(asked, &scan, &mut key);
+        if !self.shared_between_callers {
+            let known = asked
+                .context
+                .is_some_and(|context| identity::write(context, &mut key));
+            // Credentials that nobody has looked at are for the origin, and its answer is for whoever has them.
+            if scan.has_authorization && !known && !self.has_header(&http::header::AUTHORIZATION) {
+                return Service::Bypass;
+            }
+        }
+        for part in &self.parts {
+            part.write(asked, &mut key);
+        }
+        if key.as_bytes().len() > LONGEST_KEY {
+            return Service::Bypass;
+        }
+        Service::Look(key)
+    }
+
+    /// Whether a header is a part of the key.
+    fn has_header(&self, name: &HeaderName) -> bool {
+        self.parts
+            .iter()
+            .any(|part| matches!(part, KeyPart::Header(own) if own == name))
+    }
+
+    fn stores(&self, status: StatusCode) -> bool {
+        match status.as_u16() {
+            // Parts of a response, and answers to conditions that the next request does not have.
+            206 | 304 => false,
+            200..400 => true,
+            400..600 => self.stores_errors,
+            _ => false,
+        }
+    }
+}
