@@ -240,6 +240,12 @@ impl RequestContext {
         Some(end.map_or(host, |colon| &host[..colon]))
     }
 
+    /// What the client calls itself, if that is text.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&str> {
+        self.inner.user_agent.as_ref()?.to_str().ok()
+    }
+
     /// The connection that the request came by, if its listener said.
     #[must_use]
     pub fn connection(&self) -> Option<&Arc<Connection>> {
@@ -312,9 +318,9 @@ impl RequestContext {
     #[must_use]
     pub fn outgoing_trace(&self) -> Option<Trace> {
         let trace = self.trace()?;
-        Some(match self.inner.span.load(Ordering::Relaxed) {
-            0 => trace.clone(),
-            span => trace.below(span, trace.is_sampled()),
+        Some(match self.span() {
+            None => trace.clone(),
+            Some(span) => trace.below(span, trace.is_sampled()),
         })
     }
 
@@ -323,10 +329,19 @@ impl RequestContext {
         self.inner.span.store(id, Ordering::Relaxed);
     }
 
+    /// The id of the span that calls go out from, if somebody follows the trace.
+    #[must_use]
+    pub fn span(&self) -> Option<u64> {
+        match self.inner.span.load(Ordering::Relaxed) {
+            0 => None,
+            id => Some(id),
+        }
+    }
+
     /// Whether the spans of this request are recorded: its trace is followed, and sampled.
     #[must_use]
     pub fn records_spans(&self) -> bool {
-        self.inner.span.load(Ordering::Relaxed) != 0 && self.trace().is_some_and(Trace::is_sampled)
+        self.span().is_some() && self.trace().is_some_and(Trace::is_sampled)
     }
 
     /// The span of a phase of this request: what `make` makes, or none where spans are not recorded.
@@ -352,11 +367,11 @@ impl RequestContext {
     /// `traceparent` is written where the trace is followed, and else passes as it is.
     pub fn write_trace(&self, headers: &mut HeaderMap) {
         let trace = self.trace_of(headers);
-        match self.inner.span.load(Ordering::Relaxed) {
-            0 => {
+        match self.span() {
+            None => {
                 headers.insert(TRACE_ID, trace.to_header());
             }
-            span => trace.below(span, trace.is_sampled()).write_to(headers),
+            Some(span) => trace.below(span, trace.is_sampled()).write_to(headers),
         }
     }
 

@@ -94,7 +94,8 @@
 //!
 //! # Features
 //!
-//! `rolling-file` adds `RollingFile`, log files that take turns.
+//! `rolling-file` adds `RollingFile`, log files that take turns; `opentelemetry` adds `trace::OpenTelemetry`, spans under the ids by which they are exported; `xray` adds
+//! `trace::XrayDaemon`, segments for AWS X-Ray.
 
 mod access_log;
 mod body;
@@ -105,6 +106,7 @@ mod observation;
 mod observer;
 mod service;
 mod sink;
+pub mod trace;
 
 #[cfg(feature = "rolling-file")]
 pub use sink::{RollingFile, Rotation};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -47,6 +48,32 @@ impl<O: Observer> Observation<O> {
             sent: 0,
             expected: None,
         }
+    }
+
+    /// The observation of a request that an observer has begun with already.
+    pub(crate) const fn resume(
+        shared: Arc<Shared<O>>,
+        context: RequestContext,
+        watch: O::Watch,
+    ) -> Self {
+        Self {
+            shared,
+            context,
+            watch: Some(watch),
+            status: None,
+            sent: 0,
+            expected: None,
+        }
+    }
+
+    /// What the observer keeps, until the request has ended.
+    pub(crate) const fn watch_mut(&mut self) -> Option<&mut O::Watch> {
+        self.watch.as_mut()
+    }
+
+    /// The time by the layer's clock.
+    pub(crate) fn now(&self) -> Instant {
+        self.shared.clock.now()
     }
 
     /// Does a piece of the request's work.
