@@ -6,6 +6,8 @@
 //! cargo run --example gateway -- --config gateway.yaml     # a configuration file
 //! ```
 //!
+//! `--reset-state` before the others forgets what operators did (`state` in the configuration).
+//!
 //! It prints the routes and what is not served yet, logs one line per request, reads its configuration again on SIGHUP, and
 //! ends on Ctrl-C when the requests in flight have ended.
 
@@ -23,7 +25,7 @@ use portcullis::{Gateway, GatewayBuilder, GatewayConfig};
 use serde_json::{Value, json};
 use tower::{Service, ServiceExt, service_fn};
 
-const USAGE: &str = "usage: gateway [--config gateway.yaml | export.json]";
+const USAGE: &str = "usage: gateway [--reset-state] [--config gateway.yaml | export.json]";
 
 /// What the command line asks for.
 enum Source {
@@ -50,7 +52,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let source = match &*std::env::args().skip(1).collect::<Vec<_>>() {
+    let mut args: Vec<_> = std::env::args().skip(1).collect();
+    let reset = args.first().is_some_and(|arg| arg == "--reset-state");
+    if reset {
+        args.remove(0);
+    }
+    let source = match &*args {
         [] => Source::PetStore(start_backend().await?),
         [flag, path] if flag == "--config" => Source::Config(path.into()),
         [help] if matches!(help.as_str(), "-h" | "--help") => {
@@ -62,7 +69,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     };
 
     let (builder, listen) = load(&source)?;
-    let gateway = builder.build()?;
+    let gateway = builder.reset_state(reset).build()?;
     print_routes(&gateway);
     let server = listen.health_path("/healthz").bind().await?;
     let handle = server.handle();

@@ -51,7 +51,7 @@
 //!
 //! # Features
 //!
-//! None is on by default. `gateway` has [`Gateway`] and the configuration file, `serve` a listener, `full` both; each
+//! None is on by default. `gateway` has [`Gateway`] and the configuration file, `serve` a listener, `admin` the operators' API, `full` everything; each
 //! crate has one of its own name.
 
 #[cfg(feature = "auth")]
@@ -92,11 +92,15 @@ mod gateway;
 
 #[cfg(feature = "gateway")]
 pub use gateway::{
-    AccountConfig, ApiConfig, ApiSpec, ConfigError, ConfigFault, ConfigFormat, Coverage,
-    CoveredField, CredentialsConfig, Destination, FunctionConfig, FunctionPlace, Gateway,
-    GatewayBuilder, GatewayConfig, GatewayError, GatewayFault, GatewayFuture, IssuerConfig, Parity,
-    RouteSummary, Served, TlsFiles, UnknownRoute, UpstreamConfig,
+    AccountConfig, ApiConfig, ApiSpec, Change, ConfigError, ConfigFault, ConfigFormat, Coverage,
+    CoveredField, CredentialsConfig, DeploymentDiff, DeploymentSummary, Destination, FieldChange,
+    FileStore, FunctionConfig, FunctionPlace, Gateway, GatewayBuilder, GatewayConfig, GatewayError,
+    GatewayFault, GatewayFuture, GatewayHandle, HandleError, HandleErrorKind, IssuerConfig,
+    NewDeployment, Parity, RouteChange, RouteSummary, Served, StageSummary, StateError, StateStore,
+    StoredState, TlsFiles, UnknownRoute, UpstreamConfig,
 };
+#[cfg(feature = "admin")]
+pub use gateway::{AdminFuture, AdminService};
 
 /// The pages whose examples the tests run.
 #[cfg(all(doctest, feature = "gateway", feature = "serve"))]
@@ -116,6 +120,10 @@ mod pages {
 
     #[doc = include_str!("../../../docs/guide/configuration.md")]
     struct Configuration;
+
+    #[cfg(feature = "admin")]
+    #[doc = include_str!("../../../docs/guide/deployments.md")]
+    struct Deployments;
 
     #[doc = include_str!("../../../docs/guide/functions.md")]
     struct Functions;

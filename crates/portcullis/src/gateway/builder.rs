@@ -1,7 +1,7 @@
 //! What a gateway is built from.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,8 +13,11 @@ use tower_service::Service;
 use super::Gateway;
 use super::api::ApiSpec;
 use super::compile::{AuthorizerCaches, Issuers};
+use super::control::Control;
+use super::deployments::DEFAULT_KEPT;
 use super::error::GatewayError;
 use super::limits::Limits;
+use super::state::{State, StateStore};
 use super::upstreams::{Destination, Destinations};
 use crate::auth::access::VpcEndpoint;
 use crate::auth::api_key::KeyStore;
@@ -59,6 +62,8 @@ pub struct GatewayBuilder {
     pub(super) limits: Limits,
     pub(super) issuers: Issuers,
     pub(super) authorizer_caches: AuthorizerCaches,
+    pub(super) kept_deployments: usize,
+    pub(super) state: State,
     pub(super) strict: bool,
     pub(super) skip_auth: bool,
     /// What a configuration says that is not served, by JSON pointer.
@@ -93,6 +98,8 @@ impl GatewayBuilder {
             limits: Limits::default(),
             issuers: Issuers::default(),
             authorizer_caches: AuthorizerCaches::default(),
+            kept_deployments: DEFAULT_KEPT,
+            state: State::default(),
             strict: false,
             skip_auth: false,
             remarks: Vec::new(),
@@ -451,6 +458,37 @@ impl GatewayBuilder {
         self
     }
 
+    /// Keeps what operators do in this file, so that it outlives a restart: which deployment each stage serves, and its variables. The folder must be
+    /// there; documents go into one beside the file ([`FileStore`](super::FileStore)).
+    ///
+    /// After a restart the state goes before the source. Where the source says something else than it did (another definition, another deployment for a
+    /// stage), the source goes before the state: a changed definition is a new deployment.
+    pub fn state_file(mut self, path: impl AsRef<Path>) -> Self {
+        let reset = self.state.reset;
+        self.state = State::file(path.as_ref());
+        self.state.reset = reset;
+        self
+    }
+
+    /// Keeps what operators do in this store, as [`state_file`](Self::state_file) does in a file.
+    pub fn state_store(mut self, store: impl StateStore) -> Self {
+        self.state.store = Some(Arc::new(store));
+        self.state.file = None;
+        self
+    }
+
+    /// Whether the gateway begins as if nothing had been kept, and forgets what was. Off by default.
+    pub fn reset_state(mut self, reset: bool) -> Self {
+        self.state.reset = reset;
+        self
+    }
+
+    /// Keeps so many deployments of each API, to be rolled back to: 20 by default. Those that a stage serves are kept besides, whatever their number.
+    pub fn kept_deployments(mut self, deployments: usize) -> Self {
+        self.kept_deployments = deployments;
+        self
+    }
+
     /// Makes it an error if a field of any definition is not served yet.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
@@ -476,7 +514,7 @@ impl GatewayBuilder {
     ///
     /// Every fault of every definition and setting.
     pub fn build(self) -> Result<Gateway, GatewayError> {
-        Gateway::compile(self)
+        Control::begin(self)
     }
 
     /// Keeps what the authorizers of the gateway that this one takes the place of have said.
@@ -500,30 +538,6 @@ impl GatewayBuilder {
             self.made_client.clone_from(&other.made_client);
             self.issuers.take_from(&other.issuers);
         }
-    }
-
-    /// The same with another document for one API.
-    pub(super) fn with_document(
-        &self,
-        api_id: &str,
-        document: String,
-    ) -> Result<Self, GatewayError> {
-        let mut source = self.clone();
-        let api = source.apis.iter_mut().find(|api| api.id == api_id);
-        let Some(api) = api else {
-            let known: Vec<_> = self.apis.iter().map(|api| api.id.as_str()).collect();
-            return Err(super::GatewayFault::new(
-                api_id,
-                "",
-                format_args!(
-                    "there is no API with this id; there are: {}",
-                    known.join(", ")
-                ),
-            )
-            .into());
-        };
-        api.document = document;
-        Ok(source)
     }
 }
 

@@ -1,25 +1,34 @@
 //! A whole gateway from an API definition.
 
+#[cfg(feature = "admin")]
+mod admin;
 mod api;
 mod builder;
 mod compile;
 mod config;
+mod control;
 mod coverage;
+mod deployments;
 mod error;
 mod finish;
+mod handle;
 mod limits;
 mod mutual_tls;
 mod plan;
 mod service;
+mod state;
 mod upstreams;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::core::Live;
 use crate::throttle::UsagePlans;
+use control::Control;
 use plan::Plan;
 
+#[cfg(feature = "admin")]
+pub use admin::{AdminFuture, AdminService};
 pub use api::{ApiSpec, Parity, UnknownRoute};
 pub use builder::GatewayBuilder;
 pub use config::{
@@ -27,8 +36,14 @@ pub use config::{
     FunctionConfig, FunctionPlace, GatewayConfig, IssuerConfig, TlsFiles, UpstreamConfig,
 };
 pub use coverage::{Coverage, CoveredField, Served};
+pub use deployments::{
+    Change, DeploymentDiff, DeploymentSummary, FieldChange, NewDeployment, RouteChange,
+    StageSummary,
+};
 pub use error::{GatewayError, GatewayFault};
+pub use handle::{GatewayHandle, HandleError, HandleErrorKind};
 pub use service::GatewayFuture;
+pub use state::{FileStore, StateError, StateStore, StoredState};
 pub use upstreams::Destination;
 
 /// A gateway: a [`tower::Service`](tower_service::Service) that serves one or more APIs from their definitions.
@@ -68,14 +83,8 @@ pub use upstreams::Destination;
 #[derive(Clone)]
 pub struct Gateway {
     plan: Live<Plan>,
-    // What deploying changes. Requests never look at it.
-    control: Arc<Mutex<Control>>,
-}
-
-/// What the plan was made from.
-struct Control {
-    source: GatewayBuilder,
-    coverage: Arc<Coverage>,
+    // What operators change. Requests never look at it.
+    control: Arc<Control>,
 }
 
 /// A route of a gateway, for a person to read.
@@ -109,10 +118,16 @@ impl Gateway {
         GatewayBuilder::new()
     }
 
+    /// What an operator does with the gateway while it serves: deploy, roll back, set variables, read.
+    #[must_use]
+    pub fn handle(&self) -> GatewayHandle {
+        GatewayHandle::new(self.clone())
+    }
+
     /// What became of each field of the definitions that are served now.
     #[must_use]
     pub fn coverage(&self) -> Arc<Coverage> {
-        Arc::clone(&self.control().coverage)
+        self.control.coverage()
     }
 
     /// The routes that are served now.
@@ -124,6 +139,9 @@ impl Gateway {
     /// Serves `document` for the API with this id, from the next request on. Requests in flight end on what they
     /// began with; none is dropped, none sees a mixture. Stages that name a deployment of their own keep it.
     ///
+    /// Compiling takes a moment, for which this does not return: on a runtime, call it on a thread that may block. The
+    /// [handle](Self::handle) has more to say about deployments.
+    ///
     /// # Errors
     ///
     /// Every fault of the document, or that there is no such API. Nothing changes then.
@@ -132,37 +150,21 @@ impl Gateway {
         api_id: &str,
         document: impl Into<String>,
     ) -> Result<Arc<Coverage>, GatewayError> {
-        let mut control = self.control();
-        let mut source = control.source.with_document(api_id, document.into())?;
-        let compiled = compile::compile(&mut source)?;
-        *control = Control {
-            source,
-            coverage: Arc::new(compiled.coverage),
-        };
-        self.plan.replace(compiled.plan);
-        Ok(Arc::clone(&control.coverage))
+        self.handle()
+            .deploy(api_id, document.into())
+            .map_err(GatewayError::from)?;
+        Ok(self.coverage())
     }
 
     /// Serves what `source` says instead of everything that is served now, from the next request on:
-    /// a configuration that was read again.
+    /// a configuration that was read again. What an operator changed of stages (deployments, variables) stays, except where
+    /// the source says something else than the one before.
     ///
     /// # Errors
     ///
     /// Those of [`GatewayBuilder::build`]. Nothing changes then.
-    pub fn reload(&self, mut source: GatewayBuilder) -> Result<Arc<Coverage>, GatewayError> {
-        let mut control = self.control();
-        source.take_client_from(&control.source);
-        source.take_answers_from(&control.source);
-        source.take_replays_from(&control.source);
-        source.limits.take_state_from(&control.source.limits);
-        let compiled = compile::compile(&mut source)?;
-        source.limits.replace_plans(compiled.usage_plans);
-        *control = Control {
-            source,
-            coverage: Arc::new(compiled.coverage),
-        };
-        self.plan.replace(compiled.plan);
-        Ok(Arc::clone(&control.coverage))
+    pub fn reload(&self, source: GatewayBuilder) -> Result<Arc<Coverage>, GatewayError> {
+        self.control.reload(&self.plan, source)
     }
 
     /// Forgets what the custom authorizers of an API said about requests to one of its stages, as the service's `FlushStageAuthorizersCache` does:
@@ -172,17 +174,7 @@ impl Gateway {
     ///
     /// If there is no such API, or it has no such stage.
     pub fn flush_authorizers_cache(&self, api_id: &str, stage: &str) -> Result<(), GatewayError> {
-        let control = self.control();
-        let api = control.source.apis.iter().find(|api| api.id == api_id);
-        let Some(api) = api else {
-            return Err(GatewayFault::new(api_id, "", "there is no API with this id").into());
-        };
-        if !api.stages.iter().any(|own| own.stage_name == stage) {
-            let message = format!("the API has no stage `{stage}`");
-            return Err(GatewayFault::new(api_id, "stages", message).into());
-        }
-        control.source.authorizer_caches.flush(api_id, stage);
-        Ok(())
+        Ok(self.handle().flush_authorizers_cache(api_id, stage)?)
     }
 
     /// The usage plans with what their keys have used: to read it, and to grant more for a period. Plans that are changed here are those of the
@@ -201,15 +193,10 @@ impl Gateway {
     /// ```
     #[must_use]
     pub fn usage_plans(&self) -> UsagePlans {
-        let control = self.control();
-        let plans = control.source.limits.plans();
+        let source = self.control.source();
+        let plans = source.limits.plans();
         // A gateway is never without, once it is built.
         plans.cloned().unwrap_or_else(|| UsagePlans::new([]))
-    }
-
-    fn control(&self) -> std::sync::MutexGuard<'_, Control> {
-        // Nothing that holds the lock leaves it half changed.
-        self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Plan {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) trusted_proxies: TrustedProxies,
     /// Absent where no certificates of clients are looked at.
-    pub(super) mutual_tls: Option<MutualTls>,
+    pub(super) mutual_tls: Option<Arc<MutualTls>>,
     /// By id; for printing.
     pub(super) apis: Vec<(String, Arc<ApiPlan>)>,
     /// API and stage, with a slash between; for the log.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::document::{self, Address};
-use super::{Shared, deployment, quotas, stages, strict_faults, throttle};
+use super::{Compiling, Shared, deployment, quotas, stages, strict_faults, throttle};
 use crate::core::ApiKind;
-use crate::definition::{Api, Stage};
+use crate::definition::Stage;
 use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
+use crate::gateway::deployments::History;
 use crate::gateway::error::GatewayFault;
 use crate::gateway::plan::{ApiPlan, StagePlan};
 use crate::openapi::{Document, Node};
@@ -43,52 +44,58 @@ pub(super) fn read(
     Some(document)
 }
 
-/// Compiles an API whose document has been read.
+/// Compiles what is served of an API, as far as it is not ready.
 pub(super) fn compile(
     spec: &ApiSpec,
-    document: Document,
+    history: &History,
     shared: &Shared,
+    compiling: &mut Compiling<'_>,
     faults: &mut Vec<GatewayFault>,
 ) -> Option<Compiled> {
     let mut coverage = Coverage::default();
-    let read = document::import(spec, document, shared, faults);
-    let plan = read.as_ref().and_then(|read| {
-        quotas::check(spec, &read.api, faults);
-        deployment::compile(spec, read, shared, faults, &mut coverage)
-    });
-    // Whatever became of that, the faults of the others are told, too.
+    let main = history.main(spec);
     let mut deployments = BTreeMap::new();
-    for (name, text) in &spec.deployments {
-        let plan = other_deployment(spec, name, text, shared, faults, &mut coverage);
-        deployments.extend(plan.map(|plan| (name.as_str(), plan)));
+    // Whatever becomes of one, the faults of the others are told, too.
+    for id in history.needed(spec) {
+        let Some(compiled) = deployment(spec, history, id, shared, compiling, faults) else {
+            continue;
+        };
+        if id == main {
+            coverage.extend(compiled.coverage.clone());
+        } else {
+            // The report is on what the API says of itself; its other deployments differ in content, not in kind.
+            for field in compiled.coverage.not_served() {
+                let pointer = format!("deployment {id}:{}", field.pointer);
+                coverage.push(&spec.id, pointer, Served::NotServed, field.note.clone());
+            }
+        }
+        deployments.insert(id, compiled);
     }
-    let (read, plan) = (read?, plan?);
+    let main = Arc::clone(deployments.get(main)?);
 
-    let disabled = match &read.api {
-        Api::Rest(api) => api.disable_execute_api_endpoint,
-        Api::Http(api) => api.disable_execute_api_endpoint,
-    };
     let mut api =
-        crate::stages::Api::new(spec.id.clone(), spec.kind).disable_default_endpoint(disabled);
+        crate::stages::Api::new(spec.id.clone(), spec.kind).disable_default_endpoint(main.disabled);
     if spec.stage_optional
         && let Some(first) = spec.stages.first()
     {
         api = api.default_stage(first.stage_name.clone());
     }
-    let endpoint_type = endpoint_type(spec, &read.api);
-    for stage in &spec.stages {
+    for configured in &spec.stages {
+        stages::check_deployments(spec, configured, faults);
+        let stage = &history.effective(configured);
         stages::check(spec, stage, faults);
         stages::survey(&spec.id, stage, &mut coverage);
-        let plan = stage
+        let deployment = stage
             .deployment_id
             .as_deref()
             .and_then(|deployment| deployments.get(deployment))
-            .unwrap_or(&plan);
+            .unwrap_or(&main);
+        let plan = &deployment.plan;
         stages::survey_variables(&spec.id, stage, plan, &mut coverage);
         throttle::survey(spec, stage, Some(plan), &mut coverage);
         let stage_plan = StagePlan {
             longest_target: stages::longest_target(spec, stage, shared),
-            facts: Arc::new(stages::facts(spec, stage, &endpoint_type, shared)),
+            facts: Arc::new(stages::facts(spec, stage, &main.endpoint_type, shared)),
             api: Arc::clone(plan),
         };
         api = api.stage(stage.stage_name.clone(), Arc::new(stage_plan));
@@ -98,36 +105,44 @@ pub(super) fn compile(
     }
     Some(Compiled {
         id: spec.id.clone(),
-        plan,
+        plan: Arc::clone(&main.plan),
         stages: api,
-        disabled,
+        disabled: main.disabled,
         coverage,
     })
 }
 
-/// A deployment that is not the API's own document.
-fn other_deployment(
+/// A deployment that is ready, or is made so.
+fn deployment(
     spec: &ApiSpec,
-    name: &str,
-    text: &str,
+    history: &History,
+    id: &str,
     shared: &Shared,
+    compiling: &mut Compiling<'_>,
     faults: &mut Vec<GatewayFault>,
-    coverage: &mut Coverage,
-) -> Option<Arc<ApiPlan>> {
+) -> Option<Arc<deployment::Compiled>> {
+    let key = (spec.id.clone(), id.to_owned());
+    if let Some(ready) = compiling.ready.get(&key) {
+        let ready = Arc::clone(ready);
+        compiling.done.insert(key, Arc::clone(&ready));
+        return Some(ready);
+    }
     let before = faults.len();
-    // The report is on what the API says of itself; its other deployments differ in content, not in kind.
-    let mut other = Coverage::default();
-    let plan = document::parse(spec, text, faults)
+    let parsed = compiling.parsed.remove(&key);
+    let compiled = parsed
+        .or_else(|| document::parse(spec, &history.find(id)?.document, faults))
         .and_then(|document| document::import(spec, document, shared, faults))
-        .and_then(|read| deployment::compile(spec, &read, shared, faults, &mut other));
-    for fault in &mut faults[before..] {
-        fault.place = format!("deployment {name}:{}", fault.place);
+        .and_then(|read| {
+            quotas::check(spec, &read.api, faults);
+            deployment::compile(spec, &read, shared, faults)
+        });
+    // The API's own document needs no name.
+    if id != history.configured && id != history.current {
+        deployment::of_other(id, &mut faults[before..]);
     }
-    for field in other.not_served() {
-        let pointer = format!("deployment {name}:{}", field.pointer);
-        coverage.push(&spec.id, pointer, Served::NotServed, field.note.clone());
-    }
-    plan
+    let compiled = Arc::new(compiled?);
+    compiling.done.insert(key, Arc::clone(&compiled));
+    Some(compiled)
 }
 
 /// Takes over which kind an export says that it is, and where it lives.
@@ -154,12 +169,4 @@ fn named(stage_name: &str) -> Stage {
     let mut stage = Stage::default();
     stage.stage_name = stage_name.to_owned();
     stage
-}
-
-fn endpoint_type(spec: &ApiSpec, api: &Api) -> String {
-    match (spec.endpoint_type, api) {
-        (Some(chosen), _) => chosen.to_string(),
-        (None, Api::Rest(api)) => api.endpoint_configuration.endpoint_type().to_string(),
-        (None, _) => "REGIONAL".to_owned(),
-    }
 }

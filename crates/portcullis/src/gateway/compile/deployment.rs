@@ -12,7 +12,7 @@ use super::keys::Keys;
 use super::survey::Survey;
 use super::{Notes, Shared, http, rest};
 use crate::core::ApiKind;
-use crate::definition::Api;
+use crate::definition::{Api, EndpointType};
 use crate::gateway::api::{ApiSpec, Parity};
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
@@ -20,13 +20,30 @@ use crate::gateway::plan::ApiPlan;
 use crate::integrations::Aws;
 use crate::responses::GatewayResponses;
 
+/// A deployment that can be served.
+#[derive(Debug)]
+pub(in crate::gateway) struct Compiled {
+    pub(super) plan: Arc<ApiPlan>,
+    pub(super) coverage: Coverage,
+    /// Its default endpoint is closed.
+    pub(super) disabled: bool,
+    pub(super) endpoint_type: String,
+}
+
+/// Says of faults that they are of a deployment that is not the API's own document.
+pub(super) fn of_other(name: &str, faults: &mut [GatewayFault]) {
+    for fault in faults {
+        fault.place = format!("deployment {name}:{}", fault.place);
+    }
+}
+
 pub(super) fn compile(
     spec: &ApiSpec,
     read: &Read,
     shared: &Shared,
     faults: &mut Vec<GatewayFault>,
-    coverage: &mut Coverage,
-) -> Option<Arc<ApiPlan>> {
+) -> Option<Compiled> {
+    let mut coverage = Coverage::default();
     let mut unsupported: BTreeMap<String, Cow<'static, str>> = read
         .unknown
         .iter()
@@ -45,7 +62,7 @@ pub(super) fn compile(
     let (routes, responses, cors, validates) = match &read.api {
         Api::Rest(api) => {
             let access = Access::rest(api, spec, shared, &mut notes)?;
-            access::survey(&access, spec, shared, coverage);
+            access::survey(&access, spec, shared, &mut coverage);
             let authorizers = Authorizers::rest(api, (&access, spec, shared), &mut notes);
             let keys = Keys::rest(api, spec, shared);
             let doors = Doors {
@@ -102,7 +119,7 @@ pub(super) fn compile(
     if faults.len() > before {
         return None;
     }
-    Some(Arc::new(ApiPlan {
+    let plan = ApiPlan {
         kind: spec.kind,
         routes: routes?,
         responses: responses?,
@@ -113,5 +130,18 @@ pub(super) fn compile(
         max_body_bytes: spec.max_body_bytes,
         limit_headers: shared.throttles.headers,
         compression,
-    }))
+    };
+    let (disabled, declared) = match &read.api {
+        Api::Rest(api) => (
+            api.disable_execute_api_endpoint,
+            api.endpoint_configuration.endpoint_type(),
+        ),
+        Api::Http(api) => (api.disable_execute_api_endpoint, EndpointType::Regional),
+    };
+    Some(Compiled {
+        plan: Arc::new(plan),
+        coverage,
+        disabled,
+        endpoint_type: spec.endpoint_type.unwrap_or(declared).to_string(),
+    })
 }

@@ -21,20 +21,24 @@ mod validation;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use super::api::ApiSpec;
 use super::builder::GatewayBuilder;
 use super::coverage::{Coverage, Served};
+use super::deployments::{Digest, Histories, History, Snapshot, Written};
 use super::error::{GatewayError, GatewayFault};
+use super::mutual_tls::MutualTls;
 use super::plan::Plan;
 use super::upstreams;
-use super::{Control, Gateway};
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::{CredentialLookup, CredentialStore};
 use crate::auth::sigv4::ReplayGuard;
 use crate::client::{Client, Upstream};
-use crate::core::{ApiKind, Chain, Clock, Live, RequestContext};
+use crate::core::{ApiKind, Chain, Clock, RequestContext};
 use crate::definition::{self, Pointer};
 use crate::integrations::{Aws, Credentials, CredentialsError, Functions};
+use crate::openapi::Document;
 use crate::stages::{ConfigError, Fallback, Fault, Resolver};
 pub(super) use authorizers::{AuthorizerCaches, Issuers};
 pub(super) use domains::truststore;
@@ -43,31 +47,35 @@ use throttle::Throttles;
 
 pub(super) use throttle::account as account_limit;
 
-impl Gateway {
-    pub(super) fn compile(mut source: GatewayBuilder) -> Result<Self, GatewayError> {
-        let Compiled {
-            plan,
-            coverage,
-            usage_plans,
-        } = compile(&mut source)?;
-        source.limits.replace_plans(usage_plans);
-        Ok(Self {
-            plan: Live::new(plan),
-            control: Arc::new(std::sync::Mutex::new(Control {
-                source,
-                coverage: Arc::new(coverage),
-            })),
-        })
-    }
-}
-
 /// What a source is compiled to.
 pub(super) struct Compiled {
-    pub(super) plan: Plan,
-    pub(super) coverage: Coverage,
+    pub(super) prepared: Arc<Prepared>,
+    pub(super) histories: Histories,
+    pub(super) assembled: Assembled,
+}
+
+/// What stays the same from one deployment to the next.
+pub(super) struct Prepared {
+    shared: Shared,
     /// To be put in the place of those that count so far.
     pub(super) usage_plans: Vec<crate::throttle::UsagePlan>,
+    /// What the report has on usage plans and their keys.
+    coverage: Coverage,
+    mutual_tls: Option<Arc<MutualTls>>,
 }
+
+/// What is served, and what it was made from.
+pub(super) struct Assembled {
+    pub(super) plan: Plan,
+    pub(super) coverage: Coverage,
+    pub(super) ready: Ready,
+}
+
+/// Deployments that are compiled, by API and id.
+pub(super) type Ready = BTreeMap<(String, String), Arc<deployment::Compiled>>;
+
+/// Documents that have been read and are yet to be compiled, by API and id.
+pub(super) type Parsed = BTreeMap<(String, String), Document>;
 
 /// What the parts of one gateway share while they are compiled.
 struct Shared {
@@ -119,8 +127,11 @@ impl Notes<'_> {
     }
 }
 
-/// Compiles everything that `source` says. What is made once per gateway (the client) is put back into it.
-pub(super) fn compile(source: &mut GatewayBuilder) -> Result<Compiled, GatewayError> {
+/// Compiles everything that `source` says. What is made once per gateway (the client) is put back into it. `histories` are of what was deployed before.
+pub(super) fn compile(
+    source: &mut GatewayBuilder,
+    mut histories: Histories,
+) -> Result<Compiled, GatewayError> {
     let mut faults = Vec::new();
     if source.skip_auth {
         tracing::warn!("auth is skipped: methods that need it are open to everyone");
@@ -129,6 +140,58 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<Compiled, GatewayEr
     for api in &mut source.apis {
         documents.push(api::read(api, &mut source.region, &mut faults));
     }
+    let prepared = Arc::new(prepare(source, &mut faults)?);
+    let mut parsed = Parsed::new();
+    let now = source.clock.wall();
+    histories.retain(|id, _| source.apis.iter().any(|api| api.id == *id));
+    for (api, document) in source.apis.iter().zip(documents) {
+        let Some(document) = document else { continue };
+        let history = histories.entry(api.id.clone()).or_default();
+        reconcile(history, api, document, now, &mut parsed);
+        history.trim(api, source.kept_deployments);
+    }
+    let assembled = assemble(source, &prepared, &histories, &Ready::new(), parsed, faults)?;
+    Ok(Compiled {
+        prepared,
+        histories,
+        assembled,
+    })
+}
+
+/// Brings what was deployed of an API up to what the source says.
+fn reconcile(
+    history: &mut History,
+    api: &ApiSpec,
+    document: Document,
+    now: SystemTime,
+    parsed: &mut Parsed,
+) {
+    let own = Written {
+        document: &api.document,
+        digest: Digest::of(document.root()),
+    };
+    let mut named = BTreeMap::new();
+    for (name, text) in &api.deployments {
+        // What is wrong with it is told when it is compiled, behind the faults of the API's own document.
+        let document = document::parse(api, text, &mut Vec::new());
+        let digest = match &document {
+            Some(document) => Digest::of(document.root()),
+            None => Digest::of_text(text),
+        };
+        let key = (api.id.clone(), name.clone());
+        parsed.extend(document.map(|document| (key, document)));
+        let document = &**text;
+        named.insert(&**name, Written { document, digest });
+    }
+    history.reconcile(api, own, named, now);
+    parsed.insert((api.id.clone(), history.configured.clone()), document);
+}
+
+/// Makes what all deployments share.
+fn prepare(
+    source: &mut GatewayBuilder,
+    faults: &mut Vec<GatewayFault>,
+) -> Result<Prepared, GatewayError> {
     let region = source.region.clone();
     let region = region.unwrap_or_else(|| "us-east-1".to_owned());
     let made = source.made_client.as_ref();
@@ -136,7 +199,7 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<Compiled, GatewayEr
     if source.client.is_none() {
         source.made_client = Some(client.clone());
     }
-    let vpc_links = source.vpc_links.links(client.upstreams(), &mut faults);
+    let vpc_links = source.vpc_links.links(client.upstreams(), faults);
     let aws = aws(source, &region, &client)?;
     let mut functions = source.functions.clone().client(client.clone());
     if let Some(aws) = aws.clone() {
@@ -151,15 +214,10 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<Compiled, GatewayEr
         }
     };
     let mut coverage = Coverage::default();
-    let plans = keys::plans(
-        &source.usage_plans,
-        &source.apis,
-        &mut faults,
-        &mut coverage,
-    );
+    let plans = keys::plans(&source.usage_plans, &source.apis, faults, &mut coverage);
     let usage_plans = source.usage_plans.iter();
     let usage_plans: Vec<_> = usage_plans
-        .map(|plan| throttle::plan(plan, &mut faults))
+        .map(|plan| throttle::plan(plan, faults))
         .collect();
     let throttles = Throttles {
         state: source.limits.state(&source.clock)?,
@@ -190,13 +248,45 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<Compiled, GatewayEr
         authorizer_caches: source.authorizer_caches.clone(),
     };
 
+    let mutual_tls = domains::mutual_tls(source, faults).map(Arc::new);
+    Ok(Prepared {
+        shared,
+        usage_plans,
+        coverage,
+        mutual_tls,
+    })
+}
+
+/// Puts the deployments that are served together. Those that are `ready` are not compiled again.
+///
+/// # Errors
+///
+/// All `faults`: those that were found before, and those that are found now.
+pub(super) fn assemble(
+    source: &GatewayBuilder,
+    prepared: &Prepared,
+    histories: &Histories,
+    ready: &Ready,
+    mut parsed: Parsed,
+    mut faults: Vec<GatewayFault>,
+) -> Result<Assembled, GatewayError> {
+    let shared = &prepared.shared;
+    let mut coverage = prepared.coverage.clone();
+    let mut compiling = Compiling {
+        ready,
+        parsed: &mut parsed,
+        done: Ready::new(),
+    };
     let mut resolver = Resolver::builder(shared.region.clone());
     let mut plans = Vec::new();
     let mut disabled = false;
     let mut stages = Vec::new();
-    for (api, document) in source.apis.iter().zip(documents) {
-        let compiled =
-            document.and_then(|document| api::compile(api, document, &shared, &mut faults));
+    for api in &source.apis {
+        // One whose document cannot be read has none, and a fault.
+        let Some(history) = histories.get(&api.id) else {
+            continue;
+        };
+        let compiled = api::compile(api, history, shared, &mut compiling, &mut faults);
         if let Some(compiled) = compiled {
             let names = api.stages.iter().map(|stage| &stage.stage_name);
             stages.extend(names.map(|stage| format!("{}/{stage}", api.id)));
@@ -207,7 +297,6 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<Compiled, GatewayEr
         }
     }
     throttle::survey_plans(&source.usage_plans, &plans, &mut coverage);
-    let mutual_tls = domains::mutual_tls(source, &mut faults);
     for domain in &source.domains {
         resolver = resolver.domain(domains::compile(domain, source.skip_auth, &mut coverage));
     }
@@ -237,15 +326,59 @@ pub(super) fn compile(source: &mut GatewayBuilder) -> Result<Compiled, GatewayEr
         resolver,
         clock: Arc::clone(&source.clock),
         trusted_proxies: source.trusted_proxies.clone(),
-        mutual_tls,
+        mutual_tls: prepared.mutual_tls.clone(),
         apis: plans,
         stages,
     };
-    Ok(Compiled {
+    Ok(Assembled {
         plan,
         coverage,
-        usage_plans,
+        ready: compiling.done,
     })
+}
+
+/// The deployments of all APIs while they are compiled.
+struct Compiling<'a> {
+    ready: &'a Ready,
+    parsed: &'a mut Parsed,
+    /// What was ready and is still needed, and what was compiled.
+    done: Ready,
+}
+
+/// A document that was handed in by itself.
+pub(super) struct Handed(Document);
+
+impl Handed {
+    pub(super) fn written<'a>(&self, document: &'a str) -> Written<'a> {
+        let digest = Digest::of(self.0.root());
+        Written { document, digest }
+    }
+
+    pub(super) fn into_inner(self) -> Document {
+        self.0
+    }
+}
+
+/// Reads a document of an API.
+pub(super) fn read(spec: &ApiSpec, text: &str) -> Result<Handed, GatewayError> {
+    let mut faults = Vec::new();
+    let document = document::parse(spec, text, &mut faults);
+    document
+        .map(Handed)
+        .ok_or_else(|| GatewayError::new(faults))
+}
+
+/// What a deployment defines.
+pub(super) fn definition(
+    spec: &ApiSpec,
+    snapshot: &Snapshot,
+    prepared: &Prepared,
+) -> Result<definition::Api, GatewayError> {
+    let mut faults = Vec::new();
+    let read = document::parse(spec, &snapshot.document, &mut faults)
+        .and_then(|document| document::import(spec, document, &prepared.shared, &mut faults));
+    read.map(|read| read.api)
+        .ok_or_else(|| GatewayError::new(faults))
 }
 
 /// The way to AWS, if there are credentials for it.

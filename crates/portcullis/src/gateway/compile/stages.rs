@@ -47,14 +47,18 @@ pub(super) fn longest_target(spec: &ApiSpec, stage: &Stage, shared: &Shared) -> 
     }
 }
 
-/// The faults of the stage's settings, and the deployments that it names and are not there.
+/// The faults of the stage's settings.
 pub(super) fn check(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault>) {
-    let deployments = &spec.deployments;
     for fault in stage.faults(kind_of(spec.kind)) {
         let place = format!("stage {}:{}", stage.stage_name, fault.pointer);
         faults.push(GatewayFault::new(&spec.id, place, fault.message));
     }
     throttle::check_stage(spec, stage, faults);
+}
+
+/// The deployments that the stage names in its source and are not there.
+pub(super) fn check_deployments(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault>) {
+    let deployments = &spec.deployments;
     let canary = stage.canary_settings.as_ref();
     let named = stage.deployment_id.iter();
     for deployment in named.chain(canary.and_then(|canary| canary.deployment_id.as_ref())) {

@@ -130,6 +130,20 @@ impl GatewayConfig {
         if let Some(path) = &self.quota_file {
             builder = builder.quota_file(self.folder.join(path));
         }
+        if let Some(path) = &self.state_file {
+            builder = builder.state_file(self.folder.join(path));
+        }
+        match self.kept_deployments.map(usize::try_from) {
+            None => {}
+            Some(Ok(deployments)) if deployments > 0 => {
+                builder = builder.kept_deployments(deployments);
+            }
+            Some(_) => faults.push(ConfigFault {
+                place: "/keptDeployments".to_owned(),
+                message: "must be how many deployments of each API are kept, one at least"
+                    .to_owned(),
+            }),
+        }
         builder = builder.limit_headers(self.limit_headers);
         if let Some(account) = &self.account {
             match account_limit(account.rate_limit, account.burst_limit) {

@@ -78,6 +78,10 @@ pub struct GatewayConfig {
     pub api_key_file: Option<PathBuf>,
     /// The file in which used quotas outlive a restart. Default: none, they are counted anew.
     pub quota_file: Option<PathBuf>,
+    /// The file in which what operators do outlives a restart. Default: none, each start begins with what the configuration says.
+    pub state_file: Option<PathBuf>,
+    /// The deployments of each API that are kept to be rolled back to. Default: 20.
+    pub kept_deployments: Option<u64>,
     /// What clients are told of their limits. Default: nothing, as by the service.
     pub limit_headers: Headers,
     /// Custom domains, with their mappings.

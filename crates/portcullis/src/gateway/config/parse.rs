@@ -50,6 +50,8 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "apiKeys",
         "apiKeyFile",
         "quotaFile",
+        "state",
+        "keptDeployments",
         "limitHeaders",
         "domainNames",
         "functions",
@@ -126,6 +128,8 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         .map(str::to_owned);
     config.api_key_file = reader.text(object, "apiKeyFile").map(PathBuf::from);
     config.quota_file = reader.text(object, "quotaFile").map(PathBuf::from);
+    config.state_file = state(object, reader);
+    config.kept_deployments = reader.number(object, "keptDeployments");
     if let Some(headers) = object.get("limitHeaders") {
         let path = object.at("limitHeaders");
         const FIELDS: &[&str] = &["retryAfter", "rateLimit", "xRateLimit"];
@@ -154,6 +158,13 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
     config.credentials = credentials(object, reader);
     config.account = account(object, reader);
     Some(config)
+}
+
+/// Where the state is kept.
+fn state(object: Object<'_>, reader: &mut Reader) -> Option<PathBuf> {
+    let path = object.at("state");
+    let state = reader.object(object.get("state")?, &path, &["file"])?;
+    reader.needed(state, "file").map(PathBuf::from)
 }
 
 /// One address, or a list of them.
