@@ -109,6 +109,8 @@ pub struct ApiStage {
     pub account_id: String,
     /// The id of the API.
     pub api_id: String,
+    /// The name of the API, which need not be its alone.
+    pub api_name: Option<String>,
     /// The name of the stage.
     pub stage: String,
     /// The id of the deployment.
@@ -127,6 +129,20 @@ pub struct Overrides {
     pub request: Map<String, Value>,
     /// `header` and `status` of the response to the client.
     pub response: Map<String, Value>,
+}
+
+/// What became of a request beyond numbers and texts, to be read at once.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Facts<'a> {
+    /// Which release of the stage served it.
+    pub release: &'a Release,
+    /// The refusal that the client got.
+    pub refusal: Option<&'a Rejection>,
+    /// The refusals that were not carried out.
+    pub observed: &'a [Rejection],
+    /// How the caller stands with the limits that were looked at.
+    pub limits: &'a [LimitStanding],
 }
 
 /// A number that was not measured.
@@ -533,6 +549,17 @@ impl RequestContext {
     #[must_use]
     pub fn limits(&self) -> Vec<LimitStanding> {
         self.open().limits.clone()
+    }
+
+    /// Reads what became of the request, without a copy of it. Do not touch the context from within `read`.
+    pub fn facts<T>(&self, read: impl FnOnce(&Facts<'_>) -> T) -> T {
+        let open = self.open();
+        read(&Facts {
+            release: &open.release,
+            refusal: open.refusal.as_ref(),
+            observed: &open.observed,
+            limits: &open.limits,
+        })
     }
 
     fn open(&self) -> OpenGuard<'_> {

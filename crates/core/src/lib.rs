@@ -104,7 +104,7 @@ pub use {
     client_address::{Connection, ForwardingHeader, Tls, TrustedProxies},
     client_certificate::ClientCertificate,
     clock::{Clock, SystemClock},
-    context::{ApiStage, Overrides, RequestContext},
+    context::{ApiStage, Facts, Overrides, RequestContext},
     decision::{Decision, Fact},
     function::{
         Function, FunctionError, FunctionErrorKind, FunctionFuture, FunctionReply, FunctionStream,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use portcullis_core::RequestContext;
+use portcullis_core::{Measure, Rejection, RequestContext};
 
 /// A request with its response, when both have ended.
 #[derive(Clone, Copy, Debug)]
@@ -98,5 +98,23 @@ impl<'a> Exchange<'a> {
     #[must_use]
     pub const fn latency(&self) -> Duration {
         self.latency
+    }
+
+    /// The class of the status: 2 to 5, and 0 where there was none. A refusal that is worded with another status counts as what it is, as in the service.
+    pub(crate) fn class(&self, refusal: Option<&Rejection>) -> u16 {
+        match (refusal, self.status, self.outcome) {
+            (Some(refusal), ..) => refusal.status().as_u16() / 100,
+            (None, Some(status), _) => status.as_u16() / 100,
+            (None, None, Outcome::Failed) => 5,
+            (None, None, _) => 0,
+        }
+    }
+
+    /// The bytes of bodies that went through, as far as they were counted.
+    pub(crate) fn processed(&self) -> u64 {
+        let measured = self.context.measured(Measure::DataProcessed);
+        measured
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            .unwrap_or(self.sent)
     }
 }

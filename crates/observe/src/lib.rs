@@ -1,4 +1,4 @@
-//! What a service does, as its operator sees it: a tower layer that watches each request until its response has ended, and writes access logs.
+//! What a service does, as its operator sees it: a tower layer that watches each request until its response has ended, writes access logs and records metrics.
 //!
 //! ```
 //! use std::time::Duration;
@@ -45,7 +45,8 @@
 //! # }
 //! ```
 //!
-//! An [`Observer`] of one's own is told of each request, of its response and of its end:
+//! [`Emf`] writes metrics as lines for CloudWatch; with the feature `metrics`, `Metrics` records them for every exporter of the `metrics` crate, under the names of Amazon API Gateway and of
+//! the OpenTelemetry conventions. An observer of one's own is told of each request, of its response and of its end:
 //!
 //! ```
 //! use std::sync::atomic::{AtomicU64, Ordering};
@@ -89,34 +90,43 @@
 //!
 //! # Caveats
 //!
-//! - `$context.identity.sourceIp` is known where the listener said who is connected ([`portcullis::serve`](https://docs.rs/portcullis) does), or an outer layer of one's own.
+//! - `$context.identity.sourceIp` is known where the listener said who is connected (`portcullis::serve` does), or a [`Peer`].
 //! - `$context.stage` and the like are known where a gateway or `portcullis-stages` found the stage.
 //!
 //! # Features
 //!
-//! `rolling-file` adds `RollingFile`, log files that take turns; `opentelemetry` adds `trace::OpenTelemetry`, spans under the ids by which they are exported; `xray` adds
-//! `trace::XrayDaemon`, segments for AWS X-Ray.
+//! `metrics` adds `Metrics`, by the facade of that name. `rolling-file` adds `RollingFile`, log files that take turns. `opentelemetry` adds `trace::OpenTelemetry`, spans under the ids by which they are
+//! exported, `xray` adds `trace::XrayDaemon`, segments for AWS X-Ray.
 
 mod access_log;
 mod body;
+mod emf;
 mod error;
 mod exchange;
 mod layer;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod observation;
 mod observer;
+mod peer;
+mod series;
 mod service;
 mod sink;
 pub mod trace;
 
+#[cfg(feature = "metrics")]
+pub use metrics::{InFlight, MethodMetrics, Metrics, MetricsBuilder, MetricsWatch, Names};
 #[cfg(feature = "rolling-file")]
 pub use sink::{RollingFile, Rotation};
 pub use {
     access_log::{AccessFormat, AccessLog, Captured, Redaction},
     body::ObservedBody,
+    emf::{Emf, EmfBuilder},
     error::ConfigError,
     exchange::{Exchange, Outcome},
     layer::ObserveLayer,
     observer::Observer,
+    peer::Peer,
     service::{Observed, ObservedFuture},
     sink::{LogSink, LogSinkBuilder, LogStats},
 };

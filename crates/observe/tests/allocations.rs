@@ -101,3 +101,69 @@ fn a_hundred_thousand_lines_leave_nothing_in_memory() {
     // What requests are made of comes and goes; nothing stays.
     assert_eq!(counts.bytes_current, 0);
 }
+
+#[cfg(feature = "metrics")]
+mod recorded {
+    //! A recorder of atomics, which allocates nothing by itself.
+
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use metrics::{
+        Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString,
+        Unit,
+    };
+
+    #[derive(Debug)]
+    pub(super) struct Atomics;
+
+    struct Times(AtomicU64);
+
+    impl HistogramFn for Times {
+        fn record(&self, value: f64) {
+            self.0.fetch_add(value as u64, Ordering::Relaxed);
+        }
+    }
+
+    impl Recorder for Atomics {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::from_arc(Arc::new(AtomicU64::new(0)))
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::from_arc(Arc::new(AtomicU64::new(0)))
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::from_arc(Arc::new(Times(AtomicU64::new(0))))
+        }
+    }
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn metrics_of_a_request_cost_no_allocation() {
+    let metrics = portcullis_observe::Metrics::builder()
+        .recorder(std::sync::Arc::new(recorded::Atomics))
+        .route(|head| Some(head.uri().path()))
+        .build();
+    let layer = ObserveLayer::new(metrics);
+    allocations(&layer);
+    for _ in 0..100 {
+        assert_eq!(allocations(&layer), 0);
+    }
+}
+
+#[test]
+fn lines_of_embedded_metrics_cost_nothing_until_they_are_full() {
+    let sink = LogSink::writer(io::sink());
+    let layer = ObserveLayer::new(portcullis_observe::Emf::builder().build(sink));
+    allocations(&layer);
+    for _ in 0..98 {
+        assert_eq!(allocations(&layer), 0);
+    }
+}

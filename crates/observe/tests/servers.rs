@@ -1,15 +1,17 @@
 //! The layer under a real server: what hyper does not ask a body for must end all the same.
 
 use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use portcullis_core::RequestContext;
-use portcullis_observe::{Exchange, ObserveLayer, Observer, Outcome};
+use portcullis_core::{RequestContext, TrustedProxies};
+use portcullis_observe::{Exchange, ObserveLayer, Observer, Outcome, Peer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tower::{Layer, ServiceExt, service_fn};
@@ -64,6 +66,48 @@ async fn a_hyper_server_ends_each_request_once() {
         assert_eq!(told.recv().await, Some((Outcome::Complete, sent)));
     }
     assert!(told.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_peer_is_known_where_the_server_says_who_is_connected() {
+    #[derive(Clone)]
+    struct Client(UnboundedSender<Option<IpAddr>>);
+
+    impl Observer for Client {
+        type Watch = ();
+
+        fn begin<B>(&self, _request: &mut Request<B>, _context: &RequestContext) {}
+
+        fn end(&self, _watch: (), exchange: &Exchange<'_>) {
+            self.0.send(exchange.context().client()).unwrap();
+        }
+    }
+
+    let (sender, mut client) = unbounded_channel();
+    let peer = Peer::new(|head| head.extensions().get().map(|ConnectInfo(peer)| *peer))
+        .trust(TrustedProxies::new(["127.0.0.0/8".parse().unwrap()]));
+    let app = axum::Router::new()
+        .route("/", axum::routing::get(async || "hello"))
+        .layer(ObserveLayer::new((peer, Client(sender))))
+        .into_make_service_with_connect_info::<SocketAddr>();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    for (header, shown) in [("x-forwarded-for", "192.0.2.1"), ("x-other", "127.0.0.1")] {
+        let request = Request::get("/")
+            .header("host", "localhost")
+            .header(header, "192.0.2.1");
+        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        sender.ready().await.unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        response.into_body().collect().await.unwrap();
+        assert_eq!(client.recv().await.unwrap(), Some(shown.parse().unwrap()));
+    }
 }
 
 #[tokio::test]

@@ -232,3 +232,20 @@ fn a_later_word_of_a_cache_takes_the_place_of_an_earlier_one() {
     context.set_cache_status(CacheStatus::Collapsed);
     assert_eq!(context.cache_status(), Some(CacheStatus::Collapsed));
 }
+
+#[test]
+fn what_became_of_a_request_is_read_at_once() {
+    let request = Request::new(());
+    let context = RequestContext::new(&request, &SystemClock::new());
+    context.facts(|facts| {
+        assert_eq!(*facts.release, Release::None);
+        assert!(facts.refusal.is_none() && facts.observed.is_empty());
+    });
+    context.set_release(Release::Production);
+    context.record_refusal(&RejectionKind::Throttled.into());
+    let kind = context.facts(|facts| {
+        assert_eq!(*facts.release, Release::Production);
+        facts.refusal.map(Rejection::kind)
+    });
+    assert_eq!(kind, Some(RejectionKind::Throttled));
+}

@@ -9,7 +9,7 @@ use super::line::{Line, MAX_VALUE};
 
 /// Where in a format a variable stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// In a line of text, between spaces.
     Plain,
     /// The same, where a space in the value would begin another field.
@@ -63,7 +63,7 @@ impl Place {
     }
 
     /// Writes a text, cut where it is too long.
-    pub(super) fn text(self, line: &mut Line<'_>, text: &str) {
+    pub(crate) fn text(self, line: &mut Line<'_>, text: &str) {
         let (text, cut) = if text.len() > MAX_VALUE {
             (&text[..text.floor_char_boundary(MAX_VALUE)], true)
         } else {

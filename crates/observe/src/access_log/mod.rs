@@ -17,7 +17,7 @@ use crate::exchange::Exchange;
 use crate::observer::Observer;
 use crate::sink::LogSink;
 
-pub(crate) use line::Line;
+pub(crate) use {escape::Place, line::Line};
 pub use {format::AccessFormat, redaction::Redaction};
 
 /// Writes a line for each request, in a format of `$context` variables, off the request's path.

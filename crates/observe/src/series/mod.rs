@@ -1,0 +1,178 @@
+//! What measures of requests are told apart by, within bounds.
+
+mod table;
+
+use std::sync::Arc;
+
+use http::Method;
+use portcullis_core::{ApiKind, ApiStage, Head, Release, RequestContext};
+
+pub(crate) use table::{Entry, Table};
+
+/// What is the same for all requests of one series.
+#[derive(Clone, Copy)]
+pub(crate) struct Labels<'a> {
+    pub(crate) stage: Option<&'a ApiStage>,
+    /// The route as it is declared; absent for requests that matched none.
+    pub(crate) route: Option<&'a str>,
+    pub(crate) method: &'static str,
+    /// The name of the canary, for requests that went to one.
+    pub(crate) canary: Option<&'a Arc<str>>,
+    /// Whether the service's names tell methods apart.
+    pub(crate) detailed: bool,
+}
+
+/// The same, to be kept.
+pub(crate) struct OwnLabels {
+    pub(crate) kind: ApiKind,
+    pub(crate) api_id: Box<str>,
+    pub(crate) api_name: Box<str>,
+    pub(crate) stage: Box<str>,
+    pub(crate) route: Option<Box<str>>,
+    pub(crate) method: &'static str,
+    pub(crate) canary: Option<Arc<str>>,
+    pub(crate) detailed: bool,
+    /// Whether it is known which API and stage serve.
+    pub(crate) has_stage: bool,
+}
+
+/// How an application says which route a request matched.
+pub(crate) type RouteOf = dyn for<'a> Fn(&Head<'a>) -> Option<&'a str> + Send + Sync;
+
+/// What a label says of values that are too many to be told apart.
+pub(crate) const OTHER: &str = "_OTHER";
+
+impl<'a> Labels<'a> {
+    /// Those of a request by its context, with a route for one whose context has none.
+    pub(crate) fn of(
+        context: &'a RequestContext,
+        route: Option<&'a str>,
+        release: &'a Release,
+        detailed: bool,
+    ) -> Self {
+        let matched = context.route().map(|matched| &*matched.route().template);
+        Self {
+            stage: context.stage().map(|stage| &**stage),
+            route: matched.or(route),
+            method: name_at(place_of(context.method())),
+            canary: canary(release),
+            detailed,
+        }
+    }
+
+    pub(crate) fn api_id(&self) -> &'a str {
+        self.stage.map_or("", |stage| &stage.api_id)
+    }
+
+    pub(crate) fn stage_name(&self) -> &'a str {
+        self.stage.map_or("", |stage| &stage.stage)
+    }
+
+    /// Those of all routes that are too many.
+    fn without_route(mut self) -> Self {
+        self.route = Some(OTHER);
+        self.canary = None;
+        self
+    }
+
+    /// Those of all stages that are too many.
+    const fn without_stage(mut self) -> Self {
+        self.stage = None;
+        self.route = Some(OTHER);
+        self.canary = None;
+        self.method = OTHER;
+        self
+    }
+
+    fn to_own(self) -> OwnLabels {
+        OwnLabels {
+            kind: self.stage.map_or(ApiKind::Rest, |stage| stage.kind),
+            api_id: self.api_id().into(),
+            api_name: self.stage.map(api_name).unwrap_or_default().into(),
+            stage: self.stage_name().into(),
+            route: self.route.map(Into::into),
+            method: self.method,
+            canary: self.canary.cloned(),
+            detailed: self.detailed,
+            has_stage: self.stage.is_some(),
+        }
+    }
+}
+
+impl OwnLabels {
+    /// The stage as the service's dimension has it: a canary has measures of its own.
+    pub(crate) fn stage_dimension(&self) -> String {
+        match self.canary {
+            Some(_) => format!("{}/Canary", self.stage),
+            None => self.stage.to_string(),
+        }
+    }
+
+    fn is(&self, labels: &Labels<'_>) -> bool {
+        self.method == labels.method
+            && self.route.as_deref() == labels.route
+            && *self.stage == *labels.stage_name()
+            && *self.api_id == *labels.api_id()
+            && self.canary.as_deref() == labels.canary.map(|name| &**name)
+            && self.detailed == labels.detailed
+    }
+}
+
+/// The name of the canary that a request went to.
+pub(crate) const fn canary(release: &Release) -> Option<&Arc<str>> {
+    match release {
+        Release::Canary(name) => Some(name),
+        Release::None | Release::Production => None,
+    }
+}
+
+/// The name as the service's dimension has it: in ASCII, and the id where nothing is left of it.
+fn api_name(stage: &ApiStage) -> String {
+    let name = stage.api_name.as_deref().unwrap_or_default();
+    let name: String = name.chars().filter(char::is_ascii).take(255).collect();
+    let name = name.trim();
+    if name.is_empty() {
+        stage.api_id.clone()
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The methods that HTTP knows. Others are one.
+pub(crate) const METHODS: [&str; 9] = [
+    "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE",
+];
+
+pub(crate) fn place_of(method: &Method) -> usize {
+    METHODS
+        .iter()
+        .position(|known| *known == method.as_str())
+        .unwrap_or(METHODS.len())
+}
+
+pub(crate) fn name_at(place: usize) -> &'static str {
+    METHODS.get(place).copied().unwrap_or(OTHER)
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_core::ApiStage;
+
+    use super::api_name;
+
+    #[test]
+    fn a_name_is_in_ascii_and_never_empty() {
+        for (name, expected) in [
+            (Some("Pets"), "Pets"),
+            (Some("Zürich pets"), "Zrich pets"),
+            (Some("東京"), "a1b2"),
+            (Some(" "), "a1b2"),
+            (None, "a1b2"),
+        ] {
+            let mut stage = ApiStage::default();
+            stage.api_id = "a1b2".into();
+            stage.api_name = name.map(Into::into);
+            assert_eq!(api_name(&stage), expected);
+        }
+    }
+}
