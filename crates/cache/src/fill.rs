@@ -18,7 +18,7 @@ use crate::entry::{Draft, Entry};
 use crate::flight::{Flight, Outcome};
 use crate::key::Key;
 use crate::pump::{self, Collected};
-use crate::store::Answer;
+use crate::store::{Answer, Purge};
 
 /// The duty to say what became of a fetch. One that is dropped has failed.
 pub(crate) struct Landing {
@@ -54,6 +54,46 @@ impl Landing {
 
     pub(crate) const fn key(&self) -> &Key {
         &self.key
+    }
+
+    /// Takes the duty over, for whoever decides before the body has come.
+    pub(crate) fn split(&mut self) -> Self {
+        Self {
+            cache: self.cache.clone(),
+            key: self.key.clone(),
+            epoch: self.epoch,
+            flight: self.flight.take(),
+        }
+    }
+
+    /// Stores something under another key, as of the same time. Nobody waits for it.
+    pub(crate) fn aside(&self, key: Key) -> Self {
+        Self {
+            cache: self.cache.clone(),
+            key,
+            epoch: self.epoch,
+            flight: None,
+        }
+    }
+
+    /// Files what is fetched under another key than the one that is waited for. Those who wait look again.
+    pub(crate) fn file_under(&mut self, key: Key) {
+        if let Some(flight) = self.flight.take() {
+            flight.land(Outcome::Private);
+            self.cache.end_flight(self, &flight);
+        }
+        self.key = key;
+    }
+
+    /// Forgets what is stored under the key.
+    pub(crate) fn forget(&self) {
+        let purge = Purge::key(self.key.clone());
+        if let Answer::Later(purged) = self.cache.store().purge(&purge)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let timeout = self.cache.fill_timeout();
+            runtime.spawn(async move { drop(tokio::time::timeout(timeout, purged).await) });
+        }
     }
 
     pub(crate) const fn epoch(&self) -> u64 {

@@ -109,6 +109,11 @@ impl KeyBuilder {
         self.bytes.push(ABSENT);
     }
 
+    /// Takes away what was written after the first `length` bytes.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.bytes.truncate(length);
+    }
+
     /// What is written so far.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -72,6 +72,8 @@
 //!
 //! The layer notes a [`CacheStatus`](portcullis_core::CacheStatus) in the request's context, if there is one.
 //!
+//! [`http`] has the other conduct: a cache that does what the responses themselves say, by RFC 9111. Both may share a [`ResponseCache`].
+//!
 //! # Order
 //!
 //! Inside everything that refuses or identifies: authentication, throttling, validation. Outside of it stand CORS (or its answers
@@ -92,6 +94,7 @@ mod entry;
 mod error;
 mod fill;
 mod flight;
+pub mod http;
 mod key;
 mod layer;
 mod look;

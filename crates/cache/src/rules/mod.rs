@@ -13,10 +13,11 @@ use http::{HeaderName, Method, StatusCode};
 
 use crate::key::KeyBuilder;
 
-pub(crate) use self::admit::{RulesAdmit, Wish};
-pub(crate) use self::asked::Asked;
+pub(crate) use self::admit::{RulesAdmit, Wish, tags};
+pub(crate) use self::asked::{Asked, Scan, write_base};
 pub use self::builder::CacheRulesBuilder;
 pub(crate) use self::coding::Codings;
+pub(crate) use self::identity::write as write_identity;
 pub use self::part::KeyPart;
 
 /// Which responses are cached, for how long, and under which key: the conduct of Amazon API Gateway's cache, with its hazards closed.
