@@ -53,9 +53,11 @@ pub(crate) fn from_stored<B: From<Bytes>>(
         }
         (StatusCode::NOT_MODIFIED, Bytes::new())
     } else if want.method == Method::HEAD {
-        headers
-            .entry(CONTENT_LENGTH)
-            .or_insert_with(|| entry.body_len().into());
+        if entry.status() != StatusCode::NO_CONTENT {
+            headers
+                .entry(CONTENT_LENGTH)
+                .or_insert_with(|| entry.body_len().into());
+        }
         (entry.status(), Bytes::new())
     } else if want.particular {
         part(want, stored, &mut headers)

@@ -118,7 +118,8 @@ impl<S> Job<S> {
                     continue;
                 }
             };
-            return self.fetch(request, why, previous, landing).await;
+            let asked = asked(&request, self.wish);
+            return self.fetch(request, asked, why, previous, landing).await;
         }
     }
 
@@ -249,6 +250,7 @@ impl<S> Job<S> {
     async fn fetch<Q, B>(
         self,
         mut request: Request<Q>,
+        asked: storable::Asked,
         why: Why,
         previous: Option<Stored>,
         landing: Landing,
@@ -275,7 +277,7 @@ impl<S> Job<S> {
             place,
             request: Arc::clone(&headers),
             target: request.uri().path_and_query().cloned(),
-            asked: asked(&request, wish),
+            asked,
             sent: cache.now(),
             directives: wish.directives,
             previous: previous.clone(),
@@ -360,11 +362,12 @@ impl<S> Job<S> {
             request.headers_mut().remove(name);
         }
         *request.method_mut() = Method::GET;
+        let asked = asked(&request, self.wish);
         // What is learned from here on is not about the client's request.
         request.extensions_mut().remove::<RequestContext>();
         let timeout = self.cache.fill_timeout();
         runtime.spawn(async move {
-            let fetch = self.fetch(request, Why::Stale, Some(stored), landing);
+            let fetch = self.fetch(request, asked, Why::Stale, Some(stored), landing);
             drop(tokio::time::timeout(timeout, fetch).await);
             drop(leave);
         });

@@ -128,7 +128,12 @@ where
         let scan = asked.scan();
         let wish = Wish::of(request.headers(), rules.obeys_requests());
         // An origin may read of such a request what no key tells.
-        if scan.has_body || scan.overrides_method || !request.body().is_end_stream() {
+        if scan.has_body
+            || scan.overrides_method
+            || wish.unclear
+            || asked.has_two_hosts(scan.host)
+            || !request.body().is_end_stream()
+        {
             return self.pass(request, Why::Bypass, None);
         }
         if wish.for_the_origin {

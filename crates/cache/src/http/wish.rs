@@ -2,8 +2,8 @@
 
 use http::HeaderMap;
 use http::header::{
-    CACHE_CONTROL, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-    PRAGMA, RANGE,
+    CACHE_CONTROL, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+    PRAGMA, RANGE, UPGRADE,
 };
 
 use super::directives::CacheControl;
@@ -17,21 +17,29 @@ pub(crate) struct Wish {
     pub(crate) particular: bool,
     /// It has conditions that only the origin may decide (RFC 9111 section 4.3.2).
     pub(crate) for_the_origin: bool,
+    /// It asks for another protocol, or names two hosts, of which nobody knows which one the origin takes.
+    pub(crate) unclear: bool,
 }
 
 impl Wish {
     pub(crate) fn of(headers: &HeaderMap, obeyed: bool) -> Self {
         let mut wish = Self::default();
         let mut directs = false;
-        for name in headers.keys() {
-            if *name == CACHE_CONTROL || *name == PRAGMA {
+        let mut hosts = 0;
+        for (name, _) in headers {
+            if *name == HOST {
+                hosts += 1;
+            } else if *name == CACHE_CONTROL || *name == PRAGMA {
                 directs = true;
             } else if [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE].contains(name) {
                 wish.particular = true;
             } else if *name == IF_MATCH || *name == IF_UNMODIFIED_SINCE {
                 wish.for_the_origin = true;
+            } else if *name == UPGRADE {
+                wish.unclear = true;
             }
         }
+        wish.unclear |= hosts > 1;
         if directs {
             let directives = CacheControl::of_request(headers);
             wish.directives = if obeyed {

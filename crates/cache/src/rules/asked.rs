@@ -32,6 +32,16 @@ impl<'a> Asked<'a> {
             .map_or("/", http::uri::PathAndQuery::as_str)
     }
 
+    /// Whether the target and `Host` name different hosts.
+    pub(crate) fn has_two_hosts(&self, host: Option<&HeaderValue>) -> bool {
+        let (Some(authority), Some(host)) = (self.uri.authority(), host) else {
+            return false;
+        };
+        !host
+            .as_bytes()
+            .eq_ignore_ascii_case(authority.as_str().as_bytes())
+    }
+
     /// What its headers say, found in one walk.
     pub(crate) fn scan(&self) -> Scan<'a> {
         let mut scan = Scan::default();
@@ -133,17 +143,14 @@ pub(crate) fn write_base(asked: &Asked<'_>, scan: &Scan<'_>, key: &mut KeyBuilde
         }
     }
     key.absent();
-    if let Some(context) = asked.context {
-        let deployment = context
-            .stage()
-            .and_then(|stage| stage.deployment_id.as_deref());
-        match deployment {
-            Some(deployment) => key.part(deployment.as_bytes()),
-            None => key.absent(),
-        }
-        if let Release::Canary(name) = context.release() {
-            key.part(name.as_bytes());
-        }
+    // A request without a context is one without a deployment.
+    let stage = asked.context.and_then(RequestContext::stage);
+    match stage.and_then(|stage| stage.deployment_id.as_deref()) {
+        Some(deployment) => key.part(deployment.as_bytes()),
+        None => key.absent(),
+    }
+    if let Some(Release::Canary(name)) = asked.context.map(RequestContext::release) {
+        key.part(name.as_bytes());
     }
     key.absent();
 }

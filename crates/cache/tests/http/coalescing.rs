@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::Method;
+use portcullis_core::RequestContext;
 use tower::ServiceExt;
 
 use crate::origin::{Scene, Seen, answer, fresh, hello, request};
@@ -159,5 +160,24 @@ async fn a_change_while_a_response_is_fetched_keeps_it_from_being_stored() {
     quick.send(request(Method::PUT, "/", &[])).await.unwrap();
     let fetched = Seen::of(get.await.unwrap().unwrap()).await;
     assert_eq!(fetched.body, "hello");
+    assert!(!scene.get("/").await.is_hit());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_fetched_in_the_background_for_somebody_is_not_for_everybody() {
+    let scene = Scene::new(|number, _| match number {
+        1 => hello(&[(
+            "cache-control",
+            "public, max-age=60, stale-while-revalidate=30",
+        )]),
+        _ => fresh(),
+    });
+    scene.get("/").await;
+    scene.pass(60);
+    let mut of_ann = request(Method::GET, "/", &[]);
+    RequestContext::of(&mut of_ann).update_identity(|identity| identity.user = Some("ann".into()));
+    assert!(scene.send(of_ann).await.unwrap().is_hit());
+    tokio::time::sleep(SLOW).await;
+    assert_eq!(scene.calls(), 2);
     assert!(!scene.get("/").await.is_hit());
 }

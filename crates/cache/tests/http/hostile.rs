@@ -124,3 +124,31 @@ async fn a_target_that_is_too_long_to_be_a_key_passes() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_request_that_names_two_hosts_is_not_answered_and_not_stored() {
+    let scene = Scene::new(|_, _| fresh());
+    let absolute = "http://api.example.com/";
+    assert_eq!(
+        scene
+            .ask(absolute, &[("host", "evil.example.com")])
+            .await
+            .cache(),
+        "fwd=bypass"
+    );
+    let differs = Request::get(absolute)
+        .header("host", "evil.example.com")
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(scene.send(differs).await.unwrap().cache(), "fwd=bypass");
+    assert_eq!(scene.get("/").await.cache(), "fwd=uri-miss; stored");
+}
+
+#[tokio::test]
+async fn a_request_for_another_protocol_passes() {
+    let scene = Scene::new(|_, _| fresh());
+    let answer = scene
+        .ask("/", &[("connection", "upgrade"), ("upgrade", "websocket")])
+        .await;
+    assert_eq!(answer.cache(), "fwd=bypass");
+}

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use portcullis_cache::http::{HttpCacheLayer, HttpCacheRules, HttpCacheRulesBuilder};
 use portcullis_cache::{CacheBody, ResponseCache};
-use portcullis_core::{Body, ManualClock};
+use portcullis_core::{Body, ManualClock, RequestContext};
 use tower::{Layer, Service, ServiceExt};
 
 /// Answers a request by its number, from 1 on, or breaks off.
@@ -190,7 +190,10 @@ pub(crate) fn request(method: Method, target: &str, headers: &[(&str, &str)]) ->
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.body(Body::empty()).unwrap()
+    let mut request = request.body(Body::empty()).unwrap();
+    // As behind a server of ours.
+    RequestContext::of(&mut request);
+    request
 }
 
 /// A response of these headers with `hello` in it.
