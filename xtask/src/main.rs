@@ -1,6 +1,7 @@
 //! Chores of this repository: `cargo xtask <command>`.
 
 mod bench;
+mod cache_tests;
 mod ci_full;
 mod npm;
 mod python;
@@ -16,11 +17,12 @@ Chores of this repository.
 Usage: cargo xtask <command> [options]
 
 Commands:
-  test     Install what the tests need, run every test, build the examples, compare instructions
-  tidy     Check the rules of the house: what may depend on what, lints, names, leftovers
-  ci-full  The long checks: feature powersets, minimal versions, licences and advisories, fuzzing
-  bench    Run the benches (a workspace of their own)
-  help     Print this
+  test         Install what the tests need, run every test, build the examples, compare instructions
+  tidy         Check the rules of the house: what may depend on what, lints, names, leftovers
+  ci-full      The long checks: feature powersets, minimal versions, licences and advisories, fuzzing
+  bench        Run the benches (a workspace of their own)
+  cache-tests  Run the public HTTP cache tests against our cache, or another
+  help         Print this
 
 `cargo xtask <command> --help` says more of each.";
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Some("tidy") => tidy::run(&rest),
         Some("ci-full") => ci_full::run(&rest),
         Some("bench") => bench::run(&rest),
+        Some("cache-tests") => cache_tests::run(&rest),
         Some("help" | "--help" | "-h") => {
             println!("{HELP}");
             return ExitCode::SUCCESS;

@@ -4,11 +4,11 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{bench, npm, python, shell};
+use crate::{bench, cache_tests, npm, python, shell};
 
 const HELP: &str = "\
-Installs what the tests need, runs every test and doc test, builds the examples, and compares
-instruction counts with the recorded ratios.
+Installs what the tests need, runs every test and doc test, builds the examples, runs the public HTTP cache
+tests against one of them, and compares instruction counts with the recorded ratios.
 
 Usage: cargo xtask test [--no-bench]
 
@@ -57,6 +57,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 
     shell::run(shell::cargo().args(["test", "--workspace", "--all-features"]))?;
     shell::run(shell::cargo().args(["build", "-p", "portcullis-examples", "--examples"]))?;
+    cache_tests::check_expected()?;
     if compare {
         bench::run(&["check".to_owned()])?;
     } else {
