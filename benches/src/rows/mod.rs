@@ -10,6 +10,7 @@ mod iam;
 mod jwt;
 mod live;
 mod mapping;
+mod observe;
 mod request_id;
 mod routing;
 mod sigv4;
@@ -33,5 +34,6 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(iam::cases());
     cases.extend(jwt::cases());
     cases.extend(api_key::cases());
+    cases.extend(observe::cases());
     cases
 }

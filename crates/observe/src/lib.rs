@@ -103,6 +103,7 @@ mod body;
 mod emf;
 mod error;
 mod exchange;
+mod execution_log;
 mod layer;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -124,6 +125,7 @@ pub use {
     emf::{Emf, EmfBuilder},
     error::ConfigError,
     exchange::{Exchange, Outcome},
+    execution_log::{DataTrace, ExecutionLevel, ExecutionLog},
     layer::ObserveLayer,
     observer::Observer,
     peer::Peer,

@@ -92,12 +92,13 @@ mod gateway;
 
 #[cfg(feature = "gateway")]
 pub use gateway::{
-    AccountConfig, ApiConfig, ApiSpec, Change, ConfigError, ConfigFault, ConfigFormat, Coverage,
-    CoveredField, CredentialsConfig, DeploymentDiff, DeploymentSummary, Destination, FieldChange,
-    FileStore, FunctionConfig, FunctionPlace, Gateway, GatewayBuilder, GatewayConfig, GatewayError,
-    GatewayFault, GatewayFuture, GatewayHandle, HandleError, HandleErrorKind, IssuerConfig,
-    NewDeployment, Parity, RouteChange, RouteSummary, Served, StageSummary, StateError, StateStore,
-    StoredState, TlsFiles, UnknownRoute, UpstreamConfig,
+    AccessLogConfig, AccountConfig, ApiConfig, ApiSpec, Change, ConfigError, ConfigFault,
+    ConfigFormat, Coverage, CoveredField, CredentialsConfig, DeploymentDiff, DeploymentSummary,
+    Destination, EmfConfig, FieldChange, FileStore, FunctionConfig, FunctionPlace, Gateway,
+    GatewayBuilder, GatewayConfig, GatewayError, GatewayFault, GatewayFuture, GatewayHandle,
+    HandleError, HandleErrorKind, IssuerConfig, LogConfig, NewDeployment, Parity, RouteChange,
+    RouteSummary, Served, StageSummary, StateError, StateStore, StoredState, TlsFiles,
+    UnknownRoute, UpstreamConfig,
 };
 #[cfg(feature = "admin")]
 pub use gateway::{AdminFuture, AdminService};
@@ -133,6 +134,9 @@ mod pages {
 
     #[doc = include_str!("../../../docs/guide/layers.md")]
     struct Layers;
+
+    #[doc = include_str!("../../../docs/guide/observability.md")]
+    struct Observability;
 
     #[doc = include_str!("../../../docs/guide/upstreams.md")]
     struct Upstreams;

@@ -10,6 +10,8 @@ use super::line::{Line, MAX_VALUE};
 /// Where in a format a variable stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
+    /// A line of text of its own, which nobody takes apart.
+    Message,
     /// In a line of text, between spaces.
     Plain,
     /// The same, where a space in the value would begin another field.
@@ -115,6 +117,7 @@ impl Place {
 
     fn escape(self, line: &mut Line<'_>, text: &str) {
         match self {
+            Self::Message => walk(line, text, |_| false, in_text),
             Self::Plain | Self::Quoted => {
                 walk(line, text, |byte| matches!(byte, b'"' | b'\\'), in_text);
             }
@@ -362,6 +365,7 @@ mod tests {
     #[test]
     fn no_character_makes_a_second_line() {
         for place in [
+            Place::Message,
             Place::Plain,
             Place::Word,
             Place::Quoted,

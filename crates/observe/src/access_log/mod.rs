@@ -92,6 +92,17 @@ impl AccessLog {
         captured
     }
 
+    /// The same, and nothing where the format names nothing but variables of the context: [`Captured::default`] does then.
+    #[must_use]
+    pub fn capture_beyond_context(&self, uri: &Uri, headers: &HeaderMap) -> Option<Captured> {
+        let wants_more = {
+            let format = self.format.load();
+            let (request, response) = format.captures();
+            !request.is_empty() || !response.is_empty()
+        };
+        wants_more.then(|| self.capture(uri, headers))
+    }
+
     /// Writes the line of a request. [`ObserveLayer`](crate::ObserveLayer) does so by itself.
     pub fn write(&self, captured: &Captured, exchange: &Exchange<'_>) {
         let own;

@@ -12,7 +12,7 @@ use portcullis_core::{CacheStatus, Head, Measure, RequestContext};
 
 use crate::exchange::Exchange;
 use crate::observer::Observer;
-use crate::series::{Entry, Labels, RouteOf, Table};
+use crate::series::{Entry, Labels, RouteOf, Seen, Table};
 use crate::sink::LogSink;
 
 /// Writes metrics of requests in CloudWatch's embedded metric format: lines of JSON, which the CloudWatch agent, Lambda and Fluent Bit turn into metrics.
@@ -89,11 +89,8 @@ impl Emf {
     /// dimensions, too. For whoever does without [`ObserveLayer`](crate::ObserveLayer).
     pub fn record(&self, route: Option<&str>, detailed: bool, exchange: &Exchange<'_>) {
         let context = exchange.context();
-        let (release, class) = context.facts(|facts| {
-            let class = exchange.class(facts.refusal);
-            (facts.release.clone(), class)
-        });
-        let labels = Labels::of(context, route, &release, detailed);
+        let seen = Seen::of(exchange);
+        let labels = Labels::of(context, route, seen.canary.as_ref(), detailed);
         let entry = self
             .shared
             .table
@@ -104,7 +101,7 @@ impl Emf {
             .unwrap_or_default();
         let sample = Sample {
             at: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
-            class,
+            class: seen.class,
             latency: exchange.latency().as_secs_f64() * 1e3,
             integration_latency: context.measured(Measure::IntegrationLatency),
             cache_hit: context.cache_status().and_then(CacheStatus::is_hit),

@@ -13,7 +13,7 @@ use portcullis_core::{Head, RequestContext};
 
 use crate::exchange::Exchange;
 use crate::observer::Observer;
-use crate::series::{Entry, Labels, METHODS, RouteOf, Table, canary, name_at, place_of};
+use crate::series::{Entry, Labels, METHODS, RouteOf, Seen, Table, name_at, place_of};
 use refusals::Refusals;
 use series::{Series, is_secure, scheme};
 
@@ -159,11 +159,11 @@ impl Metrics {
 
     /// Records a request that has ended, by what its context says. `route` is for requests whose context has none.
     pub fn record(&self, route: Option<&str>, exchange: &Exchange<'_>) {
-        let release = exchange.context().facts(|facts| facts.release.clone());
-        let labels = Labels::of(exchange.context(), route, &release, self.shared.detailed);
-        self.shared
-            .series(&labels)
-            .record_in(&self.shared, exchange);
+        let seen = Seen::of(exchange);
+        let detailed = self.shared.detailed;
+        let labels = Labels::of(exchange.context(), route, seen.canary.as_ref(), detailed);
+        let entry = self.shared.series(&labels);
+        entry.record_in(&self.shared, &seen, exchange);
     }
 }
 
@@ -260,8 +260,8 @@ impl MetricsBuilder {
 }
 
 impl Entry<Series> {
-    fn record_in(&self, shared: &Shared, exchange: &Exchange<'_>) {
-        self.series.record(shared, &self.labels, exchange);
+    fn record_in(&self, shared: &Shared, seen: &Seen, exchange: &Exchange<'_>) {
+        self.series.record(shared, &self.labels, seen, exchange);
     }
 }
 
@@ -331,16 +331,16 @@ impl MethodMetrics {
         let context = exchange.context();
         let shared = &*self.shared;
         let slot = &self.series[place_of(context.method())];
-        let is_canary = context.facts(|facts| canary(facts.release).is_some());
-        if let (false, Some(bound)) = (is_canary, slot.get()) {
-            return bound.record_in(shared, exchange);
+        let seen = Seen::of(exchange);
+        if let (None, Some(bound)) = (&seen.canary, slot.get()) {
+            return bound.record_in(shared, &seen, exchange);
         }
-        let release = context.facts(|facts| facts.release.clone());
-        let entry = shared.series(&Labels::of(context, None, &release, self.detailed));
-        if !is_canary {
+        let labels = Labels::of(context, None, seen.canary.as_ref(), self.detailed);
+        let entry = shared.series(&labels);
+        if seen.canary.is_none() {
             let _ = slot.set(Arc::clone(&entry));
         }
-        entry.record_in(shared, exchange);
+        entry.record_in(shared, &seen, exchange);
     }
 }
 

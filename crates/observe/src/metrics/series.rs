@@ -7,7 +7,7 @@ use portcullis_core::{ApiKind, CacheStatus, Measure, RequestContext};
 
 use super::{Shared, names, refusals};
 use crate::exchange::{Exchange, Outcome};
-use crate::series::{OTHER, OwnLabels};
+use crate::series::{OTHER, OwnLabels, Seen};
 
 /// The handles of one method of one stage, and of one release of it.
 pub(super) struct Series {
@@ -55,17 +55,20 @@ impl Series {
     }
 
     /// Records one request. It allocates nothing, unless something is seen for the first time or the request was refused.
-    pub(super) fn record(&self, shared: &Shared, labels: &OwnLabels, exchange: &Exchange<'_>) {
+    pub(super) fn record(
+        &self,
+        shared: &Shared,
+        labels: &OwnLabels,
+        seen: &Seen,
+        exchange: &Exchange<'_>,
+    ) {
         let context = exchange.context();
-        let class = context.facts(|facts| {
-            if facts.refusal.is_some() || !facts.observed.is_empty() || !facts.limits.is_empty() {
-                refusals::record(shared, labels, facts);
-            }
-            exchange.class(facts.refusal)
-        });
+        if seen.notable {
+            context.facts(|facts| refusals::record(shared, labels, facts));
+        }
         let seconds = exchange.latency().as_secs_f64();
         if let Some(service) = &self.service {
-            service.record(exchange, class, seconds);
+            service.record(exchange, seen.class, seconds);
         }
         if shared.names.has_conventions() {
             self.record_duration(shared, labels, exchange, seconds);

@@ -9,6 +9,8 @@ use portcullis_core::{ApiKind, ApiStage, Head, Release, RequestContext};
 
 pub(crate) use table::{Entry, Table};
 
+use crate::exchange::Exchange;
+
 /// What is the same for all requests of one series.
 #[derive(Clone, Copy)]
 pub(crate) struct Labels<'a> {
@@ -47,7 +49,7 @@ impl<'a> Labels<'a> {
     pub(crate) fn of(
         context: &'a RequestContext,
         route: Option<&'a str>,
-        release: &'a Release,
+        canary: Option<&'a Arc<str>>,
         detailed: bool,
     ) -> Self {
         let matched = context.route().map(|matched| &*matched.route().template);
@@ -55,7 +57,7 @@ impl<'a> Labels<'a> {
             stage: context.stage().map(|stage| &**stage),
             route: matched.or(route),
             method: name_at(place_of(context.method())),
-            canary: canary(release),
+            canary,
             detailed,
         }
     }
@@ -118,11 +120,28 @@ impl OwnLabels {
     }
 }
 
-/// The name of the canary that a request went to.
-pub(crate) const fn canary(release: &Release) -> Option<&Arc<str>> {
-    match release {
-        Release::Canary(name) => Some(name),
-        Release::None | Release::Production => None,
+/// What became of a request, read at once.
+pub(crate) struct Seen {
+    /// The name of the canary that it went to.
+    pub(crate) canary: Option<Arc<str>>,
+    /// The class of its status: see [`Exchange::class`].
+    pub(crate) class: u16,
+    /// Whether something was refused, or would have been, or limits were looked at.
+    pub(crate) notable: bool,
+}
+
+impl Seen {
+    pub(crate) fn of(exchange: &Exchange<'_>) -> Self {
+        exchange.context().facts(|facts| Self {
+            canary: match facts.release {
+                Release::Canary(name) => Some(Arc::clone(name)),
+                Release::None | Release::Production => None,
+            },
+            class: exchange.class(facts.refusal),
+            notable: facts.refusal.is_some()
+                || !facts.observed.is_empty()
+                || !facts.limits.is_empty(),
+        })
     }
 }
 

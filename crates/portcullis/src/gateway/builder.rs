@@ -17,6 +17,7 @@ use super::control::Control;
 use super::deployments::DEFAULT_KEPT;
 use super::error::GatewayError;
 use super::limits::Limits;
+use super::observe::ObserveSettings;
 use super::state::{State, StateStore};
 use super::upstreams::{Destination, Destinations};
 use crate::auth::access::VpcEndpoint;
@@ -29,6 +30,7 @@ use crate::client::Client;
 use crate::core::{Body, BoxError, Chain, Clock, Function, Guard, SystemClock, TrustedProxies};
 use crate::definition::{DomainName, UsagePlan};
 use crate::integrations::{CredentialsSource, FunctionAlias, Functions, FunctionsBuilder};
+use crate::observe::{AccessLog, Emf, ExecutionLog, LogSink, Metrics};
 use crate::throttle::{Headers, Limit};
 
 /// Builds a [`Gateway`]; [`Gateway::builder`] begins one.
@@ -62,6 +64,7 @@ pub struct GatewayBuilder {
     pub(super) limits: Limits,
     pub(super) issuers: Issuers,
     pub(super) authorizer_caches: AuthorizerCaches,
+    pub(super) observe: ObserveSettings,
     pub(super) kept_deployments: usize,
     pub(super) state: State,
     pub(super) strict: bool,
@@ -98,6 +101,7 @@ impl GatewayBuilder {
             limits: Limits::default(),
             issuers: Issuers::default(),
             authorizer_caches: AuthorizerCaches::default(),
+            observe: ObserveSettings::default(),
             kept_deployments: DEFAULT_KEPT,
             state: State::default(),
             strict: false,
@@ -408,6 +412,61 @@ impl GatewayBuilder {
     /// Tells clients how they stand with their limits. By default they are told nothing, as by the service.
     pub fn limit_headers(mut self, headers: Headers) -> Self {
         self.limits.headers = headers;
+        self
+    }
+
+    /// Records metrics of every request, by API, stage, method, resource and canary. Methods have metrics of their own under the service's names where the definition says
+    /// so: `metricsEnabled` in `methodSettings`, or `detailedMetricsEnabled` in the settings of routes.
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use portcullis::observe::Metrics;
+    ///
+    /// let builder = Gateway::builder().metrics(Metrics::new());
+    /// ```
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.observe.metrics = Some(metrics);
+        self
+    }
+
+    /// Writes the same metrics as lines for CloudWatch.
+    pub fn emf(mut self, emf: Emf) -> Self {
+        self.observe.emf = Some(emf);
+        self
+    }
+
+    /// Writes a line for every request, also for those that no stage serves. Stages have logs of their own by their `accessLogSettings`.
+    pub fn access_log(mut self, log: AccessLog) -> Self {
+        self.observe.log = Some(log);
+        self
+    }
+
+    /// Sends the access logs of stages whose `destinationArn` is this one here. The lines of requests to a canary go to what is said for the ARN with `/Canary` behind
+    /// it, too, as in the service.
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use portcullis::observe::LogSink;
+    ///
+    /// let pets = "arn:aws:logs:us-east-1:000000000000:log-group:pets";
+    /// let builder = Gateway::builder()
+    ///     .log_destination(pets, LogSink::stderr())
+    ///     .other_log_destinations(LogSink::stdout());
+    /// ```
+    pub fn log_destination(mut self, arn: impl Into<String>, sink: LogSink) -> Self {
+        self.observe.destinations.insert(arn.into(), sink);
+        self
+    }
+
+    /// Sends the access logs of all other stages here. By default they are not written, and the coverage report says so.
+    pub fn other_log_destinations(mut self, sink: LogSink) -> Self {
+        self.observe.other_destinations = Some(sink);
+        self
+    }
+
+    /// Writes execution logs here, of the methods of REST APIs whose `methodSettings` have a `loggingLevel`, with requests and responses where `dataTraceEnabled` is set.
+    pub fn execution_log(mut self, log: ExecutionLog) -> Self {
+        self.observe.execution = Some(log);
         self
     }
 

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use http::{Method, Request, Response};
 
-use super::plan::StagePlan;
+use super::observe::Watching;
+use super::plan::{MethodPlan, Plan, StagePlan};
 use crate::core::{
     ApiKind, Body, Clock, EXTENDED_REQUEST_ID, HTTP_API_REQUEST_ID, Measure, REQUEST_ID, Rejection,
     RequestContext,
@@ -38,6 +39,8 @@ pub(super) struct Finish {
     pub(super) grant: Option<Granted>,
     /// How the response is compressed, if the API compresses any.
     compression: Option<Offer>,
+    /// Who looks at the request, if anybody does.
+    watching: Option<Watching>,
 }
 
 /// What an API compresses, and the coding that the client prefers.
@@ -47,9 +50,11 @@ struct Offer {
 }
 
 impl Finish {
-    pub(super) fn new(clock: Arc<dyn Clock>, context: RequestContext) -> Self {
+    pub(super) fn new<B>(plan: &Plan, context: RequestContext, request: &Request<B>) -> Self {
+        let observers = plan.observers.as_ref();
         Self {
-            clock,
+            clock: Arc::clone(&plan.clock),
+            watching: observers.map(|all| Watching::begin(all, &context, request)),
             context,
             kind: ApiKind::Rest,
             stage: None,
@@ -95,6 +100,24 @@ impl Finish {
             });
         }
         self.stage = Some(Arc::clone(stage));
+        if let Some(watching) = &mut self.watching {
+            watching.enter(stage, request);
+        }
+    }
+
+    /// The request goes to its method's guards.
+    pub(super) fn trace(&mut self, request: Request<Body>) -> Request<Body> {
+        match &mut self.watching {
+            Some(watching) => watching.trace(request),
+            None => request,
+        }
+    }
+
+    /// The request turns out to be for this method.
+    pub(super) const fn found(&mut self, method: &MethodPlan) {
+        if let Some(watching) = &mut self.watching {
+            watching.found(method);
+        }
     }
 
     /// The response is not to be compressed.
@@ -158,8 +181,12 @@ impl Finish {
         }
         let status = response.status().as_u16();
         self.context.measure(Measure::Status, status.into());
-        match self.compression {
+        let response = match self.compression {
             Some(offer) => offer.compression.apply(offer.coding, response),
+            None => response,
+        };
+        match self.watching {
+            Some(watching) => watching.respond(response),
             None => response,
         }
     }

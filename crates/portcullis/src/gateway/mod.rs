@@ -14,6 +14,7 @@ mod finish;
 mod handle;
 mod limits;
 mod mutual_tls;
+mod observe;
 mod plan;
 mod service;
 mod state;
@@ -32,8 +33,9 @@ pub use admin::{AdminFuture, AdminService};
 pub use api::{ApiSpec, Parity, UnknownRoute};
 pub use builder::GatewayBuilder;
 pub use config::{
-    AccountConfig, ApiConfig, ConfigError, ConfigFault, ConfigFormat, CredentialsConfig,
-    FunctionConfig, FunctionPlace, GatewayConfig, IssuerConfig, TlsFiles, UpstreamConfig,
+    AccessLogConfig, AccountConfig, ApiConfig, ConfigError, ConfigFault, ConfigFormat,
+    CredentialsConfig, EmfConfig, FunctionConfig, FunctionPlace, GatewayConfig, IssuerConfig,
+    LogConfig, TlsFiles, UpstreamConfig,
 };
 pub use coverage::{Coverage, CoveredField, Served};
 pub use deployments::{

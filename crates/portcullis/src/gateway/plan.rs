@@ -7,6 +7,7 @@ use http::Method;
 use super::RouteSummary;
 use super::api::UnknownRoute;
 use super::mutual_tls::MutualTls;
+use super::observe::{Observers, StageObservers};
 use crate::core::{ApiKind, ApiStage, Chain, Clock, Route, TrustedProxies};
 use crate::cors::CorsRules;
 use crate::integrations::{Compression, Integration};
@@ -23,6 +24,8 @@ pub(super) struct Plan {
     pub(super) trusted_proxies: TrustedProxies,
     /// Absent where no certificates of clients are looked at.
     pub(super) mutual_tls: Option<Arc<MutualTls>>,
+    /// Absent where nobody looks at requests.
+    pub(super) observers: Option<Arc<Observers>>,
     /// By id; for printing.
     pub(super) apis: Vec<(String, Arc<ApiPlan>)>,
     /// API and stage, with a slash between; for the log.
@@ -35,6 +38,7 @@ pub(super) struct StagePlan {
     pub(super) facts: Arc<ApiStage>,
     /// How long method and path may be together: what the ARN of a method leaves them.
     pub(super) longest_target: usize,
+    pub(super) observers: StageObservers,
     pub(super) api: Arc<ApiPlan>,
 }
 
@@ -42,6 +46,7 @@ pub(super) struct StagePlan {
 #[derive(Debug)]
 pub(super) struct ApiPlan {
     pub(super) kind: ApiKind,
+    pub(super) name: String,
     pub(super) routes: Routes,
     pub(super) responses: GatewayResponses,
     pub(super) cors: Option<CorsRules>,
@@ -58,6 +63,8 @@ pub(super) struct ApiPlan {
 /// One method of a resource, or one route.
 #[derive(Debug)]
 pub(super) struct MethodPlan {
+    /// Its place among the methods of the API.
+    pub(super) index: usize,
     /// The verb, or `ANY`; for printing.
     pub(super) method: String,
     pub(super) route: Arc<Route>,

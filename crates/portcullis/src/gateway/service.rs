@@ -56,7 +56,7 @@ where
     B::Error: Into<BoxError>,
 {
     let context = context_of(plan, &mut request);
-    let mut finish = Finish::new(Arc::clone(&plan.clock), context.clone());
+    let mut finish = Finish::new(plan, context.clone(), &request);
 
     let host = context.host();
     if let Some(mutual_tls) = &plan.mutual_tls
@@ -151,6 +151,7 @@ where
         request.uri(),
         consumed,
     ));
+    finish.found(&method);
     if request.method().as_str().len() + routed.len() > stage.longest_target {
         let decision = Decision::new("gateway", "method-arn");
         let rejection = Rejection::new(RejectionKind::UriTooLong).with_decision(decision);
@@ -168,6 +169,7 @@ where
             Body::new(body)
         }
     });
+    let request = finish.trace(request);
     if method.guards.is_empty() {
         return call(finish, &method, request);
     }

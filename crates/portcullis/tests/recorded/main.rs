@@ -21,7 +21,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "definition-errors",
         "control-plane calls; those with a document run in the tests of `openapi`",
     ),
-    ("execution-log", "execution logs are not written yet"),
+    (
+        "execution-log",
+        "the logs of `TestInvokeMethod`, which is a control-plane call",
+    ),
     ("export", "definitions are not exported yet"),
     ("gateway-responses", "runs in the tests of `responses`"),
     ("import", "runs in the tests of `openapi`"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::document::{self, Address};
-use super::{Compiling, Shared, deployment, quotas, stages, strict_faults, throttle};
+use super::{Compiling, Shared, deployment, observe, quotas, stages, strict_faults, throttle};
 use crate::core::ApiKind;
 use crate::definition::Stage;
 use crate::gateway::api::ApiSpec;
@@ -84,7 +84,7 @@ pub(super) fn compile(
         stages::check_deployments(spec, configured, faults);
         let stage = &history.effective(configured);
         stages::check(spec, stage, faults);
-        stages::survey(&spec.id, stage, &mut coverage);
+        stages::survey(&spec.id, stage, &shared.observe, &mut coverage);
         let deployment = stage
             .deployment_id
             .as_deref()
@@ -92,10 +92,17 @@ pub(super) fn compile(
             .unwrap_or(&main);
         let plan = &deployment.plan;
         stages::survey_variables(&spec.id, stage, plan, &mut coverage);
-        throttle::survey(spec, stage, Some(plan), &mut coverage);
+        throttle::survey(spec, stage, Some(plan), &shared.observe, &mut coverage);
         let stage_plan = StagePlan {
             longest_target: stages::longest_target(spec, stage, shared),
-            facts: Arc::new(stages::facts(spec, stage, &main.endpoint_type, shared)),
+            facts: Arc::new(stages::facts(
+                spec,
+                stage,
+                &main.endpoint_type,
+                &plan.name,
+                shared,
+            )),
+            observers: observe::stage(spec, stage, plan, shared, faults),
             api: Arc::clone(plan),
         };
         api = api.stage(stage.stage_name.clone(), Arc::new(stage_plan));

@@ -119,8 +119,13 @@ pub(super) fn compile(
     if faults.len() > before {
         return None;
     }
+    let name = match &read.api {
+        Api::Rest(api) => &api.name,
+        Api::Http(api) => &api.name,
+    };
     let plan = ApiPlan {
         kind: spec.kind,
+        name: name.clone(),
         routes: routes?,
         responses: responses?,
         cors,

@@ -20,7 +20,7 @@ pub(super) fn routes(
     notes: &mut Notes<'_>,
 ) -> Option<Routes> {
     let mut routes = HttpRoutes::builder();
-    for route in &api.routes {
+    for (index, route) in api.routes.iter().enumerate() {
         let (verb, path) = route
             .method_and_path()
             .unwrap_or(("", route.route_key.as_str()));
@@ -30,6 +30,7 @@ pub(super) fn routes(
             continue;
         };
         let plan = MethodPlan {
+            index,
             method: verb.to_owned(),
             route: Arc::new(facts),
             summary: compiled.summary,

@@ -11,6 +11,7 @@ mod http;
 mod integration;
 mod keys;
 mod objects;
+mod observe;
 mod quotas;
 mod rest;
 mod stages;
@@ -29,6 +30,7 @@ use super::coverage::{Coverage, Served};
 use super::deployments::{Digest, Histories, History, Snapshot, Written};
 use super::error::{GatewayError, GatewayFault};
 use super::mutual_tls::MutualTls;
+use super::observe::ObserveSettings;
 use super::plan::Plan;
 use super::upstreams;
 use crate::auth::access::VpcEndpoint;
@@ -98,6 +100,7 @@ struct Shared {
     throttles: Throttles,
     issuers: Issuers,
     authorizer_caches: AuthorizerCaches,
+    observe: ObserveSettings,
 }
 
 /// What compiling one document notes besides its routes.
@@ -246,6 +249,7 @@ fn prepare(
         throttles,
         issuers: source.issuers.clone(),
         authorizer_caches: source.authorizer_caches.clone(),
+        observe: source.observe.clone(),
     };
 
     let mutual_tls = domains::mutual_tls(source, faults).map(Arc::new);
@@ -327,6 +331,7 @@ pub(super) fn assemble(
         clock: Arc::clone(&source.clock),
         trusted_proxies: source.trusted_proxies.clone(),
         mutual_tls: prepared.mutual_tls.clone(),
+        observers: source.observe.observers(&source.clock),
         apis: plans,
         stages,
     };

@@ -23,6 +23,7 @@ pub(super) fn routes(
 ) -> Option<Routes> {
     let mut routes = RestRoutes::builder();
     let mut validation = Validation::new(api);
+    let mut index = 0;
     for resource in &api.resources {
         // The methods of one resource share what is the same for them.
         let mut shared_route = Route::new(resource.path.clone());
@@ -39,6 +40,7 @@ pub(super) fn routes(
                 guards = guards.with(validator);
             }
             let plan = MethodPlan {
+                index,
                 method: verb.clone(),
                 route: Arc::clone(&shared_route),
                 summary: compiled.summary,
@@ -47,6 +49,7 @@ pub(super) fn routes(
                 streams: compiled.streams,
                 variables: compiled.variables,
             };
+            index += 1;
             routes = routes.route(verb, &resource.path, Arc::new(plan));
         }
     }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::objects::{self, DOCUMENTATION, ENFORCED, not_served};
-use super::{Shared, kind_of, throttle};
+use super::{Shared, kind_of, observe, throttle};
 use crate::core::{ApiKind, ApiStage};
 use crate::definition::Stage;
 use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
+use crate::gateway::observe::ObserveSettings;
 use crate::gateway::plan::ApiPlan;
 
 /// What requests to the stage can read about it.
@@ -18,12 +19,14 @@ pub(super) fn facts(
     spec: &ApiSpec,
     stage: &Stage,
     endpoint_type: &str,
+    api_name: &str,
     shared: &Shared,
 ) -> ApiStage {
     let mut facts = ApiStage::default();
     facts.kind = spec.kind;
     facts.account_id.clone_from(&shared.account_id);
     facts.api_id.clone_from(&spec.id);
+    facts.api_name = Some(api_name.to_owned());
     facts.stage.clone_from(&stage.stage_name);
     facts.deployment_id.clone_from(&stage.deployment_id);
     facts.endpoint_type = Some(endpoint_type.to_owned());
@@ -99,7 +102,7 @@ pub(super) fn survey_variables(id: &str, stage: &Stage, plan: &ApiPlan, coverage
 }
 
 /// What becomes of the stage's own settings.
-pub(super) fn survey(id: &str, stage: &Stage, coverage: &mut Coverage) {
+pub(super) fn survey(id: &str, stage: &Stage, observe: &ObserveSettings, coverage: &mut Coverage) {
     let name = format!("stage {}", stage.stage_name);
     let fate = |member: &str, _value: &Value| match member {
         "stageName" | "deploymentId" | "variables" => ENFORCED,
@@ -113,7 +116,7 @@ pub(super) fn survey(id: &str, stage: &Stage, coverage: &mut Coverage) {
         | "cacheClusterStatus"
         | "lastDeploymentStatusMessage" => DOCUMENTATION,
         "canarySettings" => not_served("canaries are not served yet"),
-        "accessLogSettings" => not_served("access logs are not written yet"),
+        "accessLogSettings" => observe::log_fate(stage, observe),
         "cacheClusterEnabled" | "cacheClusterSize" => not_served("responses are not cached yet"),
         "tracingEnabled" => not_served("traces are not recorded yet"),
         "webAclArn" => not_served("web ACLs are not served yet"),

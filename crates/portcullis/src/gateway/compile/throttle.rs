@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Shared;
+use super::{Shared, observe};
 use crate::core::{ApiKind, BoxAsk, Guard, Head, RequestContext, Verdict};
 use crate::definition::{self, QuotaPeriod, Stage, ThrottleSettings};
 use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
 use crate::gateway::limits::LimitState;
+use crate::gateway::observe::ObserveSettings;
 use crate::gateway::plan::ApiPlan;
 use crate::throttle::{ConfigError, Headers, Key, Limit, Quota, Rule, ThrottleLayer, UsagePlan};
 
@@ -154,7 +155,7 @@ fn verbs<'a>(kind: ApiKind, stage: &'a Stage, place: Place<'a>) -> Vec<&'a str> 
 }
 
 /// The path and the verb of a key of method settings: `/pets/GET`, or `~1pets/GET` as patches write it. The root is `//GET`.
-fn split(key: &str) -> Option<(String, String)> {
+pub(super) fn split(key: &str) -> Option<(String, String)> {
     let (path, verb) = key.rsplit_once('/')?;
     let path = path.replace("~1", "/").replace("~0", "~");
     let path = if path.starts_with('/') || path == "*" {
@@ -266,6 +267,7 @@ pub(super) fn survey(
     spec: &ApiSpec,
     stage: &Stage,
     plan: Option<&ApiPlan>,
+    observe: &ObserveSettings,
     coverage: &mut Coverage,
 ) {
     let begin = format!("stage {}:", stage.stage_name);
@@ -274,17 +276,18 @@ pub(super) fn survey(
         let known = spec.kind == ApiKind::Rest
             && plan
                 .is_none_or(|plan| split(key).is_some_and(|(path, verb)| has(plan, &path, &verb)));
-        members(&spec.id, &place, own, known, coverage);
+        members(&spec.id, &place, own, (spec.kind, known, observe), coverage);
     }
     for (key, own) in &stage.route_settings {
         let place = format!("{begin}/routeSettings/{}", escape(key));
         let (verb, path) = key.split_once(' ').unwrap_or(("", key));
         let known = spec.kind == ApiKind::Http && plan.is_none_or(|plan| has(plan, path, verb));
-        members(&spec.id, &place, own, known, coverage);
+        members(&spec.id, &place, own, (spec.kind, known, observe), coverage);
     }
     if let Some(own) = &stage.default_route_settings {
         let place = format!("{begin}/defaultRouteSettings");
-        members(&spec.id, &place, own, spec.kind == ApiKind::Http, coverage);
+        let known = spec.kind == ApiKind::Http;
+        members(&spec.id, &place, own, (spec.kind, known, observe), coverage);
     }
 }
 
@@ -296,20 +299,22 @@ fn members(
     api: &str,
     place: &str,
     settings: &impl serde::Serialize,
-    known: bool,
+    (kind, known, observe): (ApiKind, bool, &ObserveSettings),
     coverage: &mut Coverage,
 ) {
     // What is plain data can be written.
     let written = serde_json::to_value(settings).unwrap_or_default();
     for (member, value) in written.as_object().into_iter().flatten() {
-        let (served, note) = member_fate(member, value, known);
+        let (served, note) = member_fate(member, value, known)
+            .unwrap_or_else(|| observe::method_fate(member, kind, observe));
         coverage.push(api, format!("{place}/{member}"), served, note);
     }
 }
 
-fn member_fate(member: &str, value: &Value, known: bool) -> (Served, &'static str) {
+/// What becomes of a setting, unless it is one on metrics or logs that is switched on.
+fn member_fate(member: &str, value: &Value, known: bool) -> Option<(Served, &'static str)> {
     let off = value == false || value == "OFF";
-    match member {
+    Some(match member {
         _ if !known => (Served::DocumentationOnly, "the API has no such method"),
         "throttlingRateLimit" | "throttlingBurstLimit" => (Served::Enforced, ""),
         "cachingEnabled"
@@ -328,11 +333,8 @@ fn member_fate(member: &str, value: &Value, known: bool) -> (Served, &'static st
         | "unauthorizedCacheControlHeaderStrategy" => {
             (Served::NotServed, "responses are not cached yet")
         }
-        _ => (
-            Served::NotServed,
-            "there are no logs and metrics by method yet",
-        ),
-    }
+        _ => return None,
+    })
 }
 
 /// Whether an API has a method, or `*` for any.

@@ -6,6 +6,7 @@ mod environment;
 mod error;
 mod issuers;
 mod keys;
+mod observe;
 mod parse;
 mod reader;
 mod upstreams;
@@ -25,12 +26,14 @@ use crate::core::{ApiKind, ForwardingHeader};
 use crate::cors::CorsConfig;
 use crate::definition::{ApiKey, DomainName, EndpointType, SecretValue, Stage, UsagePlan};
 use crate::integrations::FunctionAlias;
+use crate::observe::Names;
 use crate::openapi::{self, BasePath, ParseOptions};
 use crate::throttle::Headers;
 use reader::Reader;
 
 pub use error::{ConfigError, ConfigFault};
 pub use issuers::IssuerConfig;
+pub use observe::{AccessLogConfig, EmfConfig, LogConfig};
 
 /// Everything that a gateway is set up with, as one file says it: in YAML, JSON or TOML.
 ///
@@ -82,6 +85,16 @@ pub struct GatewayConfig {
     pub state_file: Option<PathBuf>,
     /// The deployments of each API that are kept to be rolled back to. Default: 20.
     pub kept_deployments: Option<u64>,
+    /// Where access logs of stages go, by the `destinationArn` that they name; `*` stands for all others. Default: nowhere, and the coverage report says so.
+    pub access_logs: BTreeMap<String, LogConfig>,
+    /// A log of every request, also of those that no stage serves. Default: none.
+    pub access_log: Option<AccessLogConfig>,
+    /// Where execution logs go. Default: nowhere, and the coverage report says so.
+    pub execution_logs: Option<LogConfig>,
+    /// Metrics, through the facade of the `metrics` crate: the program installs an exporter. Default: none.
+    pub metrics: Option<Names>,
+    /// Metrics as lines for CloudWatch. Default: none.
+    pub emf: Option<EmfConfig>,
     /// What clients are told of their limits. Default: nothing, as by the service.
     pub limit_headers: Headers,
     /// Custom domains, with their mappings.

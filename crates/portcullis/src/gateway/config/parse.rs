@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::backends::{credentials, function};
 use super::reader::{Object, Reader};
 use super::upstreams::upstreams;
-use super::{AccountConfig, ApiConfig, GatewayConfig, TlsFiles, issuers};
+use super::{AccountConfig, ApiConfig, GatewayConfig, TlsFiles, issuers, observe};
 use crate::core::{ApiKind, ForwardingHeader};
 use crate::cors::CorsConfig;
 use crate::definition::EndpointType;
@@ -53,6 +53,11 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "state",
         "keptDeployments",
         "limitHeaders",
+        "accessLogs",
+        "accessLog",
+        "executionLogs",
+        "metrics",
+        "emf",
         "domainNames",
         "functions",
         "upstreams",
@@ -141,6 +146,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
                 .x_rate_limit(flag("xRateLimit"));
         }
     }
+    observe::read(object, &mut config, reader);
     config.domain_names = reader.service_list(object, "domainNames");
     config.principals = reader.service_list(object, "principals");
     config.vpc_endpoints = reader.service_list(object, "vpcEndpoints");

@@ -1,0 +1,235 @@
+//! Where logs and metrics go.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::GatewayConfig;
+use super::error::ConfigFault;
+use super::reader::{Object, Reader, join};
+use crate::gateway::GatewayBuilder;
+use crate::observe::{
+    AccessFormat, AccessLog, Emf, ExecutionLog, LogSink, Metrics, Names, RollingFile, Rotation,
+};
+
+/// Where the lines of a log go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogConfig {
+    /// To standard output: `stdout`.
+    Stdout,
+    /// To standard error: `stderr`.
+    Stderr,
+    /// To the program's subscriber: `tracing`.
+    Tracing,
+    /// To the end of a file: `{ file: access.log }`.
+    File(PathBuf),
+    /// To files that take turns: `{ file: access.log, rotate: daily, keep: 7 }` writes to `access.2026-11-28.log`, and keeps those of six days before.
+    RollingFile {
+        /// The name, into which the time is put.
+        file: PathBuf,
+        /// When another one is begun.
+        rotate: Rotation,
+        /// How many are kept. Default: all.
+        keep: Option<usize>,
+    },
+}
+
+/// A log of every request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccessLogConfig {
+    /// A line, with `$context` variables. Default: the combined format of web servers.
+    pub format: Option<String>,
+    /// Where the lines go.
+    pub to: LogConfig,
+}
+
+/// Metrics as lines for CloudWatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EmfConfig {
+    /// Where the lines go.
+    pub to: LogConfig,
+    /// The namespace of the metrics. Default: `Portcullis`.
+    pub namespace: Option<String>,
+}
+
+/// The name of all destinations that are not named.
+const OTHERS: &str = "*";
+
+const NAMES: &[(&str, Names)] = &[
+    ("both", Names::Both),
+    ("service", Names::Service),
+    ("conventions", Names::Conventions),
+];
+const ROTATIONS: &[(&str, Rotation)] = &[
+    ("minutely", Rotation::Minutely),
+    ("hourly", Rotation::Hourly),
+    ("daily", Rotation::Daily),
+];
+
+/// Reads all of it.
+pub(super) fn read(object: Object<'_>, config: &mut GatewayConfig, reader: &mut Reader) {
+    config.metrics = reader.word(object, "metrics", NAMES);
+    for (arn, path, value) in reader.map(object, "accessLogs") {
+        let to = destination(value, &path, reader);
+        config.access_logs.extend(to.map(|to| (arn.to_owned(), to)));
+    }
+    if let Some(value) = object.get("accessLog") {
+        let path = object.at("accessLog");
+        if let Some(own) = reader.object(value, &path, &["format", "to"]) {
+            let format = reader.text(own, "format").map(str::to_owned);
+            let to = to(own, reader);
+            config.access_log = to.map(|to| AccessLogConfig { format, to });
+        }
+    }
+    if let Some(value) = object.get("executionLogs") {
+        config.execution_logs = destination(value, &object.at("executionLogs"), reader);
+    }
+    if let Some(value) = object.get("emf") {
+        let path = object.at("emf");
+        if let Some(own) = reader.object(value, &path, &["namespace", "to"]) {
+            let namespace = reader.text(own, "namespace").map(str::to_owned);
+            config.emf = to(own, reader).map(|to| EmfConfig { to, namespace });
+        }
+    }
+}
+
+fn to(object: Object<'_>, reader: &mut Reader) -> Option<LogConfig> {
+    match object.get("to") {
+        Some(value) => destination(value, &object.at("to"), reader),
+        None => {
+            reader.fault(object.at("to"), "is missing; say where the lines go");
+            None
+        }
+    }
+}
+
+fn destination(value: &Value, path: &str, reader: &mut Reader) -> Option<LogConfig> {
+    match value.as_str() {
+        Some("stdout") => return Some(LogConfig::Stdout),
+        Some("stderr") => return Some(LogConfig::Stderr),
+        Some("tracing") => return Some(LogConfig::Tracing),
+        _ => {}
+    }
+    if !value.is_object() {
+        let expected =
+            "must be `stdout`, `stderr`, `tracing`, or an object with `file`, `rotate` and `keep`";
+        reader.fault(path, expected);
+        return None;
+    }
+    let object = reader.object(value, path, &["file", "rotate", "keep"])?;
+    let file = PathBuf::from(reader.needed(object, "file")?);
+    let rotate = reader.word(object, "rotate", ROTATIONS);
+    let keep = reader.number(object, "keep");
+    let keep = keep.map(|keep| usize::try_from(keep).unwrap_or(usize::MAX));
+    match (rotate, keep) {
+        (Some(rotate), keep) => Some(LogConfig::RollingFile { file, rotate, keep }),
+        (None, None) => Some(LogConfig::File(file)),
+        (None, Some(_)) => {
+            reader.fault(
+                object.at("keep"),
+                "needs `rotate`: one file is kept as it is",
+            );
+            None
+        }
+    }
+}
+
+impl LogConfig {
+    fn sink(&self, name: &str, folder: &Path) -> Result<LogSink, crate::observe::ConfigError> {
+        let builder = LogSink::builder(name);
+        match self {
+            Self::Stdout => Ok(builder.stdout()),
+            Self::Stderr => Ok(builder.stderr()),
+            Self::Tracing => Ok(builder.tracing()),
+            Self::File(file) => builder.file(folder.join(file)),
+            Self::RollingFile { file, rotate, keep } => {
+                let file = folder.join(file);
+                let part = |part: Option<&std::ffi::OsStr>| {
+                    part.unwrap_or_default().to_string_lossy().into_owned()
+                };
+                let place = file.parent().unwrap_or(folder);
+                let mut files =
+                    RollingFile::new(place, part(file.file_stem()), part(file.extension()))
+                        .rotation(*rotate);
+                if let Some(keep) = keep {
+                    files = files.keep(*keep);
+                }
+                builder.rolling_file(&files)
+            }
+        }
+    }
+}
+
+impl GatewayConfig {
+    /// Opens a place for lines.
+    fn sink(
+        &self,
+        place: String,
+        to: &LogConfig,
+        faults: &mut Vec<ConfigFault>,
+    ) -> Option<LogSink> {
+        match to.sink(&place, &self.folder) {
+            Ok(sink) => Some(sink),
+            Err(error) => {
+                faults.push(ConfigFault {
+                    place,
+                    message: error.to_string(),
+                });
+                None
+            }
+        }
+    }
+
+    /// Sets up what is said of logs and metrics.
+    pub(super) fn observed(
+        &self,
+        mut builder: GatewayBuilder,
+        faults: &mut Vec<ConfigFault>,
+    ) -> GatewayBuilder {
+        for (arn, to) in &self.access_logs {
+            let Some(sink) = self.sink(join("/accessLogs", arn), to, faults) else {
+                continue;
+            };
+            builder = match arn.as_str() {
+                OTHERS => builder.other_log_destinations(sink),
+                arn => builder.log_destination(arn, sink),
+            };
+        }
+        if let Some(emf) = &self.emf
+            && let Some(sink) = self.sink("/emf/to".to_owned(), &emf.to, faults)
+        {
+            let mut metrics = Emf::builder();
+            if let Some(namespace) = &emf.namespace {
+                metrics = metrics.namespace(namespace);
+            }
+            builder = builder.emf(metrics.build(sink));
+        }
+        if let Some(log) = &self.access_log
+            && let Some(sink) = self.sink("/accessLog/to".to_owned(), &log.to, faults)
+        {
+            let format = match &log.format {
+                Some(format) => AccessFormat::parse(format),
+                None => Ok(AccessFormat::combined()),
+            };
+            match format {
+                Ok(format) => builder = builder.access_log(AccessLog::new(format, sink)),
+                Err(error) => faults.push(ConfigFault {
+                    place: "/accessLog/format".to_owned(),
+                    message: error.problem().to_owned(),
+                }),
+            }
+        }
+        if let Some(to) = &self.execution_logs
+            && let Some(sink) = self.sink("/executionLogs".to_owned(), to, faults)
+        {
+            builder = builder.execution_log(ExecutionLog::new(sink));
+        }
+        match self.metrics {
+            Some(names) => builder.metrics(Metrics::builder().names(names).build()),
+            None => builder,
+        }
+    }
+}

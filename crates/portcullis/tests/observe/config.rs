@@ -1,0 +1,114 @@
+//! Logs and metrics by a configuration file.
+
+use std::fs;
+
+use portcullis::{ConfigFormat, GatewayConfig, LogConfig};
+use serde_json::json;
+
+use crate::support::get;
+
+fn parse(text: &str) -> Result<GatewayConfig, portcullis::ConfigError> {
+    GatewayConfig::parse(text, ConfigFormat::Yaml)
+}
+
+#[tokio::test]
+async fn a_configuration_says_where_logs_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = json!({
+        "openapi": "3.0.1",
+        "info": { "title": "Pet store", "version": "1" },
+        "paths": { "/pets": { "get": { "responses": {}, "x-amazon-apigateway-integration": {
+            "type": "mock",
+            "requestTemplates": { "application/json": "{\"statusCode\": 200}" },
+            "responses": { "default": { "statusCode": "200" } }
+        } } } }
+    });
+    fs::write(folder.path().join("pets.json"), document.to_string()).unwrap();
+    let config = r#"
+apis:
+  - id: pets
+    definition: pets.json
+    stages:
+      - stageName: prod
+        accessLogSettings:
+          destinationArn: arn:aws:logs:us-east-1:000000000000:log-group:pets
+          format: "$context.requestId $context.stage $context.status"
+      - stageName: test
+        accessLogSettings:
+          destinationArn: arn:aws:logs:us-east-1:000000000000:log-group:other
+          format: "$context.requestId $context.stage $context.status"
+accessLogs:
+  "arn:aws:logs:us-east-1:000000000000:log-group:pets": { file: prod.log }
+  "*": { file: others/test.log, rotate: hourly, keep: 3 }
+accessLog: { format: "$context.path", to: { file: all.log } }
+emf: { to: { file: metrics.log }, namespace: Shop }
+metrics: both
+"#;
+    let path = folder.path().join("gateway.yaml");
+    fs::write(&path, config).unwrap();
+    let gateway = GatewayConfig::load(&path)
+        .unwrap()
+        .gateway()
+        .unwrap()
+        .build()
+        .unwrap();
+    for path in ["/prod/pets", "/test/pets", "/none"] {
+        get(&gateway, path).await;
+    }
+    // The last handle on a log waits until its lines are written.
+    drop(gateway);
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("prod.log").ends_with(" prod 200\n"));
+    assert_eq!(read("all.log"), "/prod/pets\n/test/pets\n/none\n");
+    assert!(read("metrics.log").contains(r#""Namespace":"Shop""#));
+    let mut others = fs::read_dir(folder.path().join("others")).unwrap();
+    let other = others.next().unwrap().unwrap();
+    assert!(
+        fs::read_to_string(other.path())
+            .unwrap()
+            .ends_with(" test 200\n")
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_destination_is_said() {
+    for (text, place, message) in [
+        (
+            "accessLogs: { '*': nowhere }",
+            "/accessLogs/*",
+            "must be `stdout`",
+        ),
+        (
+            "accessLogs: { '*': { fil: x } }",
+            "/accessLogs/*/fil",
+            "did you mean `file`?",
+        ),
+        (
+            "accessLogs: { '*': { file: x, keep: 3 } }",
+            "/accessLogs/*/keep",
+            "needs `rotate`",
+        ),
+        ("accessLog: { format: x }", "/accessLog/to", "is missing"),
+        ("metrics: all", "/metrics", "both"),
+    ] {
+        let error = parse(&format!("apis: []\n{text}")).unwrap_err().to_string();
+        assert!(error.contains(place) && error.contains(message), "{error}");
+    }
+    let config = parse("apis: []\naccessLog: { format: '$context.x', to: stdout }").unwrap();
+    let error = config.gateway().unwrap_err().to_string();
+    assert!(error.contains("/accessLog/format"), "{error}");
+    let config = parse("apis: []\naccessLogs: { '*': { file: /no/such/folder/x } }").unwrap();
+    let error = config.gateway().unwrap_err().to_string();
+    assert!(error.contains("cannot be opened"), "{error}");
+}
+
+#[test]
+fn destinations_are_words_or_files() {
+    let config =
+        parse("apis: []\naccessLogs: { a: stdout, b: stderr, c: tracing, d: { file: x } }");
+    let logs = config.unwrap().access_logs;
+    assert_eq!(logs["a"], LogConfig::Stdout);
+    assert_eq!(logs["b"], LogConfig::Stderr);
+    assert_eq!(logs["c"], LogConfig::Tracing);
+    assert_eq!(logs["d"], LogConfig::File("x".into()));
+}

@@ -1,0 +1,150 @@
+//! Metrics of a gateway, over sockets and without.
+
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use portcullis::observe::{Emf, Metrics};
+use portcullis::{Served, serve::Server};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::support::{builder, get, http, rest, sink};
+
+fn exported() -> (Metrics, PrometheusHandle) {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    (
+        Metrics::builder().recorder(Arc::new(recorder)).build(),
+        handle,
+    )
+}
+
+fn stages() -> Value {
+    json!([{
+        "stageName": "prod",
+        "methodSettings": { "*/*": { "metricsEnabled": true }, "/keyed/GET": { "metricsEnabled": false } }
+    }])
+}
+
+#[tokio::test]
+async fn methods_have_metrics_of_their_own_where_the_stage_says_so() {
+    let (metrics, handle) = exported();
+    let gateway = builder()
+        .api(rest(stages()))
+        .metrics(metrics)
+        .build()
+        .unwrap();
+    for path in [
+        "/prod/pets/7",
+        "/prod/pets/8",
+        "/prod/keyed",
+        "/prod/none",
+        "/nowhere",
+    ] {
+        get(&gateway, path).await;
+    }
+    let text = handle.render();
+    let api = r#"ApiName="Pet store",ApiId="pets",Stage="prod""#;
+    for line in [
+        format!(r#"apigateway_Count{{{api},Method="GET",Resource="/pets/{{id}}"}} 2"#),
+        format!(r#"apigateway_4XXError{{{api},Method="GET",Resource="/pets/{{id}}"}} 0"#),
+        // The method without metrics of its own, and the path that no method has, are the stage's.
+        format!("apigateway_Count{{{api}}} 2"),
+        format!("apigateway_4XXError{{{api}}} 2"),
+        r#"http_server_active_requests{http_request_method="GET",url_scheme="http"} 0"#.to_owned(),
+    ] {
+        assert!(text.contains(&line), "no {line} in\n{text}");
+    }
+    let refused = r#"portcullis_refusals{api="pets",stage="prod",layer="gateway",type="INVALID_API_KEY",enforced="true"} 1"#;
+    assert!(text.contains(refused), "{text}");
+    let coverage = gateway.coverage();
+    let mut settings = coverage
+        .iter()
+        .filter(|field| field.pointer.contains("metricsEnabled"));
+    assert!(settings.all(|field| field.served == Served::Enforced));
+}
+
+#[test]
+fn settings_of_metrics_that_nobody_records_are_reported() {
+    let gateway = builder().api(rest(stages())).build().unwrap();
+    let coverage = gateway.coverage();
+    let field = coverage
+        .not_served()
+        .find(|field| field.pointer == "stage prod:/methodSettings/*~1*/metricsEnabled")
+        .expect("the setting is in the report");
+    assert!(field.note.contains("`metrics`"), "{}", field.note);
+}
+
+#[tokio::test]
+async fn a_request_over_a_socket_is_counted_when_it_has_ended() {
+    let (metrics, handle) = exported();
+    let stages = json!([{
+        "stageName": "$default",
+        "defaultRouteSettings": { "detailedMetricsEnabled": true }
+    }]);
+    let gateway = builder()
+        .api(http(stages))
+        .metrics(metrics)
+        .build()
+        .unwrap();
+    let server = Server::builder()
+        .listen("127.0.0.1:0")
+        .bind()
+        .await
+        .unwrap();
+    let address = server.handle().local_addrs()[0];
+    tokio::spawn(server.run(gateway));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    for _ in 0..3 {
+        let request = http::Request::get("/pets")
+            .header("host", "localhost")
+            .body(Empty::<bytes::Bytes>::new())
+            .unwrap();
+        let response = client.send_request(request).await.unwrap();
+        response.into_body().collect().await.unwrap();
+    }
+    let text = handle.render();
+    let own = r#"ApiId="web",Stage="$default",Method="GET",Resource="/pets""#;
+    for line in [
+        format!("apigateway_Count{{{own}}} 3"),
+        format!("apigateway_DataProcessed{{{own}}} 9"),
+        format!("apigateway_4xx{{{own}}} 0"),
+    ] {
+        assert!(text.contains(&line), "no {line} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn cloudwatch_gets_lines_with_the_services_dimensions() {
+    let (sink, written) = sink();
+    let emf = Emf::builder().build(sink.clone());
+    let gateway = builder()
+        .api(rest(stages()))
+        .emf(emf.clone())
+        .build()
+        .unwrap();
+    get(&gateway, "/prod/pets").await;
+    get(&gateway, "/prod/keyed").await;
+    emf.flush();
+    let lines = written.lines(&sink);
+    let lines = lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut dimensions: Vec<_> = lines
+        .map(|line| line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].to_string())
+        .collect();
+    dimensions.sort_unstable();
+    assert_eq!(
+        dimensions,
+        [
+            r#"[["ApiName"],["ApiName","Stage"],["ApiName","Stage","Method","Resource"]]"#,
+            r#"[["ApiName"],["ApiName","Stage"]]"#
+        ]
+    );
+}
