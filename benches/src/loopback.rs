@@ -14,7 +14,7 @@ use std::{env, process, thread};
 
 use anyhow::{Context, Result, bail};
 
-pub(crate) use server::serve;
+pub(crate) use server::{accept, serve};
 
 /// Seconds of load in each turn, and the turns of each server. The least counts: company only adds.
 const SECONDS: u32 = 4;

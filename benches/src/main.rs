@@ -1,6 +1,7 @@
 //! Each layer beside its floor and the crate that a user would pick instead. See `benches/README.md`.
 
 mod baseline;
+mod deploys;
 mod loopback;
 mod measure;
 mod report;
@@ -33,11 +34,13 @@ Usage: portcullis-benches <command>
                             a profiler
   loopback                  CPU seconds per 100,000 requests over loopback: hyper, a minimal hyper
                             reverse proxy, the gateway, nginx. Needs wrk; takes about a minute
+  deploys                   What deploying an API of 1,000 routes takes, and what requests feel of it
+                            (p99). Needs wrk; takes about half a minute
   templates                 CPU time of mapping templates beside Velocity on a warm JVM, velocityjs
                             and airspeed, which it installs (Debian's packages, npm, PyPI); takes
                             some minutes
 
-All but `list`, `row`, `loopback` and `templates` need valgrind.";
+All but `list`, `row`, `loopback`, `deploys` and `templates` need valgrind.";
 
 fn main() -> ExitCode {
     match run() {
@@ -92,7 +95,8 @@ fn run() -> Result<()> {
         }
         ["templates"] => templates::run()?,
         ["loopback"] => loopback::run()?,
-        // What `loopback` starts.
+        ["deploys"] => deploys::run()?,
+        // What they start.
         ["serve", kind, ref args @ ..] => loopback::serve(kind, args)?,
         _ => bail!("unknown command: {}\n\n{HELP}", args.join(" ")),
     }

@@ -61,13 +61,28 @@ pub(crate) fn serve(kind: &str, args: &[&str]) -> Result<()> {
                 })
                 .await
             }
+            ("deploys", []) => crate::deploys::serve().await,
             _ => bail!("no such server: {kind}"),
         }
     })
 }
 
-/// Accepts connections, and serves each by what `service` makes for it.
+/// Accepts connections, and serves each by what `service` makes for it, until whoever started this process is gone.
 async fn listen<S, B>(service: impl Fn(SocketAddr) -> S) -> Result<()>
+where
+    S: HttpService<Incoming, ResBody = B, Error: Into<BoxError>, Future: Send> + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    // Whoever started this process holds its input; when that one is gone, so is the reason to serve.
+    thread::spawn(|| {
+        let _ = io::stdin().read(&mut [0]);
+        std::process::exit(0);
+    });
+    accept(service).await
+}
+
+/// Accepts connections, and serves each by what `service` makes for it. The port is the first line of output.
+pub(crate) async fn accept<S, B>(service: impl Fn(SocketAddr) -> S) -> Result<()>
 where
     S: HttpService<Incoming, ResBody = B, Error: Into<BoxError>, Future: Send> + Send + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -76,11 +91,6 @@ where
     println!("{}", listener.local_addr()?.port());
     io::stdout().flush()?;
     let http = http1::Builder::new();
-    // Whoever started this process holds its input; when that one is gone, so is the reason to serve.
-    thread::spawn(|| {
-        let _ = io::stdin().read(&mut [0]);
-        std::process::exit(0);
-    });
     loop {
         let (stream, peer) = listener.accept().await?;
         stream.set_nodelay(true)?;
