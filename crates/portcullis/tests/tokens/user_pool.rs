@@ -206,3 +206,32 @@ async fn the_context_of_an_outer_layer_learns_who_called() {
     let claims = context.claims().expect("claims");
     assert_eq!(claims.get("exp"), Some(&json!(NOW + 3600)));
 }
+
+#[tokio::test]
+async fn a_stage_variable_says_which_pool_a_stage_believes() {
+    let pool = pool().await;
+    let arn = ARN.replace("eu-west-1_AbCdEf123", "${stageVariables.pool}");
+    let api = api(&json!({ "providerARNs": [arn] }), None)
+        .stage_named("unset")
+        .stage_named("other");
+    let gateway = gateway(api, &pool);
+    let handle = gateway.handle();
+    let set = |stage: &str, pool: &str| {
+        let set = handle.set_stage_variables("a1b2c3", stage, [("pool", pool)]);
+        set.expect("a good value");
+    };
+    set("prod", "eu-west-1_AbCdEf123");
+    set("other", "eu-west-1_Zzzzzzzzz");
+    let (id, access) = (id_token(&json!({})), access_token("openid api/write"));
+    for (uri, token, expected) in [
+        ("/prod/pets", &id, 200),
+        ("/prod/write", &access, 200),
+        ("/prod/write", &id, 401),
+        ("/other/pets", &id, 401),
+        ("/unset/pets", &id, 500),
+    ] {
+        assert_eq!(status(&gateway, uri, token).await, expected, "{uri}");
+    }
+    set("other", "eu-west-1_AbCdEf123");
+    assert_eq!(status(&gateway, "/other/pets", &id).await, 200);
+}

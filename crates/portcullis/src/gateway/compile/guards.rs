@@ -84,6 +84,10 @@ pub(super) fn rest(
                     let tokens = tokens.clone().require_scopes(&method.authorization_scopes);
                     policy(chain.with(tokens), access, shared)
                 }
+                Some(Authorizer::StagePools(pools)) => {
+                    let pools = pools.require_scopes(&method.authorization_scopes);
+                    policy(chain.with(pools), access, shared)
+                }
                 // It asks the policy itself, before and with what the function says.
                 Some(Authorizer::Custom(custom)) => chain.with(custom.clone()),
                 None => chain.with(Shut::authorizer(ApiKind::Rest)),
@@ -125,7 +129,10 @@ pub(super) fn http(
                     chain.with(tokens.clone().require_scopes(&route.authorization_scopes))
                 }
                 Some(Authorizer::Custom(custom)) => chain.with(custom.clone()),
-                None => chain.with(Shut::authorizer(ApiKind::Http)),
+                // User pools are authorizers of REST APIs.
+                Some(Authorizer::StagePools(_)) | None => {
+                    chain.with(Shut::authorizer(ApiKind::Http))
+                }
             },
         };
     }

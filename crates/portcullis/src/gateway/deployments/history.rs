@@ -84,7 +84,11 @@ impl History {
         named: BTreeMap<&str, Written<'_>>,
         now: SystemTime,
     ) {
-        let configured = self.add(own, None, now);
+        let configured = match self.find(&self.configured) {
+            // It is no news, and does not become the youngest.
+            Some(before) if before.digest == own.digest => before.id.clone(),
+            _ => self.add(own, None, now),
+        };
         if self.configured != configured {
             self.current.clone_from(&configured);
             self.configured.clone_from(&configured);
@@ -324,6 +328,7 @@ mod tests {
         prod.serve(&other);
         reconcile(&mut history, &spec, "one");
         assert_eq!(history.stages["prod"].deployment, other);
+        assert_eq!(history.snapshots[1].id, other, "it is still the youngest");
         reconcile(&mut history, &spec, "three");
         assert_eq!(history.stages["prod"].deployment, history.configured);
         assert_eq!(history.stages["test"].deployment, history.configured);

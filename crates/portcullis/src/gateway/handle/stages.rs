@@ -104,6 +104,8 @@ impl GatewayHandle {
                     own.variables.insert(name, value);
                 }
             }
+            // Another function may decide now who may call.
+            draft.source.authorizer_caches.flush(api, stage);
             Ok(())
         })?;
         self.stage(api, stage)

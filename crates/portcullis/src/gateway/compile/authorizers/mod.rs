@@ -3,6 +3,7 @@
 mod custom;
 mod identity;
 mod issuers;
+mod stage_pools;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::definition::{AuthorizerType, HttpApi, Pointer, RestApi};
 use crate::gateway::api::ApiSpec;
 use crate::gateway::error::GatewayFault;
 use custom::Surroundings;
+use stage_pools::StagePools;
 
 /// The authorizers of one API by id.
 #[derive(Default)]
@@ -30,6 +32,8 @@ pub(super) struct Authorizers {
 pub(super) enum Authorizer {
     /// It verifies tokens.
     Token(JwtLayer),
+    /// It verifies tokens of user pools that depend on the stage.
+    StagePools(StagePools),
     /// It asks a function.
     Custom(CustomAuthorizerLayer),
 }
@@ -53,7 +57,7 @@ impl Authorizers {
                 AuthorizerType::Jwt => tokens::rest(described, shared),
                 _ => custom::rest(described, around, notes),
             };
-            if let Ok(Authorizer::Token(_)) = authorizer {
+            if let Ok(Authorizer::Token(_) | Authorizer::StagePools(_)) = authorizer {
                 notes.idle(source, "authorizerResultTtlInSeconds", KEPT);
             }
             made.extend(checked(authorizer, source, notes).map(|it| (described.id.clone(), it)));

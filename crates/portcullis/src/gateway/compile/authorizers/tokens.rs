@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Authorizer, Shared, identity};
+use super::stage_pools::StagePools;
+use super::{Authorizer, Issuers, Shared, identity};
 use crate::auth::ConfigError;
 use crate::auth::jwt::{Algorithm, Conduct, Issuer, JwtLayer, Verifier};
+use crate::client::Client;
+use crate::core::Clock;
 use crate::definition::{self, HttpAuthorizer, JwtConfiguration, JwtIssuer};
+use crate::stages::StageTemplate;
 
 /// What HTTP APIs and user pools accept.
 const RSA: [Algorithm; 3] = [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512];
@@ -54,20 +58,69 @@ pub(super) fn user_pools(
     described: &definition::Authorizer,
     shared: &Shared,
 ) -> Result<Authorizer, ConfigError> {
+    let arns = described.provider_arns.iter().map(|arn| {
+        StageTemplate::parse(arn.clone()).map_err(|error| {
+            let fix = "write ${stageVariables.name}, with letters, digits and underscores";
+            ConfigError::new("providerARNs", error.to_string(), fix)
+        })
+    });
+    let arns: Vec<_> = arns.collect::<Result<_, _>>()?;
+    if arns.iter().all(StageTemplate::is_literal) {
+        let layer = pools(described, &described.provider_arns, &Pools::of(shared))?;
+        return Ok(Authorizer::Token(layer));
+    }
+    // What does not depend on the stage is wrong in every one.
+    let literal = arns.iter().filter(|arn| arn.is_literal());
+    let literal: Vec<_> = literal.map(|arn| arn.as_str().to_owned()).collect();
+    let around = Pools::of(shared);
+    let _ = pools(described, &literal, &around)?;
+    let described = described.clone();
+    let make = move |arns: &[String]| {
+        let made = pools(&described, arns, &around);
+        made.inspect_err(|error| tracing::error!(%error, "the user pools of a stage"))
+            .ok()
+    };
+    Ok(Authorizer::StagePools(StagePools::new(arns, make)))
+}
+
+/// What user pools need of what is around them.
+struct Pools {
+    issuers: Issuers,
+    client: Client,
+    clock: Arc<dyn Clock>,
+}
+
+impl Pools {
+    fn of(shared: &Shared) -> Self {
+        Self {
+            issuers: shared.issuers.clone(),
+            client: shared.client.clone(),
+            clock: Arc::clone(&shared.clock),
+        }
+    }
+}
+
+fn pools(
+    described: &definition::Authorizer,
+    arns: &[String],
+    around: &Pools,
+) -> Result<JwtLayer, ConfigError> {
     let mut issuers = Vec::new();
-    for arn in &described.provider_arns {
-        let pool = shared
+    for arn in arns {
+        let pool = around
             .issuers
-            .user_pool(arn, &shared.client, &shared.clock)?;
+            .user_pool(arn, &around.client, &around.clock)?;
         let pool = pool.default_algorithms(RSA);
         // The service does not ask for which app client a token is.
         issuers.push(pool.dangerous_any_audience());
     }
-    let mut layer = layer(issuers, shared).conduct(Conduct::UserPool);
+    let verifier = Verifier::new(issuers);
+    let layer = JwtLayer::new(verifier.shared_clock(Arc::clone(&around.clock)));
+    let mut layer = layer.conduct(Conduct::UserPool);
     if let Some(expression) = &described.identity_validation_expression {
         layer = layer.identity_validation(expression)?;
     }
-    identity::rest(layer, described.identity_source.as_deref()).map(Authorizer::Token)
+    identity::rest(layer, described.identity_source.as_deref())
 }
 
 fn layer(issuers: impl Into<Vec<Issuer>>, shared: &Shared) -> JwtLayer {
