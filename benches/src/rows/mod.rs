@@ -3,6 +3,7 @@
 mod api_key;
 #[cfg(feature = "auth-peers")]
 mod auth_peers;
+mod canary;
 mod cors;
 mod gateway;
 mod guard;
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     cases.extend(guard::cases());
     cases.extend(cors::cases());
+    cases.extend(canary::cases());
     cases.extend(routing::cases());
     cases.extend(request_id::cases());
     cases.extend(live::cases());

@@ -80,6 +80,8 @@ struct Inner {
     claims: Mutex<Option<Claims>>,
     /// Apart from the rest for the same reason.
     api_key: OnceLock<CallerKey>,
+    /// Apart from the rest, so that a split of traffic allocates nothing.
+    release: OnceLock<Release>,
     /// Absent until somebody writes: of most requests nobody does, and a smaller context is cheaper to make.
     open: Mutex<Option<Box<Open>>>,
 }
@@ -90,7 +92,6 @@ struct Open {
     identity: Identity,
     /// The value of an API key: a secret.
     usage_key: Option<Arc<str>>,
-    release: Release,
     authorizer: Map<String, Value>,
     overrides: Overrides,
     details: Vec<(Detail, Arc<str>)>,
@@ -180,6 +181,7 @@ impl RequestContext {
                 cache: AtomicU8::new(0),
                 claims: Mutex::new(None),
                 api_key: OnceLock::new(),
+                release: OnceLock::new(),
                 open: Mutex::new(None),
             }),
         }
@@ -495,12 +497,37 @@ impl RequestContext {
     /// Which release of the stage serves the request.
     #[must_use]
     pub fn release(&self) -> Release {
-        self.open().release.clone()
+        self.inner.release.get().cloned().unwrap_or_default()
     }
 
-    /// Says which release serves the request.
+    /// Says which release serves the request. Later calls change nothing: the choice is made once.
     pub fn set_release(&self, release: Release) {
-        self.open().release = release;
+        let _ = self.inner.release.set(release);
+    }
+
+    /// Hands `read` who signed the request or whose token it carries: the caller's ARN, else `sub` of the verified claims, else `principalId` of a custom
+    /// authorizer.
+    pub fn principal<T>(&self, read: impl FnOnce(Option<&str>) -> T) -> T {
+        let identity = self.identity();
+        if let Some(caller) = identity.user_arn.or(identity.caller) {
+            return read(Some(&caller));
+        }
+        let (claims, authorizer);
+        let principal = match self.claims() {
+            Some(own) => {
+                claims = own;
+                claims.get("sub")
+            }
+            None => {
+                authorizer = self.authorizer();
+                authorizer.get("principalId")
+            }
+        };
+        match principal {
+            Some(Value::String(principal)) => read(Some(principal)),
+            Some(principal) => read(Some(&principal.to_string())),
+            None => read(None),
+        }
     }
 
     /// What templates have overridden so far.
@@ -553,9 +580,10 @@ impl RequestContext {
 
     /// Reads what became of the request, without a copy of it. Do not touch the context from within `read`.
     pub fn facts<T>(&self, read: impl FnOnce(&Facts<'_>) -> T) -> T {
+        const NONE: Release = Release::None;
         let open = self.open();
         read(&Facts {
-            release: &open.release,
+            release: self.inner.release.get().unwrap_or(&NONE),
             refusal: open.refusal.as_ref(),
             observed: &open.observed,
             limits: &open.limits,

@@ -58,6 +58,8 @@
 pub use portcullis_auth as auth;
 #[cfg(feature = "cache")]
 pub use portcullis_cache as cache;
+#[cfg(feature = "canary")]
+pub use portcullis_canary as canary;
 #[cfg(feature = "client")]
 pub use portcullis_client as client;
 pub use portcullis_core as core;
@@ -114,6 +116,9 @@ mod pages {
 
     #[doc = include_str!("../../../docs/guide/auth.md")]
     struct Auth;
+
+    #[doc = include_str!("../../../docs/guide/canary.md")]
+    struct CanaryReleases;
 
     #[cfg(feature = "mtls")]
     #[doc = include_str!("../../../docs/guide/client-certificates.md")]

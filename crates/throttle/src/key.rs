@@ -182,21 +182,8 @@ impl Part {
 }
 
 fn principal(context: Option<&RequestContext>, key: &mut KeyWriter<'_>) {
-    let Some(context) = context else {
-        return key.absent();
-    };
-    let identity = context.identity();
-    if let Some(caller) = identity.user_arn.or(identity.caller) {
-        return key.part(caller.as_bytes());
-    }
-    if context.claims().is_some() {
-        return claim(Some(context), "sub", key);
-    }
-    match context.authorizer().get("principalId") {
-        Some(principal) => match principal.as_str() {
-            Some(principal) => key.part(principal.as_bytes()),
-            None => key.part(principal.to_string().as_bytes()),
-        },
+    match context {
+        Some(context) => context.principal(|own| key.optional(own.map(str::as_bytes))),
         None => key.absent(),
     }
 }

@@ -129,7 +129,7 @@ impl RequestContext {
                 read(certificate.map(|certificate| Text(certificate.field(*field))))
             }
             Name::Measure(measure) => read(self.measured(*measure).map(Number)),
-            Name::IsCanaryRequest => read(self.open().release.is_canary().map(Flag)),
+            Name::IsCanaryRequest => read(self.release().is_canary().map(Flag)),
             Name::Detail(detail) => read(self.open().detail(*detail).map(|text| Text(text))),
             Name::Claim(name) => match self.claims() {
                 Some(claims) => read(claims.shown(name).as_deref().map(Json)),

@@ -1,0 +1,11 @@
+//! A share that rises by itself, within guard rails.
+
+mod decision;
+mod meter;
+mod plan;
+mod runner;
+
+pub use decision::{RampAction, RampDecision, RampSample, RampState, RampStatus};
+pub use plan::Ramp;
+
+pub(crate) use runner::{Now, Ramps, Setting};

@@ -1,0 +1,165 @@
+//! The layer's service.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use http::{HeaderValue, Request, Response, header};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::measured::Measured;
+use crate::split::Split;
+
+/// The service of [`CanaryLayer`](crate::CanaryLayer): production, with its variants beside it.
+pub struct Canary<P, C> {
+    production: P,
+    routes: Arc<Routes<C>>,
+}
+
+/// The variants, and who gets them.
+pub(crate) struct Routes<C> {
+    pub(crate) split: Split,
+    /// In the order of the split.
+    pub(crate) variants: Box<[C]>,
+}
+
+impl<P, C> Canary<P, C> {
+    pub(crate) const fn new(production: P, routes: Arc<Routes<C>>) -> Self {
+        Self { production, routes }
+    }
+}
+
+impl<P: Clone, C> Clone for Canary<P, C> {
+    fn clone(&self) -> Self {
+        Self {
+            production: self.production.clone(),
+            routes: Arc::clone(&self.routes),
+        }
+    }
+}
+
+impl<P, C, ReqBody, ResBody> Service<Request<ReqBody>> for Canary<P, C>
+where
+    P: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    // A clone is made for each request that a variant gets, and waited for by that request alone.
+    C: Service<Request<ReqBody>, Response = Response<ResBody>, Error = P::Error> + Clone,
+{
+    type Response = P::Response;
+    type Error = P::Error;
+    type Future = CanaryFuture<P::Future, C, C::Future, ReqBody>;
+
+    /// Asks production alone: a variant that is not ready holds up its own requests, and no other.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), P::Error>> {
+        self.production.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let routes = &*self.routes;
+        let choice = routes.split.begin(&mut request);
+        let measured = routes.split.measure(&choice);
+        let state = match choice.variant().and_then(|own| routes.variants.get(own)) {
+            None => State::Production {
+                future: self.production.call(request),
+            },
+            Some(variant) => {
+                let mut variant = variant.clone();
+                // Who waits is asked again by the future, with a waker that wakes it.
+                let asked = variant.poll_ready(&mut Context::from_waker(Waker::noop()));
+                match asked {
+                    Poll::Ready(Ok(())) => State::Variant {
+                        future: variant.call(request),
+                    },
+                    Poll::Ready(Err(_)) | Poll::Pending => State::Waiting {
+                        service: variant,
+                        request: Some(request),
+                    },
+                }
+            }
+        };
+        CanaryFuture {
+            state,
+            measured,
+            cookie: choice.into_cookie(),
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`Canary`].
+    pub struct CanaryFuture<F, C, G, B> {
+        #[pin]
+        state: State<F, C, G, B>,
+        measured: Option<Measured>,
+        cookie: Option<HeaderValue>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, C, G, B> {
+        Production { #[pin] future: F },
+        Variant { #[pin] future: G },
+        Waiting { service: C, request: Option<Request<B>> },
+    }
+}
+
+impl<F, C, B, ResBody, E> Future for CanaryFuture<F, C, C::Future, B>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+    C: Service<Request<B>, Response = Response<ResBody>, Error = E>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let mut answer = loop {
+            let next = match this.state.as_mut().project() {
+                StateProjection::Production { future } => break ready!(future.poll(cx)),
+                StateProjection::Variant { future } => break ready!(future.poll(cx)),
+                StateProjection::Waiting { service, request } => {
+                    if let Err(error) = ready!(service.poll_ready(cx)) {
+                        break Err(error);
+                    }
+                    let request = request
+                        .take()
+                        .expect("a future is not polled after it has completed");
+                    State::Variant {
+                        future: service.call(request),
+                    }
+                }
+            };
+            this.state.set(next);
+        };
+        if let Some(measured) = this.measured.take() {
+            let failed = answer
+                .as_ref()
+                .map_or(true, |own| own.status().is_server_error());
+            measured.finish(failed);
+        }
+        if let (Some(cookie), Ok(response)) = (this.cookie.take(), &mut answer) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        Poll::Ready(answer)
+    }
+}
+
+impl<P: fmt::Debug, C> fmt::Debug for Canary<P, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Canary")
+            .field("production", &self.production)
+            .field("split", &self.routes.split)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F, C, G, B> fmt::Debug for CanaryFuture<F, C, G, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Production { .. } => "CanaryFuture(production)",
+            State::Variant { .. } => "CanaryFuture(variant)",
+            State::Waiting { .. } => "CanaryFuture(waiting)",
+        })
+    }
+}
