@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many answers of two versions were compared, and how many differed. Clones count together.
 ///
-/// Whoever compares answers fills them.
+/// A [`MirrorLayer`](crate::MirrorLayer) fills them; a comparison of one's own may, too.
 #[derive(Clone, Debug, Default)]
 pub struct Comparisons {
     counts: Arc<Counts>,

@@ -41,6 +41,9 @@
 //! # Ok::<(), portcullis_canary::ConfigError>(())
 //! ```
 //!
+//! A [`Ramp`] raises the share by itself, and takes it back when errors or latencies are worse than production's; a [`MirrorLayer`] sends copies of requests to a version that nobody is served by yet,
+//! and compares the answers.
+//!
 //! # Semantics
 //!
 //! - The choice is made once for each request, before anything of it is passed on. By chance, as in Amazon's stages, unless the split is [sticky](Sticky).
@@ -63,6 +66,8 @@
 //!
 //! - Without a context in the request (no `serve`, no layer that makes one) nobody is told of the release; [`Carry`] works without.
 //! - Identities that clients choose freely (a header, an unsigned cookie) let them try until they are in, or out.
+//! - [`MirrorLayer`] changes the types of bodies, which it copies as they pass: request bodies too, so what is inside takes any body (axum does; for other services
+//!   there is [`BoxRequestBodyLayer`](portcullis_core::BoxRequestBodyLayer)). It needs tokio's runtime; without one no copies are made.
 //! - The services of several variants are of one type; box those that differ (`tower::util::BoxCloneSyncService`).
 
 mod carry;
@@ -72,6 +77,7 @@ mod error;
 mod forced;
 mod layer;
 mod measured;
+mod mirror;
 mod ramp;
 mod service;
 mod signing;
@@ -87,6 +93,10 @@ pub use {
     forced::Forced,
     layer::CanaryLayer,
     measured::Measured,
+    mirror::{
+        Comparison, Difference, Mirror, MirrorBody, MirrorFuture, MirrorHandle, MirrorLayer,
+        MirrorLayerBuilder, MirrorReport, MirrorSample,
+    },
     ramp::{Ramp, RampAction, RampDecision, RampSample, RampState, RampStatus},
     service::{Canary, CanaryFuture},
     signing::SigningKey,

@@ -423,6 +423,12 @@ impl Choice {
         (self.arm as usize).checked_sub(1)
     }
 
+    /// Whether the client is to have a cookie.
+    #[must_use]
+    pub const fn sets_cookie(&self) -> bool {
+        self.cookie.is_some()
+    }
+
     /// Gives the client its cookie, if it is to have one.
     pub fn decorate(&self, response: &mut HeaderMap) {
         if let Some(cookie) = &self.cookie {

@@ -84,6 +84,13 @@ impl Sticky {
         self
     }
 
+    /// Whether it looks at who signed the request or whose token it carries.
+    #[must_use]
+    pub fn asks_for_the_principal(&self) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|source| matches!(source, Source::Principal))
+    }
+
     fn one(source: Source) -> Self {
         Self {
             sources: vec![source],

@@ -27,6 +27,11 @@ impl Share {
         Ok(Self(hundredths.round() as u16))
     }
 
+    /// Whether the point is among the first of this share.
+    pub(crate) const fn has(self, point: Point) -> bool {
+        point.0 < self.0
+    }
+
     pub(crate) fn percent(self) -> f64 {
         f64::from(self.0) / 100.0
     }

@@ -94,7 +94,7 @@ impl Ramp {
     }
 
     /// By how many percentage points the rate of compared answers that differ may be above the [noise](Self::mismatch_noise), which is nought unless it is
-    /// measured. Whoever compares answers fills these comparisons.
+    /// measured. A [`MirrorLayer`](crate::MirrorLayer) fills these comparisons.
     pub fn max_mismatches_above(mut self, points: f64, comparisons: &Comparisons) -> Self {
         let noise = self.mismatches.and_then(|own| own.noise);
         self.mismatches = Some(Mismatches {
