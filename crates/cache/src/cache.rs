@@ -11,6 +11,7 @@ use quick_cache::sync::Cache;
 use crate::entry::Entry;
 use crate::fill::Landing;
 use crate::flight::{Boarding, Flight, Flights};
+use crate::key::Key;
 use crate::memory::MemoryStore;
 use crate::moment::Moment;
 use crate::purges::Purges;
@@ -139,6 +140,20 @@ impl ResponseCache {
                     _ => Turn::Lead(landing),
                 }
             }
+        }
+    }
+
+    /// A fetch of what is to take the place of an entry, which serves until then. What was asked for before it does not replace it.
+    pub(crate) fn refresh(&self, key: &Key) -> Landing {
+        self.shared.purges.note(Purge::key(key.clone()));
+        match self
+            .shared
+            .flights
+            .board(key.as_bytes(), self.shared.purges.epoch())
+        {
+            Boarding::Lead(flight, key) => Landing::leading(self, key, flight),
+            // Another client asked for the same in between.
+            Boarding::Follow(flight) => Landing::alone(self, key.as_bytes(), flight.epoch),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::service::Cached;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct CacheLayer {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]

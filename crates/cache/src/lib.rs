@@ -6,14 +6,14 @@
 //!
 //! use bytes::Bytes;
 //! use http::{Request, Response};
-//! use http_body_util::Full;
+//! use http_body_util::{Empty, Full};
 //! use portcullis_cache::{CacheLayer, CacheRules, Purge, ResponseCache};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! static CALLS: AtomicUsize = AtomicUsize::new(0);
-//! let pets = service_fn(async |_request: Request<()>| {
+//! let pets = service_fn(async |_request: Request<Empty<Bytes>>| {
 //!     CALLS.fetch_add(1, Ordering::Relaxed);
 //!     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from("dogs and cats")))
 //! });
@@ -23,13 +23,13 @@
 //! let service = CacheLayer::new(&cache, rules).layer(pets);
 //!
 //! for _ in 0..3 {
-//!     let answer = service.clone().oneshot(Request::get("/pets").body(())?).await?;
+//!     let answer = service.clone().oneshot(Request::get("/pets").body(Empty::new())?).await?;
 //!     assert_eq!(answer.status(), 200);
 //! }
 //! assert_eq!(CALLS.load(Ordering::Relaxed), 1);
 //!
 //! cache.purge(Purge::prefix("/pets")).await?;
-//! service.oneshot(Request::get("/pets").body(())?).await?;
+//! service.oneshot(Request::get("/pets").body(Empty::new())?).await?;
 //! assert_eq!(CALLS.load(Ordering::Relaxed), 2);
 //! # Ok(())
 //! # }
@@ -69,6 +69,8 @@
 //! - **The store is bounded by bytes**, and so is what is held of bodies that are not complete. Beyond the bounds, responses pass.
 //! - **Expiry is exact**: an entry serves up to the millisecond of its end, and no longer.
 //! - **A purge** holds for fetches under way, too: what was asked for before it is not stored after it.
+//! - **Who may have an entry replaced**: a request with `Cache-Control: max-age=0` is served by the origin, and its response takes the entry's place, if
+//!   [permissions](CacheRulesBuilder::permissions) allow the caller `execute-api:InvalidateCache`. Others are served as usual, with a `Warning`, or refused.
 //!
 //! The layer notes a [`CacheStatus`](portcullis_core::CacheStatus) in the request's context, if there is one.
 //!
@@ -82,7 +84,7 @@
 //! # Caveats
 //!
 //! - It needs a tokio runtime with its time.
-//! - A body's type becomes [`CacheBody`]; the errors of bodies become [`BoxError`](portcullis_core::BoxError).
+//! - It asks request bodies whether they are empty, so they must be bodies. A response body's type becomes [`CacheBody`]; the errors of bodies become [`BoxError`](portcullis_core::BoxError).
 //!
 //! # Features
 //!
@@ -117,7 +119,7 @@ pub use {
     layer::CacheLayer,
     memory::MemoryStore,
     moment::Moment,
-    rules::{CacheRules, CacheRulesBuilder, KeyPart},
+    rules::{CacheRules, CacheRulesBuilder, KeyPart, UnauthorizedRefresh},
     service::{CacheFuture, Cached},
     stats::CacheStats,
     store::{Answer, Purge, Selection, Store, StoreError, StoreSize},

@@ -82,6 +82,21 @@ pub(crate) fn look(cache: &ResponseCache, asked: &Asked<'_>, mut key: KeyBuilder
     }
 }
 
+/// Begins to fetch what takes the place of an entry.
+pub(crate) fn refresh(cache: &ResponseCache, asked: &Asked<'_>, mut key: KeyBuilder) -> Landing {
+    // The entry that the client would have been served with.
+    if let Answer::Now(Ok(Some(entry))) = cache.get(key.as_bytes())
+        && !entry.meta().is_empty()
+    {
+        let accepted = Codings::of(asked.headers);
+        if !accepted.read(&entry) {
+            accepted.write(&mut key);
+        }
+    }
+    note(cache, asked.context, CacheStatus::Refreshed);
+    cache.refresh(&key.to_key())
+}
+
 fn hit(
     cache: &ResponseCache,
     context: Option<&RequestContext>,

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, mpsc};
 use tower::util::BoxCloneService;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-type Inner = BoxCloneService<Request<()>, Response<CoreBody>, BoxError>;
+type Inner = BoxCloneService<Request<CoreBody>, Response<CoreBody>, BoxError>;
 
 fn cached(cache: &ResponseCache, inner: Inner) -> Cached<Inner> {
     CacheLayer::new(cache, CacheRules::builder().build().unwrap()).layer(inner)
@@ -28,8 +28,8 @@ fn cache() -> ResponseCache {
     ResponseCache::in_memory(16 << 20)
 }
 
-fn get() -> Request<()> {
-    Request::get("/").body(()).unwrap()
+fn get() -> Request<CoreBody> {
+    Request::get("/").body(CoreBody::empty()).unwrap()
 }
 
 type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
@@ -66,7 +66,7 @@ impl Origin {
             go: Arc::default(),
         };
         let (calls, go) = (Arc::clone(&origin.calls), Arc::clone(&origin.go));
-        let inner = service_fn(move |_: Request<()>| {
+        let inner = service_fn(move |_: Request<CoreBody>| {
             let number = calls.fetch_add(1, Ordering::SeqCst) + 1;
             let (go, answer) = (Arc::clone(&go), answer.clone());
             async move {
@@ -90,7 +90,7 @@ fn numbered(number: usize) -> Result<Response<CoreBody>, BoxError> {
 async fn a_thousand_requests_for_a_cold_key_make_one_call() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
-    let inner = BoxCloneService::new(service_fn(move |_: Request<()>| {
+    let inner = BoxCloneService::new(service_fn(move |_: Request<CoreBody>| {
         let number = counted.fetch_add(1, Ordering::SeqCst) + 1;
         async move {
             tokio::task::yield_now().await;
@@ -206,7 +206,7 @@ async fn those_who_wait_lose_patience_with_a_slow_leader() {
 fn streaming() -> (mpsc::UnboundedSender<Result<Frame<Bytes>, BoxError>>, Inner) {
     let (frames, body) = mpsc::unbounded_channel();
     let body = Arc::new(std::sync::Mutex::new(Some(body)));
-    let inner = service_fn(move |_: Request<()>| {
+    let inner = service_fn(move |_: Request<CoreBody>| {
         let mut body: mpsc::UnboundedReceiver<_> = body.lock().unwrap().take().expect("one call");
         let frames = futures_stream(move |cx| body.poll_recv(cx));
         let body = CoreBody::new(StreamBody::new(frames));

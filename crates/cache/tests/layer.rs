@@ -11,12 +11,15 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use portcullis_cache::{
     CacheLayer, CacheRules, CacheRulesBuilder, Cached, KeyPart, MemoryStore, Purge, ResponseCache,
+    UnauthorizedRefresh,
 };
-use portcullis_core::{CacheStatus, Claims, ManualClock, Release, RequestContext};
+use portcullis_core::{
+    Body as CoreBody, CacheStatus, Claims, ManualClock, Rejection, Release, RequestContext,
+};
 use tower::util::BoxCloneService;
 use tower::{Layer, ServiceExt, service_fn};
 
-type Inner = BoxCloneService<Request<()>, Response<Full<Bytes>>, Infallible>;
+type Inner = BoxCloneService<Request<CoreBody>, Response<Full<Bytes>>, Infallible>;
 
 /// A service behind a cache, its calls counted.
 struct Setup {
@@ -29,7 +32,7 @@ struct Setup {
 /// Over an origin that numbers its answers.
 fn setup(
     rules: CacheRulesBuilder,
-    answer: impl Fn(&Request<()>, usize) -> Response<Full<Bytes>> + Clone + Send + Sync + 'static,
+    answer: impl Fn(&Request<CoreBody>, usize) -> Response<Full<Bytes>> + Clone + Send + Sync + 'static,
 ) -> Setup {
     let clock = ManualClock::default();
     let cache = ResponseCache::builder()
@@ -37,7 +40,7 @@ fn setup(
         .build(MemoryStore::new(16 * 1024 * 1024));
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
-    let inner = BoxCloneService::new(service_fn(move |request: Request<()>| {
+    let inner = BoxCloneService::new(service_fn(move |request: Request<CoreBody>| {
         let number = counted.fetch_add(1, Ordering::SeqCst) + 1;
         let response = answer(&request, number);
         async move { Ok::<_, Infallible>(response) }
@@ -51,7 +54,7 @@ fn setup(
     }
 }
 
-fn numbered(_: &Request<()>, number: usize) -> Response<Full<Bytes>> {
+fn numbered(_: &Request<CoreBody>, number: usize) -> Response<Full<Bytes>> {
     Response::new(Full::from(format!("answer {number}")))
 }
 
@@ -60,7 +63,7 @@ impl Setup {
         setup(rules, numbered)
     }
 
-    async fn send(&self, request: Request<()>) -> Response<String> {
+    async fn send(&self, request: Request<CoreBody>) -> Response<String> {
         let response = self
             .service
             .clone()
@@ -72,7 +75,7 @@ impl Setup {
         Response::from_parts(head, String::from_utf8(body.to_vec()).expect("text"))
     }
 
-    async fn text(&self, request: Request<()>) -> String {
+    async fn text(&self, request: Request<CoreBody>) -> String {
         self.send(request).await.into_body()
     }
 
@@ -85,11 +88,13 @@ impl Setup {
     }
 }
 
-fn get(target: &str) -> Request<()> {
-    Request::get(target).body(()).expect("a target")
+fn get(target: &str) -> Request<CoreBody> {
+    Request::get(target)
+        .body(CoreBody::empty())
+        .expect("a target")
 }
 
-fn with(mut request: Request<()>, change: impl FnOnce(&RequestContext)) -> Request<()> {
+fn with(mut request: Request<CoreBody>, change: impl FnOnce(&RequestContext)) -> Request<CoreBody> {
     change(RequestContext::of(&mut request));
     request
 }
@@ -121,9 +126,12 @@ async fn the_context_says_what_became_of_a_request() {
             setup.clock.advance(Duration::from_secs(1));
         }
     }
-    let post = with(Request::post("/pets").body(()).unwrap(), |context| {
-        said.push(context.clone());
-    });
+    let post = with(
+        Request::post("/pets").body(CoreBody::empty()).unwrap(),
+        |context| {
+            said.push(context.clone());
+        },
+    );
     setup.text(post).await;
     let mut override_ = get("/pets");
     override_
@@ -151,13 +159,13 @@ async fn only_the_methods_of_the_rules_are_cached() {
             Request::builder()
                 .method(&method)
                 .uri("/")
-                .body(())
+                .body(CoreBody::empty())
                 .unwrap()
         };
         assert_ne!(setup.text(request()).await, setup.text(request()).await);
     }
     let setup = Setup::numbered(rules().methods([Method::GET, Method::POST]));
-    let post = || Request::post("/").body(()).unwrap();
+    let post = || Request::post("/").body(CoreBody::empty()).unwrap();
     assert_eq!(setup.text(post()).await, setup.text(post()).await);
     assert_ne!(setup.get("/").await, setup.text(post()).await);
 }
@@ -186,10 +194,14 @@ async fn namespaces_and_scopes_are_apart() {
     let calls = Arc::new(AtomicUsize::new(0));
     let service = |rules: CacheRulesBuilder| {
         let calls = Arc::clone(&calls);
-        CacheLayer::new(&cache, rules.build().unwrap()).layer(service_fn(move |_: Request<()>| {
-            let number = calls.fetch_add(1, Ordering::SeqCst);
-            async move { Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(number.to_string()))) }
-        }))
+        CacheLayer::new(&cache, rules.build().unwrap()).layer(service_fn(
+            move |_: Request<CoreBody>| {
+                let number = calls.fetch_add(1, Ordering::SeqCst);
+                async move {
+                    Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(number.to_string())))
+                }
+            },
+        ))
     };
     for rules in [
         rules().scope("api/a").namespace("x"),
@@ -237,7 +249,7 @@ async fn credentials_that_nobody_has_looked_at_are_the_origins() {
     let authorized = || {
         Request::get("/")
             .header(AUTHORIZATION, "Bearer x")
-            .body(())
+            .body(CoreBody::empty())
             .unwrap()
     };
     let setup = Setup::numbered(rules());
@@ -258,7 +270,7 @@ async fn credentials_that_nobody_has_looked_at_are_the_origins() {
 #[tokio::test]
 async fn errors_are_not_stored_unless_that_is_asked_for() {
     for status in [206, 304, 404, 429, 500, 503] {
-        let answer = move |_: &Request<()>, number: usize| {
+        let answer = move |_: &Request<CoreBody>, number: usize| {
             let mut response = Response::new(Full::from(number.to_string()));
             *response.status_mut() = StatusCode::from_u16(status).unwrap();
             response
@@ -273,7 +285,7 @@ async fn errors_are_not_stored_unless_that_is_asked_for() {
 
 #[tokio::test]
 async fn what_is_about_one_request_is_not_replayed() {
-    let answer = |_: &Request<()>, _| {
+    let answer = |_: &Request<CoreBody>, _| {
         Response::builder()
             .header(SET_COOKIE, "session=1")
             .header("x-amzn-requestid", "1")
@@ -299,7 +311,7 @@ async fn what_is_about_one_request_is_not_replayed() {
 
 #[tokio::test]
 async fn a_response_that_depends_on_more_than_its_key_is_not_stored() {
-    let answer = |request: &Request<()>, number: usize| {
+    let answer = |request: &Request<CoreBody>, number: usize| {
         let mut response = Response::builder().header(VARY, "accept-encoding, x-tenant");
         if let Some(origin) = request.headers().get(ORIGIN) {
             response = Response::builder().header("access-control-allow-origin", origin);
@@ -309,7 +321,7 @@ async fn a_response_that_depends_on_more_than_its_key_is_not_stored() {
     let echo = || {
         Request::get("/")
             .header(ORIGIN, "https://a.example")
-            .body(())
+            .body(CoreBody::empty())
             .unwrap()
     };
     let closed = setup(rules(), answer);
@@ -330,7 +342,7 @@ async fn a_response_that_depends_on_more_than_its_key_is_not_stored() {
 
 #[tokio::test]
 async fn compressed_responses_are_for_those_who_accept_them() {
-    let answer = |request: &Request<()>, number: usize| {
+    let answer = |request: &Request<CoreBody>, number: usize| {
         let response = Response::builder();
         match request.headers().get(ACCEPT_ENCODING) {
             Some(coding) => response.header(CONTENT_ENCODING, coding),
@@ -342,7 +354,7 @@ async fn compressed_responses_are_for_those_who_accept_them() {
     let asks = |coding: &str| {
         Request::get("/")
             .header(ACCEPT_ENCODING, coding)
-            .body(())
+            .body(CoreBody::empty())
             .unwrap()
     };
     let setup = setup(rules(), answer);
@@ -358,7 +370,7 @@ async fn compressed_responses_are_for_those_who_accept_them() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_passes() {
-    let answer = |request: &Request<()>, _| {
+    let answer = |request: &Request<CoreBody>, _| {
         let length = request.uri().query().unwrap_or_default().parse().unwrap();
         Response::new(Full::from(vec![b'x'; length]))
     };
@@ -372,7 +384,7 @@ async fn a_body_over_the_limit_passes() {
 
 #[tokio::test]
 async fn entries_are_purged_by_prefix_tag_and_all_at_once() {
-    let answer = |request: &Request<()>, number: usize| {
+    let answer = |request: &Request<CoreBody>, number: usize| {
         Response::builder()
             .header("surrogate-key", "all pets")
             .header("cache-tag", request.uri().path())
@@ -410,7 +422,7 @@ async fn entries_are_purged_by_prefix_tag_and_all_at_once() {
 async fn rules_are_replaced_while_requests_run() {
     let cache = ResponseCache::in_memory(1 << 20);
     let layer = CacheLayer::new(&cache, rules().build().unwrap());
-    let service = layer.layer(service_fn(async |_: Request<()>| {
+    let service = layer.layer(service_fn(async |_: Request<CoreBody>| {
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
     }));
     service.clone().oneshot(get("/")).await.unwrap();
@@ -432,4 +444,80 @@ fn rules_that_cannot_be_are_told_with_their_fix() {
         "ttl: `3601 s` is too long; choose 0 to 3600 seconds"
     );
     assert_eq!(rules().methods([]).build().unwrap_err().field(), "methods");
+}
+
+fn reload() -> Request<CoreBody> {
+    let request = Request::get("/pets").header("cache-control", "no-cache, max-age=0");
+    request.body(CoreBody::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn a_caller_who_may_has_a_response_replaced() {
+    let allowed = |context: &RequestContext, action: &str, resource: &str| {
+        let caller = context.identity().caller;
+        caller.as_deref() == Some("ann")
+            && action == "execute-api:InvalidateCache"
+            && resource == "arn:aws:execute-api:eu-west-1:1:a/prod/GET/pets"
+    };
+    let setup = Setup::numbered(
+        rules()
+            .permissions(allowed)
+            .stage_arn("arn:aws:execute-api:eu-west-1:1:a/prod")
+            .dangerously_share_between_callers(),
+    );
+    assert_eq!(setup.get("/pets").await, "answer 1");
+    let named = |name: &'static str| {
+        with(reload(), |context| {
+            context.update_identity(|identity| identity.caller = Some(name.into()));
+        })
+    };
+    let ann = named("ann");
+    let context = ann.extensions().get::<RequestContext>().cloned().unwrap();
+    assert_eq!(setup.text(ann).await, "answer 2");
+    assert_eq!(context.cache_status(), Some(CacheStatus::Refreshed));
+    assert_eq!(setup.get("/pets").await, "answer 2");
+    let bob = setup.send(named("bob")).await;
+    assert_eq!(
+        bob.headers()["warning"],
+        "199 Cache-control headers were ignored because the caller was unauthorized."
+    );
+    assert_eq!(bob.into_body(), "answer 2");
+    assert_eq!(setup.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_caller_who_may_not_is_warned_or_refused_or_told_nothing() {
+    for (otherwise, warned) in [
+        (UnauthorizedRefresh::Warn, true),
+        (UnauthorizedRefresh::Ignore, false),
+    ] {
+        let setup = Setup::numbered(rules().unauthorized_refresh(otherwise));
+        // From the origin, and from the cache.
+        for _ in 0..2 {
+            let answer = setup.send(reload()).await;
+            assert_eq!(answer.headers().contains_key("warning"), warned);
+            assert_eq!(answer.into_body(), "answer 1");
+        }
+        // The warning is for those who asked.
+        assert!(
+            !setup
+                .send(get("/pets"))
+                .await
+                .headers()
+                .contains_key("warning")
+        );
+    }
+    let setup = Setup::numbered(rules().unauthorized_refresh(UnauthorizedRefresh::Refuse));
+    let refused = setup.send(reload()).await;
+    assert_eq!(refused.status(), 403);
+    assert_eq!(
+        refused.headers()["x-amzn-errortype"],
+        "AccessDeniedException"
+    );
+    assert!(refused.extensions().get::<Rejection>().is_some());
+    assert_eq!(setup.calls(), 0);
+    let setup = Setup::numbered(rules().dangerously_let_everyone_refresh());
+    assert_eq!(setup.text(reload()).await, "answer 1");
+    assert_eq!(setup.text(reload()).await, "answer 2");
+    assert_eq!(setup.get("/pets").await, "answer 2");
 }

@@ -119,6 +119,8 @@ mod pages {
 
     #[doc = include_str!("../../../docs/guide/canary.md")]
     struct CanaryReleases;
+    #[doc = include_str!("../../../docs/guide/caching.md")]
+    struct Caching;
 
     #[cfg(feature = "mtls")]
     #[doc = include_str!("../../../docs/guide/client-certificates.md")]

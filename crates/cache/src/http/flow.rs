@@ -515,6 +515,7 @@ impl ChangeHead {
 
     fn asked(&self) -> Asked<'_> {
         Asked {
+            has_body: false,
             method: &self.method,
             uri: &self.uri,
             headers: &self.headers,
@@ -577,7 +578,7 @@ fn can_be_confirmed(stored: &Stored) -> bool {
 fn asked<Q>(request: &Request<Q>, wish: Wish) -> storable::Asked {
     let known = || {
         let context = request.extensions().get::<RequestContext>();
-        context.is_some_and(|context| write_identity(context, &mut KeyBuilder::new(b"")))
+        context.is_some_and(|context| write_identity(Some(context), &mut KeyBuilder::new(b"")))
     };
     storable::Asked {
         no_store: wish.directives.no_store(),

@@ -2,6 +2,7 @@
 
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http_body::Body;
 use portcullis_core::{Release, RequestContext};
 
 use crate::key::KeyBuilder;
@@ -13,6 +14,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) uri: &'a Uri,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) context: Option<&'a RequestContext>,
+    /// It has a body, of which an origin may read what is no part of the key.
+    pub(crate) has_body: bool,
 }
 
 impl<'a> Asked<'a> {
@@ -22,6 +25,15 @@ impl<'a> Asked<'a> {
             uri: request.uri(),
             headers: request.headers(),
             context: request.extensions().get(),
+            has_body: false,
+        }
+    }
+
+    /// With what its body says of itself. Without a length, only that tells.
+    pub(crate) fn with_body<B: Body>(request: &'a Request<B>) -> Self {
+        Self {
+            has_body: !request.body().is_end_stream(),
+            ..Self::of(request)
         }
     }
 
@@ -44,7 +56,10 @@ impl<'a> Asked<'a> {
 
     /// What its headers say, found in one walk.
     pub(crate) fn scan(&self) -> Scan<'a> {
-        let mut scan = Scan::default();
+        let mut scan = Scan {
+            has_body: self.has_body,
+            ..Scan::default()
+        };
         for (name, value) in self.headers {
             if *name == HOST {
                 scan.host = Some(value);

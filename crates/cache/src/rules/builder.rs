@@ -1,9 +1,12 @@
 //! Makes rules.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, Method};
+use portcullis_core::Permissions;
 
+use super::refresh::{Refresh, UnauthorizedRefresh};
 use super::{CacheRules, KeyPart};
 use crate::error::ConfigError;
 
@@ -35,6 +38,7 @@ impl CacheRulesBuilder {
                 ignores_vary: false,
                 respects_no_store: false,
                 dropped: Vec::new(),
+                refresh: Refresh::default(),
             },
             ttl,
         }
@@ -80,6 +84,31 @@ impl CacheRulesBuilder {
     /// Another header that is not stored, since it is about one request. (Those that HTTP and the gateway have are not stored anyway.)
     pub fn drop_header(mut self, name: HeaderName) -> Self {
         self.rules.dropped.push(name);
+        self
+    }
+
+    /// Who may have a response replaced before its time, by `Cache-Control: max-age=0`: whom these allow `execute-api:InvalidateCache` on the method's ARN.
+    /// Default: nobody.
+    pub fn permissions(mut self, permissions: impl Permissions) -> Self {
+        self.rules.refresh.permissions = Some(Arc::new(permissions));
+        self
+    }
+
+    /// What becomes of those who ask for that and may not. Default: they are served as others are, and told by a `Warning`.
+    pub const fn unauthorized_refresh(mut self, otherwise: UnauthorizedRefresh) -> Self {
+        self.rules.refresh.otherwise = otherwise;
+        self
+    }
+
+    /// The ARN of the stage, to which method and path are added where permission is asked for: `arn:aws:execute-api:eu-west-1:123456789012:a1b2c3/prod`.
+    pub fn stage_arn(mut self, arn: impl Into<Box<str>>) -> Self {
+        self.rules.refresh.resource = arn.into();
+        self
+    }
+
+    /// Lets every client have responses replaced before their time; browsers ask for it on every reload.
+    pub const fn dangerously_let_everyone_refresh(mut self) -> Self {
+        self.rules.refresh.everyone = true;
         self
     }
 

@@ -9,7 +9,14 @@ use crate::key::KeyBuilder;
 ///
 /// All that is known of the caller counts, but for what changes with every token: two callers are one only if an origin cannot tell them apart by what
 /// it is told of them.
-pub(crate) fn write(context: &RequestContext, key: &mut KeyBuilder) -> bool {
+pub(crate) fn write(context: Option<&RequestContext>, key: &mut KeyBuilder) -> bool {
+    let Some(context) = context else {
+        // The same as where nothing is known.
+        for _ in 0..GROUPS {
+            key.absent();
+        }
+        return false;
+    };
     let mut known = false;
     let mut fact = |key: &mut KeyBuilder, name: &str, value: &str| {
         known = true;
@@ -72,6 +79,9 @@ pub(crate) fn write(context: &RequestContext, key: &mut KeyBuilder) -> bool {
     key.absent();
     known
 }
+
+/// Each is ended by an absent part.
+const GROUPS: usize = 5;
 
 /// Claims that differ between two tokens of one bearer.
 const OF_ONE_TOKEN: [&str; 8] = [

@@ -6,10 +6,12 @@ mod builder;
 mod coding;
 mod identity;
 mod part;
+mod refresh;
 
 use std::time::Duration;
 
 use http::{HeaderName, Method, StatusCode};
+use portcullis_core::RequestContext;
 
 use crate::key::KeyBuilder;
 
@@ -19,6 +21,9 @@ pub use self::builder::CacheRulesBuilder;
 pub(crate) use self::coding::Codings;
 pub(crate) use self::identity::write as write_identity;
 pub use self::part::KeyPart;
+use self::refresh::Refresh;
+pub use self::refresh::UnauthorizedRefresh;
+pub(crate) use self::refresh::{WARNING_TEXT, refusal};
 
 /// Which responses are cached, for how long, and under which key: the conduct of Amazon API Gateway's cache, with its hazards closed.
 ///
@@ -37,6 +42,7 @@ pub struct CacheRules {
     ignores_vary: bool,
     respects_no_store: bool,
     dropped: Vec<HeaderName>,
+    refresh: Refresh,
 }
 
 /// How a request is served.
@@ -46,7 +52,11 @@ pub(crate) enum Service {
     /// By its origin, though it could have been cached but for something about it.
     Bypass,
     /// Through the cache, under this key.
-    Look(KeyBuilder),
+    Look {
+        key: KeyBuilder,
+        /// It asks for a new response.
+        refresh: bool,
+    },
 }
 
 /// The longest key that is looked up. What is longer is nobody's but its sender's.
@@ -75,7 +85,6 @@ impl CacheRules {
             return Service::Pass;
         }
         let scan = asked.scan();
-        // An origin may read of such a request what is no part of the key.
         if scan.has_body || scan.overrides_method {
             return Service::Bypass;
         }
@@ -86,9 +95,7 @@ impl CacheRules {
         }
         asked::write_base(asked, &scan, &mut key);
         if !self.shared_between_callers {
-            let known = asked
-                .context
-                .is_some_and(|context| identity::write(context, &mut key));
+            let known = identity::write(asked.context, &mut key);
             // Credentials that nobody has looked at are for the origin, and its answer is for whoever has them.
             if scan.has_authorization && !known && !self.has_header(&http::header::AUTHORIZATION) {
                 return Service::Bypass;
@@ -100,7 +107,15 @@ impl CacheRules {
         if key.as_bytes().len() > LONGEST_KEY {
             return Service::Bypass;
         }
-        Service::Look(key)
+        Service::Look {
+            key,
+            refresh: scan.has_cache_control && refresh::is_asked(asked.headers),
+        }
+    }
+
+    /// Whether a caller may have a response replaced before its time; or what becomes of its request.
+    pub(crate) fn may_refresh(&self, context: &RequestContext) -> Result<(), UnauthorizedRefresh> {
+        self.refresh.may(context)
     }
 
     /// Whether a header is a part of the key.

@@ -12,6 +12,7 @@ use tower_service::Service;
 
 use super::Gateway;
 use super::api::ApiSpec;
+use super::caching::Caching;
 use super::compile::{AuthorizerCaches, Issuers};
 use super::control::Control;
 use super::deployments::DEFAULT_KEPT;
@@ -26,6 +27,7 @@ use crate::auth::credentials::CredentialStore;
 use crate::auth::jwt::IssuerBuilder;
 use crate::auth::mtls::ProxyHeader;
 use crate::auth::sigv4::ReplayGuard;
+use crate::cache::ResponseCache;
 use crate::client::Client;
 use crate::core::{Body, BoxError, Chain, Clock, Function, Guard, SystemClock, TrustedProxies};
 use crate::definition::{DomainName, UsagePlan};
@@ -67,6 +69,7 @@ pub struct GatewayBuilder {
     pub(super) observe: ObserveSettings,
     pub(super) kept_deployments: usize,
     pub(super) state: State,
+    pub(super) caching: Caching,
     pub(super) strict: bool,
     pub(super) skip_auth: bool,
     /// What a configuration says that is not served, by JSON pointer.
@@ -104,6 +107,7 @@ impl GatewayBuilder {
             observe: ObserveSettings::default(),
             kept_deployments: DEFAULT_KEPT,
             state: State::default(),
+            caching: Caching::default(),
             strict: false,
             skip_auth: false,
             remarks: Vec::new(),
@@ -508,6 +512,27 @@ impl GatewayBuilder {
     /// ```
     pub fn issuer(mut self, name: impl Into<String>, issuer: IssuerBuilder) -> Self {
         self.issuers.insert(name.into(), issuer);
+        self
+    }
+
+    /// Keeps the responses of methods that are cached here, instead of in a cache of the gateway's own. By default, they are in the memory of this
+    /// process.
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use portcullis::cache::ResponseCache;
+    ///
+    /// let cache = ResponseCache::in_memory(1 << 30);
+    /// let builder = Gateway::builder().response_cache(cache.clone());
+    /// ```
+    pub fn response_cache(mut self, cache: ResponseCache) -> Self {
+        self.caching.own = Some(cache);
+        self
+    }
+
+    /// How many bytes the gateway's own cache of responses may hold, for all stages together. Default: 256 MiB.
+    pub const fn cache_max_bytes(mut self, bytes: u64) -> Self {
+        self.caching.max_bytes = bytes;
         self
     }
 

@@ -74,6 +74,7 @@ impl Control {
         source.take_client_from(&before.source);
         source.take_answers_from(&before.source);
         source.take_replays_from(&before.source);
+        source.caching.take_from(&before.source.caching);
         source.limits.take_state_from(&before.source.limits);
         source.state.take_from(&before.source.state);
         let compiled = compile::compile(&mut source, before.histories.clone())?;

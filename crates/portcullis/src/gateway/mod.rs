@@ -4,6 +4,7 @@
 mod admin;
 mod api;
 mod builder;
+mod caching;
 mod compile;
 mod config;
 mod control;
@@ -23,6 +24,7 @@ mod upstreams;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::cache::ResponseCache;
 use crate::core::Live;
 use crate::throttle::UsagePlans;
 use control::Control;
@@ -177,6 +179,25 @@ impl Gateway {
     /// If there is no such API, or it has no such stage.
     pub fn flush_authorizers_cache(&self, api_id: &str, stage: &str) -> Result<(), GatewayError> {
         Ok(self.handle().flush_authorizers_cache(api_id, stage)?)
+    }
+
+    /// Forgets the cached responses of a stage, as the service's `FlushStageCache` does, and says how many there were. What was asked for before is not
+    /// stored after it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such API, or it has no such stage, or the cache's store is away.
+    pub async fn flush_stage_cache(&self, api_id: &str, stage: &str) -> Result<u64, GatewayError> {
+        Ok(self.handle().flush_stage_cache(api_id, stage).await?)
+    }
+
+    /// The cache of responses: to purge single entries of it, and to read what it has done. An entry's target is the request's, with stage or base path.
+    #[must_use]
+    pub fn response_cache(&self) -> ResponseCache {
+        let source = self.control.source();
+        let cache = source.caching.built().cloned();
+        // A gateway is never without, once it is built.
+        cache.unwrap_or_else(|| ResponseCache::in_memory(0))
     }
 
     /// The usage plans with what their keys have used: to read it, and to grant more for a period. Plans that are changed here are those of the

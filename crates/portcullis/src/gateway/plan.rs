@@ -6,6 +6,7 @@ use http::Method;
 
 use super::RouteSummary;
 use super::api::UnknownRoute;
+use super::compile::MethodCaches;
 use super::mutual_tls::MutualTls;
 use super::observe::{Observers, StageObservers};
 use crate::core::{ApiKind, ApiStage, Chain, Clock, Route, TrustedProxies};
@@ -72,6 +73,8 @@ pub(super) struct MethodPlan {
     pub(super) summary: String,
     pub(super) guards: Chain,
     pub(super) integration: Integration,
+    /// What of it is cached, by stage; absent if nothing is.
+    pub(super) caches: Option<MethodCaches>,
     /// Whether its responses pass as they come, so that nothing may hold them up.
     pub(super) streams: bool,
     /// The stage variables in its address; for the coverage report.

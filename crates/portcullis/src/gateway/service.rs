@@ -18,9 +18,10 @@ use super::Gateway;
 use super::api::UnknownRoute;
 use super::finish::{Finish, Granted};
 use super::plan::{MethodPlan, Plan, StagePlan};
+use crate::cache::{CacheBody, CacheFuture};
 use crate::core::{
-    Body, BoxError, ChainWalk, Decision, Detail, Head, MatchedRoute, Rejection, RejectionKind,
-    RequestContext,
+    Body, BoxError, CacheStatus, ChainWalk, Decision, Detail, Head, MatchedRoute, Rejection,
+    RejectionKind, RequestContext,
 };
 use crate::cors::{Check, CorsRules, Later, PreflightAnswer};
 use crate::integrations::IntegrationFuture;
@@ -282,6 +283,7 @@ pin_project! {
             method: Arc<MethodPlan>,
         },
         Integration { #[pin] future: IntegrationFuture, started: Instant },
+        Cached { #[pin] future: CacheFuture<IntegrationFuture, Body, Rejection>, started: Instant },
     }
 }
 
@@ -293,9 +295,41 @@ impl Finish {
     }
 }
 
-fn call(finish: &mut Finish, method: &MethodPlan, request: Request<Body>) -> State {
+impl Finish {
+    /// The response from a cache, or from the integration behind it.
+    fn cached(
+        &self,
+        outcome: Result<Response<CacheBody<Body>>, Rejection>,
+        started: Instant,
+    ) -> Response<Body> {
+        let response = match outcome {
+            Ok(response) => response,
+            Err(rejection) => return self.refusal(rejection),
+        };
+        if let Some(rejection) = response.extensions().get::<Rejection>() {
+            return self.refusal(rejection.clone());
+        }
+        // A hit has no integration whose time could be told.
+        if self.context().cache_status().and_then(CacheStatus::is_hit) != Some(true) {
+            self.measure_integration(started);
+        }
+        response.map(Body::from)
+    }
+}
+
+fn call(finish: &mut Finish, method: &Arc<MethodPlan>, request: Request<Body>) -> State {
     if method.streams {
         finish.leave_as_it_is();
+    }
+    let context = finish.context();
+    if let Some(cache) = method.caches.as_ref().and_then(|caches| caches.of(context)) {
+        let (method, context) = (Arc::clone(method), context.clone());
+        return State::Cached {
+            started: finish.clock().now(),
+            future: cache.serve(request, move |request| {
+                method.integration.call(request, &context)
+            }),
+        };
     }
     State::Integration {
         started: finish.clock().now(),
@@ -370,6 +404,12 @@ impl Future for GatewayFuture {
                         }),
                     }
                 }
+                StateProjection::Cached { future, started } => {
+                    let outcome = ready!(future.poll(cx));
+                    State::Reply {
+                        response: Some(finish.cached(outcome, *started)),
+                    }
+                }
             };
             this.state.set(next);
         }
@@ -383,6 +423,7 @@ impl fmt::Debug for GatewayFuture {
             State::Preflight { .. } => "GatewayFuture(preflight)",
             State::Guards { .. } => "GatewayFuture(guards)",
             State::Integration { .. } => "GatewayFuture(integration)",
+            State::Cached { .. } => "GatewayFuture(cached)",
         })
     }
 }

@@ -108,6 +108,7 @@ pub(super) fn compile(
         keys_shut,
         warnings: &warnings,
         validates,
+        caches: spec.stages.iter().any(super::cache::is_on),
         assumes_roles: shared.aws.as_ref().is_some_and(Aws::assumes_roles),
     };
     coverage.extend(survey.walk());

@@ -31,6 +31,7 @@ pub(super) fn routes(
         };
         let plan = MethodPlan {
             index,
+            caches: None,
             method: verb.to_owned(),
             route: Arc::new(facts),
             summary: compiled.summary,

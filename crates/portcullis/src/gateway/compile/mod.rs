@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod authorizers;
+mod cache;
 mod deployment;
 mod document;
 mod domains;
@@ -36,6 +37,7 @@ use super::upstreams;
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::{CredentialLookup, CredentialStore};
 use crate::auth::sigv4::ReplayGuard;
+use crate::cache::ResponseCache;
 use crate::client::{Client, Upstream};
 use crate::core::{ApiKind, Chain, Clock, RequestContext};
 use crate::definition::{self, Pointer};
@@ -43,6 +45,7 @@ use crate::integrations::{Aws, Credentials, CredentialsError, Functions};
 use crate::openapi::Document;
 use crate::stages::{ConfigError, Fallback, Fault, Resolver};
 pub(super) use authorizers::{AuthorizerCaches, Issuers};
+pub(super) use cache::{MethodCaches, scope as cache_scope};
 pub(super) use domains::truststore;
 use keys::KeyRing;
 use throttle::Throttles;
@@ -101,6 +104,7 @@ struct Shared {
     issuers: Issuers,
     authorizer_caches: AuthorizerCaches,
     observe: ObserveSettings,
+    cache: ResponseCache,
 }
 
 /// What compiling one document notes besides its routes.
@@ -250,6 +254,7 @@ fn prepare(
         issuers: source.issuers.clone(),
         authorizer_caches: source.authorizer_caches.clone(),
         observe: source.observe.clone(),
+        cache: source.caching.cache(&source.clock),
     };
 
     let mutual_tls = domains::mutual_tls(source, faults).map(Arc::new);

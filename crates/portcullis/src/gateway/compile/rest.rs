@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cache::Caches;
 use super::guards::Doors;
 use super::validation::Validation;
 use super::{Notes, Shared, guards, integration};
@@ -24,6 +25,7 @@ pub(super) fn routes(
     let mut routes = RestRoutes::builder();
     let mut validation = Validation::new(api);
     let mut index = 0;
+    let caches = Caches::new(api, spec, shared);
     for resource in &api.resources {
         // The methods of one resource share what is the same for them.
         let mut shared_route = Route::new(resource.path.clone());
@@ -39,8 +41,10 @@ pub(super) fn routes(
             if let Some(validator) = validation.validator(method, spec.max_body_bytes, notes) {
                 guards = guards.with(validator);
             }
+            let place = (verb.as_str(), resource.path.as_str(), resource.id.as_str());
             let plan = MethodPlan {
                 index,
+                caches: caches.of(place, method, compiled.streams, notes),
                 method: verb.clone(),
                 route: Arc::clone(&shared_route),
                 summary: compiled.summary,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::objects::{self, DOCUMENTATION, ENFORCED, not_served};
-use super::{Shared, kind_of, observe, throttle};
+use super::{Shared, cache, kind_of, observe, throttle};
 use crate::core::{ApiKind, ApiStage};
 use crate::definition::Stage;
 use crate::gateway::api::ApiSpec;
@@ -57,6 +57,7 @@ pub(super) fn check(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault
         faults.push(GatewayFault::new(&spec.id, place, fault.message));
     }
     throttle::check_stage(spec, stage, faults);
+    cache::check_stage(spec, stage, faults);
 }
 
 /// The deployments that the stage names in its source and are not there.
@@ -104,7 +105,7 @@ pub(super) fn survey_variables(id: &str, stage: &Stage, plan: &ApiPlan, coverage
 /// What becomes of the stage's own settings.
 pub(super) fn survey(id: &str, stage: &Stage, observe: &ObserveSettings, coverage: &mut Coverage) {
     let name = format!("stage {}", stage.stage_name);
-    let fate = |member: &str, _value: &Value| match member {
+    let fate = |member: &str, value: &Value| match member {
         "stageName" | "deploymentId" | "variables" => ENFORCED,
         "description"
         | "tags"
@@ -117,7 +118,15 @@ pub(super) fn survey(id: &str, stage: &Stage, observe: &ObserveSettings, coverag
         | "lastDeploymentStatusMessage" => DOCUMENTATION,
         "canarySettings" => not_served("canaries are not served yet"),
         "accessLogSettings" => observe::log_fate(stage, observe),
-        "cacheClusterEnabled" | "cacheClusterSize" => not_served("responses are not cached yet"),
+        "cacheClusterEnabled" if value == false || cache::is_on(stage) => ENFORCED,
+        "cacheClusterEnabled" => (
+            Served::DocumentationOnly,
+            "no method of the stage is cached (`cachingEnabled` of `methodSettings`)",
+        ),
+        "cacheClusterSize" => (
+            Served::DocumentationOnly,
+            "all stages share one cache; its size is `cache.maxBytes` of the configuration",
+        ),
         "tracingEnabled" => not_served("traces are not recorded yet"),
         "webAclArn" => not_served("web ACLs are not served yet"),
         "clientCertificateId" => not_served("client certificates are not sent yet"),

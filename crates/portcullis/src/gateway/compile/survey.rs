@@ -39,6 +39,8 @@ pub(super) struct Survey<'a> {
     pub(super) warnings: &'a BTreeMap<String, String>,
     /// Whether a request validator looks at parameters and models.
     pub(super) validates: bool,
+    /// Whether any stage has a cache.
+    pub(super) caches: bool,
     /// Whether the roles that integrations name are assumed.
     pub(super) assumes_roles: bool,
 }
@@ -315,7 +317,7 @@ impl Survey<'_> {
             ["paths", _, _, "x-amazon-apigateway-integration", field, ..] => match *field {
                 "credentials" if is_caller(node) => ENFORCED,
                 "credentials" => self.credentials(),
-                "cacheNamespace" | "cacheKeyParameters" => {
+                "cacheNamespace" | "cacheKeyParameters" if !self.caches => {
                     Rule::Report(Served::DocumentationOnly, "says nothing without a cache")
                 }
                 _ => ENFORCED,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Shared, observe};
 use crate::core::{ApiKind, BoxAsk, Guard, Head, RequestContext, Verdict};
-use crate::definition::{self, QuotaPeriod, Stage, ThrottleSettings};
+use crate::definition::{self, MethodSetting, QuotaPeriod, Stage, ThrottleSettings};
 use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
@@ -154,6 +154,27 @@ fn verbs<'a>(kind: ApiKind, stage: &'a Stage, place: Place<'a>) -> Vec<&'a str> 
     verbs.into_iter().chain([place.verb]).collect()
 }
 
+/// The verbs for which a stage of a REST API may have settings at this place.
+pub(super) fn own_verbs<'a>(stage: &'a Stage, place: Place<'a>) -> Vec<&'a str> {
+    verbs(ApiKind::Rest, stage, place)
+}
+
+/// The settings of a stage that hold for a method, the nearest first, and whether they are for this verb by name.
+pub(super) fn nearest_settings<'a>(
+    stage: &'a Stage,
+    path: &'a str,
+    verb: &'a str,
+) -> impl Iterator<Item = (bool, &'a MethodSetting)> {
+    let wanted = [(path, verb), (path, "*"), ("*", "*")];
+    wanted.into_iter().filter_map(|wanted| {
+        let own = stage
+            .method_settings
+            .iter()
+            .find(|(key, _)| split(key).is_some_and(|(path, verb)| (&*path, &*verb) == wanted));
+        own.map(|(_, own)| (wanted.1 != "*", own))
+    })
+}
+
 /// The path and the verb of a key of method settings: `/pets/GET`, or `~1pets/GET` as patches write it. The root is `//GET`.
 pub(super) fn split(key: &str) -> Option<(String, String)> {
     let (path, verb) = key.rsplit_once('/')?;
@@ -177,14 +198,9 @@ fn stage_limit(
     match kind {
         ApiKind::Rest => {
             // The nearest setting that has the field counts.
-            for wanted in [(path, verb), (path, "*"), ("*", "*")] {
-                let own = stage.method_settings.iter().find(|(key, _)| {
-                    split(key).is_some_and(|(path, verb)| (&*path, &*verb) == wanted)
-                });
-                if let Some((_, own)) = own {
-                    rate = rate.or(own.throttling_rate_limit);
-                    burst = burst.or(own.throttling_burst_limit);
-                }
+            for (_, own) in nearest_settings(stage, path, verb) {
+                rate = rate.or(own.throttling_rate_limit);
+                burst = burst.or(own.throttling_burst_limit);
             }
         }
         ApiKind::Http => {
@@ -276,18 +292,39 @@ pub(super) fn survey(
         let known = spec.kind == ApiKind::Rest
             && plan
                 .is_none_or(|plan| split(key).is_some_and(|(path, verb)| has(plan, &path, &verb)));
-        members(&spec.id, &place, own, (spec.kind, known, observe), coverage);
+        members(
+            &spec.id,
+            &place,
+            own,
+            (spec.kind, known, observe),
+            stage,
+            coverage,
+        );
     }
     for (key, own) in &stage.route_settings {
         let place = format!("{begin}/routeSettings/{}", escape(key));
         let (verb, path) = key.split_once(' ').unwrap_or(("", key));
         let known = spec.kind == ApiKind::Http && plan.is_none_or(|plan| has(plan, path, verb));
-        members(&spec.id, &place, own, (spec.kind, known, observe), coverage);
+        members(
+            &spec.id,
+            &place,
+            own,
+            (spec.kind, known, observe),
+            stage,
+            coverage,
+        );
     }
     if let Some(own) = &stage.default_route_settings {
         let place = format!("{begin}/defaultRouteSettings");
         let known = spec.kind == ApiKind::Http;
-        members(&spec.id, &place, own, (spec.kind, known, observe), coverage);
+        members(
+            &spec.id,
+            &place,
+            own,
+            (spec.kind, known, observe),
+            stage,
+            coverage,
+        );
     }
 }
 
@@ -300,23 +337,28 @@ fn members(
     place: &str,
     settings: &impl serde::Serialize,
     (kind, known, observe): (ApiKind, bool, &ObserveSettings),
+    stage: &Stage,
     coverage: &mut Coverage,
 ) {
     // What is plain data can be written.
     let written = serde_json::to_value(settings).unwrap_or_default();
     for (member, value) in written.as_object().into_iter().flatten() {
-        let (served, note) = member_fate(member, value, known)
+        let (served, note) = member_fate(member, value, known, stage.cache_cluster_enabled)
             .unwrap_or_else(|| observe::method_fate(member, kind, observe));
         coverage.push(api, format!("{place}/{member}"), served, note);
     }
 }
 
 /// What becomes of a setting, unless it is one on metrics or logs that is switched on.
-fn member_fate(member: &str, value: &Value, known: bool) -> Option<(Served, &'static str)> {
+fn member_fate(
+    member: &str,
+    value: &Value,
+    known: bool,
+    caches: bool,
+) -> Option<(Served, &'static str)> {
     let off = value == false || value == "OFF";
     Some(match member {
         _ if !known => (Served::DocumentationOnly, "the API has no such method"),
-        "throttlingRateLimit" | "throttlingBurstLimit" => (Served::Enforced, ""),
         "cachingEnabled"
         | "metricsEnabled"
         | "dataTraceEnabled"
@@ -326,13 +368,24 @@ fn member_fate(member: &str, value: &Value, known: bool) -> Option<(Served, &'st
         {
             (Served::Enforced, "")
         }
+        "cacheDataEncrypted" if value == false => (Served::Enforced, ""),
         "cachingEnabled"
         | "cacheTtlInSeconds"
         | "cacheDataEncrypted"
         | "requireAuthorizationForCacheControl"
-        | "unauthorizedCacheControlHeaderStrategy" => {
-            (Served::NotServed, "responses are not cached yet")
+        | "unauthorizedCacheControlHeaderStrategy"
+            if !caches =>
+        {
+            let note = "the stage has no cache (`cacheClusterEnabled`)";
+            (Served::DocumentationOnly, note)
         }
+        "cacheDataEncrypted" => (Served::NotServed, "cached responses are not encrypted yet"),
+        "throttlingRateLimit"
+        | "throttlingBurstLimit"
+        | "cachingEnabled"
+        | "cacheTtlInSeconds"
+        | "requireAuthorizationForCacheControl"
+        | "unauthorizedCacheControlHeaderStrategy" => (Served::Enforced, ""),
         _ => return None,
     })
 }

@@ -146,6 +146,9 @@ impl GatewayConfig {
         }
         builder = builder.limit_headers(self.limit_headers);
         builder = self.observed(builder, &mut faults);
+        if let Some(bytes) = self.cache_max_bytes {
+            builder = builder.cache_max_bytes(bytes);
+        }
         if let Some(account) = &self.account {
             match account_limit(account.rate_limit, account.burst_limit) {
                 Ok(Some(limit)) => builder = builder.account_limit(limit),

@@ -115,6 +115,8 @@ pub struct GatewayConfig {
     pub aws_endpoint: Option<String>,
     /// The account's own limits. Default: none.
     pub account: Option<AccountConfig>,
+    /// How many bytes of responses are cached, for all stages together. Default: 256 MiB.
+    pub cache_max_bytes: Option<u64>,
     /// Who signs requests, with access keys and policies.
     pub principals: Vec<PrincipalConfig>,
     /// Lets presigned URLs live for as long as their `X-Amz-Expires` says. Default: for five minutes, as in the service.

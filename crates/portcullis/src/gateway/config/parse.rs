@@ -67,6 +67,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "assumeRoles",
         "awsEndpoint",
         "account",
+        "cache",
         "principals",
         "honourExpires",
         "replayGuard",
@@ -147,6 +148,12 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         }
     }
     observe::read(object, &mut config, reader);
+    if let Some(cache) = object.get("cache") {
+        let path = object.at("cache");
+        if let Some(cache) = reader.object(cache, &path, &["maxBytes"]) {
+            config.cache_max_bytes = reader.number(cache, "maxBytes");
+        }
+    }
     config.domain_names = reader.service_list(object, "domainNames");
     config.principals = reader.service_list(object, "principals");
     config.vpc_endpoints = reader.service_list(object, "vpcEndpoints");

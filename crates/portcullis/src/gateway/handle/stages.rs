@@ -2,9 +2,12 @@
 
 use super::deployments::known_stage;
 use super::{GatewayHandle, HandleError, HandleErrorKind};
+use crate::cache::Purge;
 use crate::definition::{Stage, check_stage_variable};
 use crate::gateway::api::ApiSpec;
+use crate::gateway::compile::cache_scope;
 use crate::gateway::deployments::{History, StageSummary};
+use crate::gateway::error::GatewayFault;
 
 impl GatewayHandle {
     /// The stages of an API as they are served.
@@ -123,6 +126,27 @@ impl GatewayHandle {
         known_stage(spec, stage)?;
         standing.source.authorizer_caches.flush(api, stage);
         Ok(())
+    }
+
+    /// Forgets the cached responses of a stage, as the service's `FlushStageCache` does, and says how many there were. What was asked for before is not
+    /// stored after it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such API or stage, or the cache's store is away.
+    pub async fn flush_stage_cache(&self, api: &str, stage: &str) -> Result<u64, HandleError> {
+        let cache = {
+            let standing = self.standing();
+            let (spec, _) = standing.find(api)?;
+            known_stage(spec, stage)?;
+            standing.source.caching.built().cloned()
+        };
+        let Some(cache) = cache else {
+            return Ok(0);
+        };
+        let scope = cache_scope(api, stage);
+        let flushed = cache.purge(Purge::scope(scope.as_bytes())).await;
+        flushed.map_err(|error| HandleError::store(GatewayFault::new(api, "", error)))
     }
 }
 

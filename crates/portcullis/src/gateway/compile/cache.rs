@@ -1,0 +1,279 @@
+//! What of a REST API's methods is cached, by the stage that serves a request.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::throttle::{Place, nearest_settings, own_verbs};
+use super::{Notes, Shared};
+use crate::auth::access::{IamPermissions, VpcEndpoints};
+use crate::auth::credentials::MemoryCredentials;
+use crate::auth::iam::ResourcePolicy;
+use crate::cache::{CacheLayer, CacheRules, ConfigError, KeyPart, UnauthorizedRefresh};
+use crate::core::{ApiKind, RequestContext};
+use crate::definition::{self, MethodSetting, RestApi, Stage, UnauthorizedCacheControl};
+use crate::gateway::api::{ApiSpec, Parity};
+use crate::gateway::error::GatewayFault;
+
+/// The caches of one method, by the stage that serves a request.
+#[derive(Debug)]
+pub(in crate::gateway) struct MethodCaches {
+    stages: Vec<StageCache>,
+}
+
+#[derive(Debug)]
+struct StageCache {
+    stage: Box<str>,
+    verb: Box<str>,
+    layer: CacheLayer,
+}
+
+impl MethodCaches {
+    /// The one for a request, if its responses are cached.
+    pub(in crate::gateway) fn of(&self, context: &RequestContext) -> Option<&CacheLayer> {
+        let stage = context.stage()?;
+        let verb = context.method().as_str();
+        let own = self
+            .stages
+            .iter()
+            .find(|own| *own.stage == *stage.stage && *own.verb == *verb);
+        own.map(|own| &own.layer)
+    }
+}
+
+/// What is purged with a stage.
+pub(in crate::gateway) fn scope(api: &str, stage: &str) -> String {
+    format!("{api}/{stage}")
+}
+
+/// What all methods of an API are cached by.
+pub(super) struct Caches<'a> {
+    api: &'a RestApi,
+    spec: &'a ApiSpec,
+    shared: &'a Shared,
+    /// What the API describes, in a number: what was cached of one description does not serve another.
+    revision: String,
+}
+
+impl<'a> Caches<'a> {
+    pub(super) fn new(api: &'a RestApi, spec: &'a ApiSpec, shared: &'a Shared) -> Self {
+        let revision = if spec.stages.iter().any(is_on) {
+            let mut hasher = DefaultHasher::new();
+            format!("{api:?}").hash(&mut hasher);
+            format!("{:x}", hasher.finish())
+        } else {
+            String::new()
+        };
+        Self {
+            api,
+            spec,
+            shared,
+            revision,
+        }
+    }
+
+    /// The caches of a method; nothing if no stage caches it.
+    pub(super) fn of(
+        &self,
+        (verb, path, resource_id): (&str, &str, &str),
+        method: &definition::Method,
+        streams: bool,
+        notes: &mut Notes<'_>,
+    ) -> Option<MethodCaches> {
+        let integration = method.method_integration.as_ref()?;
+        let place = Place {
+            verb,
+            path,
+            needs_key: false,
+        };
+        let mut stages = Vec::new();
+        for stage in &self.spec.stages {
+            if !stage.cache_cluster_enabled {
+                continue;
+            }
+            for verb in own_verbs(stage, place) {
+                let settings = Settings::of(stage, path, verb);
+                // A method that takes any verb is cached for GET.
+                let verb = if verb == "ANY" { "GET" } else { verb };
+                if settings.is_on(verb) {
+                    stages.push((stage, verb, settings));
+                }
+            }
+        }
+        if stages.is_empty() {
+            return None;
+        }
+        let source = integration.source.as_ref();
+        if streams {
+            let note = "the response is streamed, and so is not cached";
+            notes.missing(source, "responseTransferMode", note);
+            return None;
+        }
+        let parts = match parts(integration) {
+            Ok(parts) => parts,
+            Err(error) => {
+                let note = format!("{error}; the method is not cached");
+                if let Some(source) = source {
+                    let pointer = source.child("cacheKeyParameters").to_string();
+                    notes.unsupported.insert(pointer, note.into());
+                }
+                return None;
+            }
+        };
+        let namespace = integration.cache_namespace.as_deref();
+        let namespace = namespace.unwrap_or(resource_id);
+        let mut caches = Vec::new();
+        for (stage, verb, settings) in stages {
+            // What is wrong with a stage's settings, its own check tells.
+            if let Ok(rules) = self.rules((stage, verb), &settings, &parts, namespace) {
+                caches.push(StageCache {
+                    stage: stage.stage_name.as_str().into(),
+                    verb: verb.into(),
+                    layer: CacheLayer::new(&self.shared.cache, rules),
+                });
+            }
+        }
+        Some(MethodCaches { stages: caches })
+    }
+
+    fn rules(
+        &self,
+        (stage, verb): (&Stage, &str),
+        settings: &Settings,
+        parts: &[KeyPart],
+        namespace: &str,
+    ) -> Result<CacheRules, ConfigError> {
+        let Self {
+            api, spec, shared, ..
+        } = self;
+        let verb = http::Method::from_bytes(verb.as_bytes()).unwrap_or(http::Method::GET);
+        let revision = KeyPart::Constant(self.revision.as_str().into());
+        let mut rules = CacheRules::builder()
+            .ttl(settings.ttl)
+            .methods([verb])
+            .scope(scope(&spec.id, &stage.stage_name))
+            .namespace(namespace)
+            .key(parts.iter().cloned().chain([revision]))
+            .unauthorized_refresh(settings.otherwise)
+            .stage_arn(format!(
+                "arn:aws:execute-api:{}:{}:{}/{}",
+                shared.region, shared.account_id, spec.id, stage.stage_name
+            ));
+        if !settings.asks {
+            rules = rules.dangerously_let_everyone_refresh();
+        } else {
+            let mut permissions = match &shared.access_keys {
+                Some(keys) => IamPermissions::new(Arc::clone(keys)),
+                None => IamPermissions::new(MemoryCredentials::new([])),
+            };
+            permissions =
+                permissions.vpc_endpoints(VpcEndpoints::new(shared.vpc_endpoints.iter().cloned()));
+            let policy = api.policy.as_ref();
+            if let Some(policy) =
+                policy.and_then(|policy| ResourcePolicy::from_value(policy.as_value()).ok())
+            {
+                permissions = permissions.resource_policy(policy);
+            }
+            rules = rules.permissions(permissions);
+        }
+        if spec.parity == Parity::Strict {
+            rules = rules
+                .dangerously_share_between_callers()
+                .dangerously_store_errors()
+                .dangerously_ignore_vary();
+        }
+        rules.build()
+    }
+}
+
+/// What a stage says of the caching of one method.
+struct Settings {
+    enabled: bool,
+    /// Said for this method by name.
+    named: bool,
+    ttl: Duration,
+    asks: bool,
+    otherwise: UnauthorizedRefresh,
+}
+
+impl Settings {
+    fn of(stage: &Stage, path: &str, verb: &str) -> Self {
+        let own: Vec<(bool, &MethodSetting)> = nearest_settings(stage, path, verb).collect();
+        fn first<T>(
+            own: &[(bool, &MethodSetting)],
+            read: impl Fn(&MethodSetting) -> Option<T>,
+        ) -> Option<(bool, T)> {
+            own.iter()
+                .find_map(|(named, setting)| Some((*named, read(setting)?)))
+        }
+        let enabled = first(&own, |setting| setting.caching_enabled);
+        let otherwise = first(&own, |setting| {
+            setting.unauthorized_cache_control_header_strategy
+        });
+        Self {
+            enabled: enabled.is_some_and(|(_, enabled)| enabled),
+            named: enabled.is_some_and(|(named, _)| named),
+            ttl: Duration::from_secs(
+                first(&own, |setting| setting.cache_ttl_in_seconds)
+                    .map_or(300, |(_, seconds)| seconds)
+                    .into(),
+            ),
+            asks: first(&own, |setting| {
+                setting.require_authorization_for_cache_control
+            })
+            .is_none_or(|(_, asks)| asks),
+            otherwise: match otherwise.map(|(_, otherwise)| otherwise) {
+                Some(UnauthorizedCacheControl::FailWith403) => UnauthorizedRefresh::Refuse,
+                Some(UnauthorizedCacheControl::SucceedWithoutResponseHeader) => {
+                    UnauthorizedRefresh::Ignore
+                }
+                _ => UnauthorizedRefresh::Warn,
+            },
+        }
+    }
+
+    /// Whether the verb is cached: one other than GET only if its own settings say so.
+    fn is_on(&self, verb: &str) -> bool {
+        self.enabled && (self.named || verb == "GET") && !self.ttl.is_zero()
+    }
+}
+
+/// The parts of a method's key.
+fn parts(integration: &definition::Integration) -> Result<Vec<KeyPart>, ConfigError> {
+    let parts = integration.cache_key_parameters.iter();
+    parts
+        .map(|parameter| {
+            // What goes to the integration comes from somewhere.
+            match integration.request_parameters.get(parameter) {
+                Some(from) => KeyPart::parse(from),
+                None => KeyPart::parse(parameter),
+            }
+        })
+        .collect()
+}
+
+/// The faults of what a stage says of caching.
+pub(super) fn check_stage(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault>) {
+    if spec.kind != ApiKind::Rest {
+        return;
+    }
+    for (key, own) in &stage.method_settings {
+        if let Some(seconds) = own.cache_ttl_in_seconds
+            && seconds > 3600
+        {
+            let key = key.replace('~', "~0").replace('/', "~1");
+            let place = format!(
+                "stage {}:/methodSettings/{key}/cacheTtlInSeconds",
+                stage.stage_name
+            );
+            let message = format!("`{seconds}` is too long; choose 0 to 3600 seconds");
+            faults.push(GatewayFault::new(&spec.id, place, message));
+        }
+    }
+}
+
+/// Whether any method of the stage is cached.
+pub(super) fn is_on(stage: &Stage) -> bool {
+    let mut settings = stage.method_settings.values();
+    stage.cache_cluster_enabled && settings.any(|own| own.caching_enabled == Some(true))
+}

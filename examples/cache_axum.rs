@@ -1,0 +1,48 @@
+//! A cached route in axum.
+//!
+//! `cargo run --example cache_axum`, then
+//!
+//! ```text
+//! curl -s localhost:3000/time; sleep 1; curl -s localhost:3000/time    # the same second twice
+//! curl -s localhost:3000/time?other                                    # another key
+//! curl -s -X POST localhost:3000/purge                                 # how many were forgotten
+//! ```
+
+use std::env;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::routing::{get, post};
+use portcullis::cache::{CacheLayer, CacheRules, Purge, ResponseCache};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let cache = ResponseCache::in_memory(64 * 1024 * 1024);
+    let rules = CacheRules::builder().ttl(Duration::from_secs(30)).build()?;
+    let app = Router::new()
+        .route("/time", get(time))
+        .layer(CacheLayer::new(&cache, rules))
+        .route("/purge", post(async move || purge(&cache).await));
+
+    let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = tokio::net::TcpListener::bind(listen).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+async fn time() -> String {
+    #[expect(clippy::disallowed_methods, reason = "an answer that changes")]
+    let now = SystemTime::now();
+    let seconds = now
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    format!("{seconds}\n")
+}
+
+async fn purge(cache: &ResponseCache) -> String {
+    match cache.purge(Purge::prefix("/time")).await {
+        Ok(count) => format!("{count}\n"),
+        Err(error) => format!("{error}\n"),
+    }
+}
