@@ -12,6 +12,7 @@ use crate::shell;
 /// Folders below `target/`, each with the `package.json` of what is installed there.
 const FOLDERS: &[(&str, &str)] = &[
     ("cache-tests", "xtask/cache-tests/package.json"),
+    ("browser", "crates/observe/tests/live/package.json"),
     ("issuer", "crates/auth/tests/issuers/package.json"),
     ("signers", "crates/portcullis/tests/signers/package.json"),
 ];

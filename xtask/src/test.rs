@@ -16,7 +16,7 @@ Usage: cargo xtask test [--no-bench]
 
 Missing programs are installed with apt-get where that is possible (as root, or with sudo that
 asks for no password); elsewhere the command says what to install, and fails.
-Signers of PyPI and npm, which call a gateway in the tests, and AWS services of PyPI (moto), which it calls, are installed
+A browser (chromium) looks at the live page. Signers of PyPI and npm, which call a gateway in the tests, and AWS services of PyPI (moto), which it calls, are installed
 below target/; without a network those tests are left out (with CI set, the command fails).
 The recorded cases are read from $PORTCULLIS_CASES, or from ../shared/cases beside the
 repository; with CI set, a missing folder fails the tests that need it.";
@@ -34,6 +34,12 @@ const VALGRIND: Tool = Tool {
     used_for: "counting instructions; --no-bench does without",
 };
 
+const CHROMIUM: Tool = Tool {
+    program: "chromium",
+    package: "chromium",
+    used_for: "looking at the live page",
+};
+
 const REDIS: Tool = Tool {
     program: "redis-server",
     package: "redis-server",
@@ -47,9 +53,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let compare = bench::exist() && !args.iter().any(|arg| arg == "--no-bench");
 
     let needed: &[Tool] = if compare {
-        &[REDIS, VALGRIND]
+        &[REDIS, CHROMIUM, VALGRIND]
     } else {
-        &[REDIS]
+        &[REDIS, CHROMIUM]
     };
     install(needed)?;
     python::ensure()?;

@@ -105,6 +105,7 @@ mod error;
 mod exchange;
 mod execution_log;
 mod layer;
+mod live;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod observation;
@@ -127,6 +128,7 @@ pub use {
     exchange::{Exchange, Outcome},
     execution_log::{DataTrace, ExecutionLevel, ExecutionLog},
     layer::ObserveLayer,
+    live::LivePage,
     observer::Observer,
     peer::Peer,
     service::{Observed, ObservedFuture},

@@ -100,7 +100,7 @@ pub use gateway::{
     GatewayBuilder, GatewayConfig, GatewayError, GatewayFault, GatewayFuture, GatewayHandle,
     HandleError, HandleErrorKind, IssuerConfig, LogConfig, NewDeployment, Parity, RouteChange,
     RouteSummary, Served, StageSummary, StateError, StateStore, StoredState, TlsFiles,
-    UnknownRoute, UpstreamConfig,
+    TracesConfig, UnknownRoute, UpstreamConfig,
 };
 #[cfg(feature = "admin")]
 pub use gateway::{AdminFuture, AdminService};
@@ -144,6 +144,12 @@ mod pages {
 
     #[doc = include_str!("../../../docs/guide/observability.md")]
     struct Observability;
+
+    #[doc = include_str!("../../../docs/guide/live-page.md")]
+    struct LivePage;
+
+    #[doc = include_str!("../../../docs/guide/traces.md")]
+    struct Traces;
 
     #[doc = include_str!("../../../docs/guide/upstreams.md")]
     struct Upstreams;

@@ -65,11 +65,11 @@ impl Following {
         }
     }
 
-    /// The callee has answered, or failed.
-    pub fn called(&mut self) {
+    /// The callee has answered, or has failed to.
+    pub fn called(&mut self, has_failed: bool) {
         let now = self.observation.now();
         if let Some(recording) = self.recording() {
-            recording.called(now);
+            recording.called(now, has_failed);
         }
     }
 

@@ -39,6 +39,10 @@ impl SpanBridge for OpenTelemetry {
             )
         })
     }
+
+    fn rename(&self, span: &Span, name: &str) {
+        span.context().span().update_name(name.to_owned());
+    }
 }
 
 fn remote(parent: &Trace) -> SpanContext {

@@ -53,6 +53,8 @@ pub(super) struct Call {
     pub(super) started: Instant,
     pub(super) ended: Instant,
     pub(super) status: Option<u16>,
+    /// There was no answer.
+    pub(super) has_failed: bool,
 }
 
 /// More calls of one request than this are not told one by one.
@@ -128,10 +130,11 @@ impl Recording {
             started: now,
             ended: now,
             status: None,
+            has_failed: false,
         });
     }
 
-    pub(super) fn called(&mut self, now: Instant) {
+    pub(super) fn called(&mut self, now: Instant, has_failed: bool) {
         let Some(mut call) = self.calling.take() else {
             return;
         };
@@ -139,10 +142,11 @@ impl Recording {
         let status = self.context.measured(Measure::IntegrationStatus);
         call.status = status.and_then(|status| status.try_into().ok());
         call.ended = now;
+        call.has_failed = has_failed;
         let status = call.status.map(StatusCode::from_u16);
         match status {
             Some(Ok(status)) => span::note_status(&call.span, status, false),
-            _ if self.context.refusal().is_some() => {
+            _ if has_failed => {
                 call.span.record("otel.status_code", "error");
             }
             _ => {}
@@ -165,8 +169,9 @@ impl Recording {
     pub(super) fn end(mut self, exchange: &Exchange<'_>) {
         // One that was cancelled may still be waiting.
         let now = self.context.started() + exchange.latency();
-        self.called(now);
-        span::note_end(&self.span, exchange);
+        self.called(now, true);
+        let bridge = self.traces.shared.bridge.as_deref();
+        span::note_end(&self.span, bridge, exchange);
         #[cfg(feature = "xray")]
         if let Some(daemon) = &self.traces.shared.xray {
             daemon.send(&self, exchange);

@@ -5,6 +5,7 @@ use portcullis_core::{RequestContext, Trace};
 use tracing::Span;
 use tracing::field::{Empty, display};
 
+use super::SpanBridge;
 use super::subject::{Callee, Subject};
 use crate::exchange::{Exchange, Outcome};
 
@@ -52,6 +53,7 @@ pub(super) fn of_call(parent: &Span, callee: &Callee) -> Span {
         http.response.status_code = Empty,
         "error.type" = Empty,
         integration = callee.kind,
+        faas.invoked_name = callee.function.as_deref(),
         trace_id = Empty,
         span_id = Empty,
     )
@@ -66,7 +68,7 @@ pub(super) fn note_ids(span: &Span, own: &Trace) {
 }
 
 /// What a request came to.
-pub(super) fn note_end(span: &Span, exchange: &Exchange<'_>) {
+pub(super) fn note_end(span: &Span, bridge: Option<&dyn SpanBridge>, exchange: &Exchange<'_>) {
     if span.is_disabled() {
         return;
     }
@@ -74,7 +76,11 @@ pub(super) fn note_end(span: &Span, exchange: &Exchange<'_>) {
     if let Some(route) = context.route() {
         let template = route.route().template.as_str();
         span.record("http.route", template);
-        span.record("otel.name", format_args!("{} {template}", context.method()));
+        let name = format!("{} {template}", context.method());
+        span.record("otel.name", name.as_str());
+        if let Some(bridge) = bridge {
+            bridge.rename(span, &name);
+        }
     }
     if let Some(refusal) = context.refusal() {
         span.record("refused", display(&refusal));

@@ -58,6 +58,7 @@ pub struct Callee {
     pub(crate) name: Arc<str>,
     pub(crate) kind: &'static str,
     pub(crate) is_aws: bool,
+    pub(crate) function: Option<Arc<str>>,
 }
 
 impl Callee {
@@ -67,7 +68,14 @@ impl Callee {
             name: name.into(),
             kind,
             is_aws: false,
+            function: None,
         }
+    }
+
+    /// Says which function of Lambda it is.
+    pub fn function(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.function = Some(name.into());
+        self
     }
 
     /// Says that it is a service of AWS.

@@ -32,6 +32,7 @@ use crate::client::Client;
 use crate::core::{Body, BoxError, Chain, Clock, Function, Guard, SystemClock, TrustedProxies};
 use crate::definition::{DomainName, UsagePlan};
 use crate::integrations::{CredentialsSource, FunctionAlias, Functions, FunctionsBuilder};
+use crate::observe::trace::Traces;
 use crate::observe::{AccessLog, Emf, ExecutionLog, LogSink, Metrics};
 use crate::throttle::{Headers, Limit};
 
@@ -70,6 +71,8 @@ pub struct GatewayBuilder {
     pub(super) kept_deployments: usize,
     pub(super) state: State,
     pub(super) caching: Caching,
+    pub(super) traces: Option<Traces>,
+    pub(super) trace_every_stage: bool,
     pub(super) strict: bool,
     pub(super) skip_auth: bool,
     /// What a configuration says that is not served, by JSON pointer.
@@ -108,6 +111,8 @@ impl GatewayBuilder {
             kept_deployments: DEFAULT_KEPT,
             state: State::default(),
             caching: Caching::default(),
+            traces: None,
+            trace_every_stage: false,
             strict: false,
             skip_auth: false,
             remarks: Vec::new(),
@@ -570,6 +575,28 @@ impl GatewayBuilder {
     /// Keeps so many deployments of each API, to be rolled back to: 20 by default. Those that a stage serves are kept besides, whatever their number.
     pub fn kept_deployments(mut self, deployments: usize) -> Self {
         self.kept_deployments = deployments;
+        self
+    }
+
+    /// Follows traces through every stage. They begin in stages whose `tracingEnabled` says so; in the others only requests are recorded whose callers are traced.
+    /// By default nobody follows them: `X-Amzn-Trace-Id` is passed on as by a stage that is not traced, and `traceparent` as it is.
+    ///
+    /// ```
+    /// use portcullis::Gateway;
+    /// use portcullis::observe::trace::{SamplingRules, Traces};
+    ///
+    /// // Each stage goes by its own name: that of its API, a slash, and its own.
+    /// let traces = Traces::builder("gateway").sampling(SamplingRules::standard()).build();
+    /// let builder = Gateway::builder().traces(traces).trace_every_stage(true);
+    /// ```
+    pub fn traces(mut self, traces: Traces) -> Self {
+        self.traces = Some(traces);
+        self
+    }
+
+    /// Begins traces in every stage, whatever its `tracingEnabled` says: HTTP APIs have no such setting. Default: no.
+    pub fn trace_every_stage(mut self, begin: bool) -> Self {
+        self.trace_every_stage = begin;
         self
     }
 

@@ -7,6 +7,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use http::{Method, Request, Response};
+use tracing::Span;
+use tracing::span::EnteredSpan;
 
 use super::observe::Watching;
 use super::plan::{MethodPlan, Plan, StagePlan};
@@ -16,6 +18,7 @@ use crate::core::{
 };
 use crate::cors::{Grant, Later};
 use crate::integrations::{Compression, ContentCoding};
+use crate::observe::trace::{Callee, Following};
 use crate::responses::Captured;
 
 /// What the API's CORS rules grant the origin of a request.
@@ -41,6 +44,8 @@ pub(super) struct Finish {
     compression: Option<Offer>,
     /// Who looks at the request, if anybody does.
     watching: Option<Watching>,
+    /// Absent unless the request's spans are recorded.
+    following: Option<Following>,
 }
 
 /// What an API compresses, and the coding that the client prefers.
@@ -61,6 +66,7 @@ impl Finish {
             captured: Captured::default(),
             grant: None,
             compression: None,
+            following: None,
         }
     }
 
@@ -99,6 +105,9 @@ impl Finish {
                 coding: ContentCoding::preferred(request.headers()),
             });
         }
+        if let Some(traces) = &stage.traces {
+            self.following = traces.follow(request, &self.context, &self.clock);
+        }
         self.stage = Some(Arc::clone(stage));
         if let Some(watching) = &mut self.watching {
             watching.enter(stage, request);
@@ -117,6 +126,35 @@ impl Finish {
     pub(super) const fn found(&mut self, method: &MethodPlan) {
         if let Some(watching) = &mut self.watching {
             watching.found(method);
+        }
+    }
+
+    /// Enters the span of what is being done, if spans are recorded.
+    pub(super) fn entered(&mut self) -> Option<EnteredSpan> {
+        self.following.as_mut().map(Following::enter)
+    }
+
+    /// A phase begins, of which there is a span if spans are recorded.
+    pub(super) fn begin_phase(&mut self, make: impl FnOnce() -> Span) {
+        if let Some(following) = &mut self.following {
+            following.begin_phase(make);
+        }
+    }
+
+    /// What stands behind the method is called.
+    pub(super) fn call(&mut self, callee: Option<&Callee>) {
+        if let Some(following) = &mut self.following {
+            match callee {
+                Some(callee) => following.call(callee),
+                None => following.begin_phase(|| tracing::info_span!("integration")),
+            }
+        }
+    }
+
+    /// It has answered, or has failed to.
+    pub(super) fn called(&mut self, has_failed: bool) {
+        if let Some(following) = &mut self.following {
+            following.called(has_failed);
         }
     }
 
@@ -183,6 +221,10 @@ impl Finish {
         self.context.measure(Measure::Status, status.into());
         let response = match self.compression {
             Some(offer) => offer.compression.apply(offer.coding, response),
+            None => response,
+        };
+        let response = match self.following {
+            Some(following) => following.respond(response).map(Body::new),
             None => response,
         };
         match self.watching {

@@ -19,6 +19,7 @@ mod observe;
 mod plan;
 mod service;
 mod state;
+mod traces;
 mod upstreams;
 
 use std::fmt;
@@ -37,7 +38,7 @@ pub use builder::GatewayBuilder;
 pub use config::{
     AccessLogConfig, AccountConfig, ApiConfig, ConfigError, ConfigFault, ConfigFormat,
     CredentialsConfig, EmfConfig, FunctionConfig, FunctionPlace, GatewayConfig, IssuerConfig,
-    LogConfig, TlsFiles, UpstreamConfig,
+    LogConfig, TlsFiles, TracesConfig, UpstreamConfig,
 };
 pub use coverage::{Coverage, CoveredField, Served};
 pub use deployments::{

@@ -9,9 +9,11 @@ use super::api::UnknownRoute;
 use super::compile::MethodCaches;
 use super::mutual_tls::MutualTls;
 use super::observe::{Observers, StageObservers};
+use super::traces::StageTraces;
 use crate::core::{ApiKind, ApiStage, Chain, Clock, Route, TrustedProxies};
 use crate::cors::CorsRules;
 use crate::integrations::{Compression, Integration};
+use crate::observe::trace::Callee;
 use crate::responses::GatewayResponses;
 use crate::routing::{HttpRoutes, Miss, RestRoutes};
 use crate::stages::Resolver;
@@ -41,6 +43,8 @@ pub(super) struct StagePlan {
     pub(super) longest_target: usize,
     pub(super) observers: StageObservers,
     pub(super) api: Arc<ApiPlan>,
+    /// Absent where nobody follows traces.
+    pub(super) traces: Option<StageTraces>,
 }
 
 /// What the stages of one deployment share.
@@ -75,6 +79,8 @@ pub(super) struct MethodPlan {
     pub(super) integration: Integration,
     /// What of it is cached, by stage; absent if nothing is.
     pub(super) caches: Option<MethodCaches>,
+    /// Whom the integration calls, as traces name it.
+    pub(super) callee: Option<Callee>,
     /// Whether its responses pass as they come, so that nothing may hold them up.
     pub(super) streams: bool,
     /// The stage variables in its address; for the coverage report.

@@ -89,6 +89,7 @@ where
     }
     context.set_stage(Arc::clone(&stage.facts));
     finish.enter(&stage, &request);
+    let entered = finish.entered();
     if let Some(state) = admit(&mut finish, stage.api.cors.as_ref(), &request) {
         return GatewayFuture {
             state,
@@ -96,6 +97,7 @@ where
         };
     }
     let state = route(&mut finish, &stage, consumed, request);
+    drop(entered);
     GatewayFuture {
         state,
         finish: Some(finish),
@@ -141,7 +143,9 @@ where
         Some("") | None => "/",
         Some(routed) => routed,
     };
-    let method = match api.routes.find(request.method(), routed) {
+    let span = context.phase(|| tracing::info_span!("route"));
+    let found = span.in_scope(|| api.routes.find(request.method(), routed));
+    let method = match found {
         Ok(method) => Arc::clone(method),
         Err(miss) => {
             return finish.refuse(unknown_route(stage, request.method(), routed, miss));
@@ -174,8 +178,13 @@ where
     if method.guards.is_empty() {
         return call(finish, &method, request);
     }
+    let records_spans = finish.context().records_spans();
+    finish.begin_phase(|| tracing::info_span!("guards"));
     State::Guards {
-        walk: ChainWalk::new().api(api.kind).max_body(api.max_body_bytes),
+        walk: ChainWalk::new()
+            .api(api.kind)
+            .max_body(api.max_body_bytes)
+            .records_spans(records_spans),
         late: None,
         request: Some(request),
         method,
@@ -324,6 +333,8 @@ fn call(finish: &mut Finish, method: &Arc<MethodPlan>, request: Request<Body>) -
     let context = finish.context();
     if let Some(cache) = method.caches.as_ref().and_then(|caches| caches.of(context)) {
         let (method, context) = (Arc::clone(method), context.clone());
+        finish.begin_phase(|| tracing::info_span!("cache"));
+        let _entered = finish.entered();
         return State::Cached {
             started: finish.clock().now(),
             future: cache.serve(request, move |request| {
@@ -331,6 +342,8 @@ fn call(finish: &mut Finish, method: &Arc<MethodPlan>, request: Request<Body>) -
             }),
         };
     }
+    finish.call(method.callee.as_ref());
+    let _entered = finish.entered();
     State::Integration {
         started: finish.clock().now(),
         future: method.integration.call(request, finish.context()),
@@ -351,6 +364,7 @@ impl Future for GatewayFuture {
                 .finish
                 .as_mut()
                 .expect("a future is not polled after it has completed");
+            let entered = finish.entered();
             let next = match this.state.as_mut().project() {
                 StateProjection::Reply { response } => {
                     ready!(finish.poll_grant(cx));
@@ -394,6 +408,7 @@ impl Future for GatewayFuture {
                 }
                 StateProjection::Integration { future, started } => {
                     let outcome = ready!(future.poll(cx));
+                    finish.called(outcome.is_err());
                     if outcome.is_ok() {
                         finish.measure_integration(*started);
                     }
@@ -411,6 +426,7 @@ impl Future for GatewayFuture {
                     }
                 }
             };
+            drop(entered);
             this.state.set(next);
         }
     }

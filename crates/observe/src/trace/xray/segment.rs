@@ -83,6 +83,8 @@ struct Subsegment {
     end_time: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws: Option<Value>,
     #[serde(flatten)]
     flags: Flags,
 }
@@ -236,11 +238,13 @@ fn subsegment(call: &Call, context: &RequestContext) -> Subsegment {
         start_time: at(call.started),
         end_time: at(call.ended),
         http: (call.status).map(|status| json!({"response": {"status": status}})),
+        aws: (call.callee.function.as_deref())
+            .map(|function| json!({"operation": "Invoke", "function_name": cut(function)})),
         flags: match call.status {
             Some(status) => flags_of(status),
-            // A mock has none, nor has what could not be reached.
+            // What could not be reached has none.
             None => Flags {
-                fault: context.refusal().is_some(),
+                fault: call.has_failed,
                 ..Flags::default()
             },
         },

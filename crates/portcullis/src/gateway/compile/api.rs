@@ -84,7 +84,7 @@ pub(super) fn compile(
         stages::check_deployments(spec, configured, faults);
         let stage = &history.effective(configured);
         stages::check(spec, stage, faults);
-        stages::survey(&spec.id, stage, &shared.observe, &mut coverage);
+        stages::survey(&spec.id, stage, shared, &mut coverage);
         let deployment = stage
             .deployment_id
             .as_deref()
@@ -93,15 +93,11 @@ pub(super) fn compile(
         let plan = &deployment.plan;
         stages::survey_variables(&spec.id, stage, plan, &mut coverage);
         throttle::survey(spec, stage, Some(plan), &shared.observe, &mut coverage);
+        let facts = stages::facts(spec, stage, &main.endpoint_type, &plan.name, shared);
         let stage_plan = StagePlan {
             longest_target: stages::longest_target(spec, stage, shared),
-            facts: Arc::new(stages::facts(
-                spec,
-                stage,
-                &main.endpoint_type,
-                &plan.name,
-                shared,
-            )),
+            traces: stages::traces(stage, &facts, shared),
+            facts: Arc::new(facts),
             observers: observe::stage(spec, stage, plan, shared, faults),
             api: Arc::clone(plan),
         };

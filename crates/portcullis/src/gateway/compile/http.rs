@@ -41,6 +41,7 @@ pub(super) fn routes(
                 &route.route_key,
             ),
             integration: compiled.integration,
+            callee: compiled.callee,
             streams: compiled.streams,
             variables: compiled.variables,
         };

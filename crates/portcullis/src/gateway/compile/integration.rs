@@ -13,16 +13,20 @@ use crate::definition::{
 };
 use crate::gateway::api::{ApiSpec, MAX_BODY_BYTES};
 use crate::gateway::error::GatewayFault;
+use crate::gateway::traces;
 use crate::integrations::{
     Backends, Conduct, ContentHandling, Integration, IntegrationConfig, IntegrationKind,
     Passthrough, PayloadFormat, ResponseConfig,
 };
+use crate::observe::trace::Callee;
 use crate::stages::StageTemplate;
 
 /// An integration, and what it is in words.
 pub(super) struct Compiled {
     pub(super) summary: String,
     pub(super) integration: Integration,
+    /// Whom it calls, as traces name it.
+    pub(super) callee: Option<Callee>,
     /// Whether its responses pass as they come.
     pub(super) streams: bool,
     /// The stage variables in its address.
@@ -163,6 +167,7 @@ fn finish(
             Some(Compiled {
                 summary: summary(&config),
                 integration: compiled.integration,
+                callee: traces::callee(&config),
                 streams: config.streams_response,
                 variables: variables(&config),
             })
@@ -191,6 +196,7 @@ fn nothing(
     Compiled {
         summary: "nothing (500)".to_owned(),
         integration: Integration::from(crate::integrations::Unserved::new(api)),
+        callee: None,
         streams: false,
         variables: Vec::new(),
     }

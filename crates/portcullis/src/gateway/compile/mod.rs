@@ -42,6 +42,7 @@ use crate::client::{Client, Upstream};
 use crate::core::{ApiKind, Chain, Clock, RequestContext};
 use crate::definition::{self, Pointer};
 use crate::integrations::{Aws, Credentials, CredentialsError, Functions};
+use crate::observe::trace::Traces;
 use crate::openapi::Document;
 use crate::stages::{ConfigError, Fallback, Fault, Resolver};
 pub(super) use authorizers::{AuthorizerCaches, Issuers};
@@ -105,6 +106,8 @@ struct Shared {
     authorizer_caches: AuthorizerCaches,
     observe: ObserveSettings,
     cache: ResponseCache,
+    traces: Option<Traces>,
+    trace_every_stage: bool,
 }
 
 /// What compiling one document notes besides its routes.
@@ -255,6 +258,8 @@ fn prepare(
         authorizer_caches: source.authorizer_caches.clone(),
         observe: source.observe.clone(),
         cache: source.caching.cache(&source.clock),
+        traces: source.traces.clone(),
+        trace_every_stage: source.trace_every_stage,
     };
 
     let mutual_tls = domains::mutual_tls(source, faults).map(Arc::new);

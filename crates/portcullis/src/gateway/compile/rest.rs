@@ -50,6 +50,7 @@ pub(super) fn routes(
                 summary: compiled.summary,
                 guards,
                 integration: compiled.integration,
+                callee: compiled.callee,
                 streams: compiled.streams,
                 variables: compiled.variables,
             };

@@ -11,8 +11,8 @@ use crate::definition::Stage;
 use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
-use crate::gateway::observe::ObserveSettings;
 use crate::gateway::plan::ApiPlan;
+use crate::gateway::traces::StageTraces;
 
 /// What requests to the stage can read about it.
 pub(super) fn facts(
@@ -48,6 +48,13 @@ pub(super) fn longest_target(spec: &ApiSpec, stage: &Stage, shared: &Shared) -> 
         ApiKind::Rest => MAX_METHOD_ARN.saturating_sub(arn.len()),
         ApiKind::Http => usize::MAX,
     }
+}
+
+/// How requests to the stage are traced, if anybody follows traces.
+pub(super) fn traces(stage: &Stage, facts: &ApiStage, shared: &Shared) -> Option<StageTraces> {
+    let begins = stage.tracing_enabled || shared.trace_every_stage;
+    let traces = shared.traces.as_ref()?;
+    Some(StageTraces::new(traces, facts, &shared.region, begins))
 }
 
 /// The faults of the stage's settings.
@@ -103,7 +110,7 @@ pub(super) fn survey_variables(id: &str, stage: &Stage, plan: &ApiPlan, coverage
 }
 
 /// What becomes of the stage's own settings.
-pub(super) fn survey(id: &str, stage: &Stage, observe: &ObserveSettings, coverage: &mut Coverage) {
+pub(super) fn survey(id: &str, stage: &Stage, shared: &Shared, coverage: &mut Coverage) {
     let name = format!("stage {}", stage.stage_name);
     let fate = |member: &str, value: &Value| match member {
         "stageName" | "deploymentId" | "variables" => ENFORCED,
@@ -117,7 +124,7 @@ pub(super) fn survey(id: &str, stage: &Stage, observe: &ObserveSettings, coverag
         | "cacheClusterStatus"
         | "lastDeploymentStatusMessage" => DOCUMENTATION,
         "canarySettings" => not_served("canaries are not served yet"),
-        "accessLogSettings" => observe::log_fate(stage, observe),
+        "accessLogSettings" => observe::log_fate(stage, &shared.observe),
         "cacheClusterEnabled" if value == false || cache::is_on(stage) => ENFORCED,
         "cacheClusterEnabled" => (
             Served::DocumentationOnly,
@@ -127,7 +134,8 @@ pub(super) fn survey(id: &str, stage: &Stage, observe: &ObserveSettings, coverag
             Served::DocumentationOnly,
             "all stages share one cache; its size is `cache.maxBytes` of the configuration",
         ),
-        "tracingEnabled" => not_served("traces are not recorded yet"),
+        "tracingEnabled" if shared.traces.is_some() => ENFORCED,
+        "tracingEnabled" => not_served("nobody records traces: give the gateway `traces`"),
         "webAclArn" => not_served("web ACLs are not served yet"),
         "clientCertificateId" => not_served("client certificates are not sent yet"),
         _ => not_served("not served yet"),

@@ -168,6 +168,11 @@ impl GatewayConfig {
                 }),
             }
         }
+        if let Some(traces) = &self.traces {
+            builder = builder
+                .traces(traces.build(&self.folder, &mut faults))
+                .trace_every_stage(traces.every_stage);
+        }
         builder = builder.remarks(self.not_served());
         if faults.is_empty() {
             Ok(builder)

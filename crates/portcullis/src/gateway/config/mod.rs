@@ -9,6 +9,7 @@ mod keys;
 mod observe;
 mod parse;
 mod reader;
+mod traces;
 mod upstreams;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ use reader::Reader;
 pub use error::{ConfigError, ConfigFault};
 pub use issuers::IssuerConfig;
 pub use observe::{AccessLogConfig, EmfConfig, LogConfig};
+pub use traces::TracesConfig;
 
 /// Everything that a gateway is set up with, as one file says it: in YAML, JSON or TOML.
 ///
@@ -131,6 +133,8 @@ pub struct GatewayConfig {
     pub forwarding_header: ForwardingHeader,
     /// The header in which those networks pass the certificates of clients on. Default: none, and certificates are those that the listener was shown.
     pub client_certificate_header: Option<String>,
+    /// Follows traces. Default: nobody does.
+    pub traces: Option<TracesConfig>,
     /// Makes it an error if a field of any definition is not served yet.
     pub strict: bool,
     /// Serves what needs auth to everyone, and asks for nothing of it. For a laptop only.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::backends::{credentials, function};
 use super::reader::{Object, Reader};
 use super::upstreams::upstreams;
-use super::{AccountConfig, ApiConfig, GatewayConfig, TlsFiles, issuers, observe};
+use super::{AccountConfig, ApiConfig, GatewayConfig, TlsFiles, issuers, observe, traces};
 use crate::core::{ApiKind, ForwardingHeader};
 use crate::cors::CorsConfig;
 use crate::definition::EndpointType;
@@ -75,6 +75,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "trustedProxies",
         "forwardingHeader",
         "clientCertificateHeader",
+        "traces",
         "strict",
         "dangerouslySkipAuth",
     ];
@@ -170,6 +171,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
     }
     config.credentials = credentials(object, reader);
     config.account = account(object, reader);
+    config.traces = traces::parse(object, reader);
     Some(config)
 }
 
