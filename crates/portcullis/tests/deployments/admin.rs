@@ -139,6 +139,8 @@ async fn an_operator_sets_variables_and_reads_and_extends_usage_over_http() {
     assert_eq!((status, &usage["remaining"]), (200, &json!(500)));
     assert_eq!(admin.get(path).await["used"], 0);
 
+    let flush = "DELETE /apis/shop/stages/prod/cache/data";
+    assert_eq!(admin.send(flush, "").await, (200, json!({ "flushed": 0 })));
     let flush = "DELETE /apis/shop/stages/prod/cache/authorizers";
     assert_eq!(admin.send(flush, "").await.0, 204);
     assert_eq!(admin.get("/routes").await["items"][0]["path"], "/release");

@@ -36,6 +36,7 @@ pub(super) enum Operation {
     RollBack,
     Variables,
     FlushAuthorizers,
+    FlushCache,
     Usage,
     SetUsage,
     Routes,
@@ -71,6 +72,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = endpoints! {
     POST "/apis/{api}/stages/{stage}/rollback" RollBack Nothing, "Serves what the stage served before";
     PATCH "/apis/{api}/stages/{stage}/variables" Variables Json(r#"{"backend": "green.example.com", "old": null}"#), "Sets variables; null removes one";
     DELETE "/apis/{api}/stages/{stage}/cache/authorizers" FlushAuthorizers Nothing, "Forgets what custom authorizers said";
+    DELETE "/apis/{api}/stages/{stage}/cache/data" FlushCache Nothing, "Forgets the cached responses of a stage, and says how many there were";
     GET "/usageplans/{plan}/keys/{key}/usage" Usage Nothing, "What a key has used of its quota";
     PUT "/usageplans/{plan}/keys/{key}/usage" SetUsage Json(r#"{"remaining": 500}"#), "Sets what a key has left in this period";
     GET "/routes" Routes Nothing, "The routes that are served";

@@ -59,6 +59,7 @@ pub use service::AdminFuture;
 /// | `POST /apis/{api}/stages/{stage}/rollback` | serves what the stage served before |
 /// | `PATCH /apis/{api}/stages/{stage}/variables` | sets the variables of `{"name": "value"}`; `null` removes one |
 /// | `DELETE /apis/{api}/stages/{stage}/cache/authorizers` | forgets what custom authorizers said |
+/// | `DELETE /apis/{api}/stages/{stage}/cache/data` | forgets the cached responses of a stage, and says how many there were |
 /// | `GET /usageplans/{plan}/keys/{key}/usage` | what a key has used of its quota |
 /// | `PUT /usageplans/{plan}/keys/{key}/usage` | sets what it has left in this period: `{"remaining": …}` |
 /// | `GET /routes`, `GET /coverage` | what is served, and what became of each field of the definitions |

@@ -101,6 +101,12 @@ fn carry_out(handle: &GatewayHandle, call: &Call) -> Result<Value, HandleError> 
             handle.flush_authorizers_cache(api, second)?;
             Value::Null
         }
+        Operation::FlushCache => {
+            // This thread may block; the cache may be in another process.
+            let flushing = handle.flush_stage_cache(api, second);
+            let flushed = tokio::runtime::Handle::current().block_on(flushing)?;
+            json!({ "flushed": flushed })
+        }
         Operation::Usage => usage(handle, api, second)?,
         Operation::SetUsage => {
             let Grant { remaining } = read(call)?;
