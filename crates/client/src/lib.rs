@@ -61,8 +61,8 @@ pub use {
     error::{ClientConfigError, ClientError, ClientErrorKind},
     response::ResponseBody,
     upstream_pool::{
-        Balance, CircuitBreaker, Ejection, HealthCheck, Retries, UpstreamPool, UpstreamPoolBuilder,
-        UpstreamPoolConfig, UpstreamPoolError,
+        Balance, CircuitBreaker, Ejection, HealthCheck, Retries, TargetStatus, UpstreamPool,
+        UpstreamPoolBuilder, UpstreamPoolConfig, UpstreamPoolError,
     },
     upstreams::{Upstream, Upstreams, UpstreamsError},
 };

@@ -10,6 +10,7 @@ mod member;
 mod probe;
 mod retry;
 mod shared;
+mod status;
 
 use std::fmt;
 use std::future::Future;
@@ -40,6 +41,7 @@ pub use balance::Balance;
 pub use builder::{UpstreamPoolBuilder, UpstreamPoolError};
 pub use config::{CircuitBreaker, Ejection, HealthCheck, Retries, UpstreamPoolConfig};
 pub(crate) use lease::Lease;
+pub use status::TargetStatus;
 
 /// Several targets that do the same, of which each request goes to one.
 ///
@@ -137,6 +139,12 @@ impl UpstreamPool {
     #[must_use]
     pub fn config(&self) -> &UpstreamPoolConfig {
         &self.inner.config
+    }
+
+    /// How its targets are at the moment, for metrics and pages.
+    #[must_use]
+    pub fn targets(&self) -> Vec<TargetStatus> {
+        self.inner.shared.status()
     }
 
     /// Whether the other pool would do the same: it is this one, or has the same configuration and connections of its own, too.

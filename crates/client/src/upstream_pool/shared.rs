@@ -14,6 +14,7 @@ use super::health::{Fitness, Health, Report};
 use super::lease::Lease;
 use super::member::Member;
 use super::retry::Retrier;
+use super::status::TargetStatus;
 use crate::client::{Client, HttpProtocol};
 use crate::error::{ClientError, ClientErrorKind};
 
@@ -49,6 +50,18 @@ impl Shared {
             ejecting: Mutex::new(()),
             probing: AtomicBool::new(false),
         }
+    }
+
+    /// How the members are at the moment.
+    pub(super) fn status(&self) -> Vec<TargetStatus> {
+        let now = Instant::now();
+        let breaker = self.breaker.as_ref();
+        let status = |member: &Member| TargetStatus {
+            target: member.target().to_string(),
+            is_available: member.health().fitness(breaker, now) == Fitness::Well,
+            in_flight: member.in_flight(),
+        };
+        self.members.iter().map(status).collect()
     }
 
     pub(super) fn members(&self) -> &[Member] {

@@ -269,6 +269,13 @@ async fn a_target_that_fails_is_ejected_and_comes_back_on_probation() {
         let _ = post(&pool).await;
     }
     assert_eq!((bad.count(), good.count()), (3, 17));
+    let targets = pool.targets();
+    let shown: Vec<_> = targets
+        .iter()
+        .map(|target| (target.is_available, target.in_flight))
+        .collect();
+    assert_eq!(shown, [(false, 0), (true, 0)]);
+    assert_eq!(targets[0].target, bad.origin());
     pass(Duration::from_secs(59)).await;
     for _ in 0..10 {
         assert_eq!(post(&pool).await, Ok(200));

@@ -47,6 +47,7 @@ use series::{Series, is_secure, scheme};
 /// | `portcullis.refusals` | counter: what refused requests, or would have | `api`, `stage`, `layer`, `type`, `enforced`, and `rule` of throttles |
 /// | `portcullis.limit.used` | histogram: percent of a limit or quota that was used when a request counted against it, where `RateLimit` headers are asked for | `limit` |
 /// | `portcullis.authorizer.duration` | histogram: seconds that an authorizer took | `api`, `stage`, `outcome`: `allowed`, `denied`, `failed` |
+/// | `portcullis.upstream.available`, `portcullis.upstream.in_flight` | gauges: whether requests go to a target, and how many are on their way, as [said](Metrics::upstream) last | `upstream`, `target` |
 ///
 /// Prometheus has underscores for the dots. A canary is `Stage="prod/Canary"`, as in the service. A refusal that is worded with another status is counted by its own. A request whose client went
 /// away before there was a response has a duration, with `error.type="cancelled"`, and is no error.
@@ -155,6 +156,23 @@ impl Metrics {
             shared: Arc::clone(&self.shared),
             place,
         }
+    }
+
+    /// Says how a target of an upstream is at the moment. Gauges do not change by themselves: whoever shows them calls this before.
+    pub fn upstream(&self, upstream: &str, target: &str, is_available: bool, in_flight: usize) {
+        let labels = vec![
+            Label::new("upstream", upstream.to_owned()),
+            Label::new("target", target.to_owned()),
+        ];
+        let set = |name, value| {
+            let key = Key::from_parts(name, labels.clone());
+            let gauge = self
+                .shared
+                .with_recorder(|recorder| recorder.register_gauge(&key, &names::METADATA));
+            gauge.set(value);
+        };
+        set(names::UPSTREAM_AVAILABLE, f64::from(u8::from(is_available)));
+        set(names::UPSTREAM_IN_FLIGHT, in_flight as f64);
     }
 
     /// Records a request that has ended, by what its context says. `route` is for requests whose context has none.

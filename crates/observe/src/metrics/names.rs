@@ -25,6 +25,8 @@ pub(super) const ACTIVE: &str = "http.server.active_requests";
 /// Of this crate.
 pub(super) const REFUSALS: &str = "portcullis.refusals";
 pub(super) const LIMIT_USED: &str = "portcullis.limit.used";
+pub(super) const UPSTREAM_AVAILABLE: &str = "portcullis.upstream.available";
+pub(super) const UPSTREAM_IN_FLIGHT: &str = "portcullis.upstream.in_flight";
 pub(super) const AUTHORIZER: &str = "portcullis.authorizer.duration";
 
 pub(super) const METADATA: Metadata<'static> = Metadata::new(
@@ -87,6 +89,16 @@ pub(super) fn describe(recorder: &dyn Recorder, names: Names) {
             "Requests in flight.".into(),
         );
     }
+    recorder.describe_gauge(
+        UPSTREAM_AVAILABLE.into(),
+        Some(Unit::Count),
+        "Whether requests go to the target.".into(),
+    );
+    recorder.describe_gauge(
+        UPSTREAM_IN_FLIGHT.into(),
+        Some(Unit::Count),
+        "Requests to the target whose answers have not ended.".into(),
+    );
     counter(
         REFUSALS,
         Unit::Count,

@@ -222,6 +222,20 @@ impl Gateway {
         // A gateway is never without, once it is built.
         plans.cloned().unwrap_or_else(|| UsagePlans::new([]))
     }
+
+    /// Says in its [metrics](GatewayBuilder::metrics) how the targets of its upstreams are at the moment. Gauges do not change by themselves: whoever shows them calls this before.
+    pub fn record_upstreams(&self) {
+        let source = self.control.source();
+        let Some(metrics) = &source.observe.metrics else {
+            return;
+        };
+        for (name, pool) in source.upstreams.pools().chain(source.vpc_links.pools()) {
+            for target in pool.targets() {
+                let available = target.is_available;
+                metrics.upstream(name, &target.target, available, target.in_flight);
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Gateway {

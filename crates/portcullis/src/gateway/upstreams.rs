@@ -86,6 +86,14 @@ impl Destinations {
         }
     }
 
+    /// The pools among them, with the names that lead to them.
+    pub(super) fn pools(&self) -> impl Iterator<Item = (&str, &UpstreamPool)> {
+        self.0.iter().filter_map(|(name, to)| match &to.0 {
+            Kind::Pool(pool) => Some((name.as_str(), pool)),
+            Kind::Origin(_) => None,
+        })
+    }
+
     fn upstreams(&self) -> Result<Upstreams, UpstreamsError> {
         let mut upstreams = Upstreams::default();
         for (from, to) in &self.0 {

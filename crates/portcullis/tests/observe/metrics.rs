@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use portcullis::client::UpstreamPool;
 use portcullis::observe::{Emf, Metrics};
 use portcullis::{Served, serve::Server};
 use serde_json::{Value, json};
@@ -117,6 +118,32 @@ async fn a_request_over_a_socket_is_counted_when_it_has_ended() {
         format!("apigateway_4xx{{{own}}} 0"),
     ] {
         assert!(text.contains(&line), "no {line} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn targets_of_upstreams_are_shown_as_they_are() {
+    let (metrics, handle) = exported();
+    let pool = UpstreamPool::builder()
+        .targets(["http://127.0.0.1:1", "http://127.0.0.1:2"])
+        .build()
+        .unwrap();
+    let gateway = builder()
+        .api(rest(stages()))
+        .upstream("http://pets.example.com", pool)
+        .metrics(metrics)
+        .build()
+        .unwrap();
+    gateway.record_upstreams();
+    let text = handle.render();
+    for target in ["http://127.0.0.1:1", "http://127.0.0.1:2"] {
+        let labels = format!(r#"upstream="http://pets.example.com",target="{target}""#);
+        for line in [
+            format!("portcullis_upstream_available{{{labels}}} 1"),
+            format!("portcullis_upstream_in_flight{{{labels}}} 0"),
+        ] {
+            assert!(text.contains(&line), "no {line} in\n{text}");
+        }
     }
 }
 
