@@ -77,6 +77,11 @@ impl CallerHeadersLayer {
         self.set(header, Source::Variable(known))
     }
 
+    /// Does to the headers of a request what the layer's service does, where no layer can stand: takes out what the client sent, and puts in what `context` has.
+    pub fn apply(&self, headers: &mut HeaderMap, context: &RequestContext) {
+        put(&self.headers, headers, Some(context));
+    }
+
     fn set(mut self, header: &str, source: Source) -> Result<Self, ConfigError> {
         let name = HeaderName::try_from(header).map_err(|_| {
             let problem = format!("`{header}` is no name of a header");
@@ -119,16 +124,20 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
         let context = request.extensions().get::<RequestContext>().cloned();
-        let headers = request.headers_mut();
-        strip(headers, &self.headers);
-        if let Some(context) = &context {
-            for (name, source) in &*self.headers {
-                if let Some(value) = source.value(context) {
-                    headers.insert(name, value);
-                }
-            }
-        }
+        put(&self.headers, request.headers_mut(), context.as_ref());
         self.inner.call(request)
+    }
+}
+
+fn put(own: &[(HeaderName, Source)], headers: &mut HeaderMap, context: Option<&RequestContext>) {
+    strip(headers, own);
+    let Some(context) = context else {
+        return;
+    };
+    for (name, source) in own {
+        if let Some(value) = source.value(context) {
+            headers.insert(name, value);
+        }
     }
 }
 

@@ -97,7 +97,7 @@ impl Upstreams {
     /// If `from` is not an `http` or `https` origin, or if there is an entry for it already.
     pub fn with(mut self, from: &str, upstream: Upstream) -> Result<Self, UpstreamsError> {
         let source = origin_only(from).as_ref().and_then(Origin::of);
-        let source = source.ok_or_else(|| fault(from, NOT_AN_ORIGIN))?;
+        let source = source.ok_or_else(|| not_an_origin(from))?;
         if self.map.insert(source, upstream).is_some() {
             return Err(fault(from, "is there twice"));
         }
@@ -144,7 +144,7 @@ impl FromStr for Upstream {
 
     /// Takes an origin: scheme, host and port, no path.
     fn from_str(text: &str) -> Result<Self, UpstreamsError> {
-        let target = Target::parse(text).ok_or_else(|| fault(text, NOT_AN_ORIGIN))?;
+        let target = Target::parse(text).ok_or_else(|| not_an_origin(text))?;
         Ok(Self(Kind::Origin(target)))
     }
 }
@@ -219,6 +219,27 @@ fn origin_only(text: &str) -> Option<Uri> {
     only.then_some(uri)
 }
 
+/// What keeps a text from being an origin, and what to write.
+fn not_an_origin(text: &str) -> UpstreamsError {
+    let bare = || format!("http://{text}").parse::<Uri>();
+    let said = match text.parse::<Uri>() {
+        _ if text.contains("://")
+            && !text.starts_with("http://")
+            && !text.starts_with("https://") =>
+        {
+            "has another scheme than `http` and `https`"
+        }
+        Ok(uri) if Origin::of(&uri).is_some() => {
+            "has a path or a query; write only scheme, host and port, like `https://api.example.com`"
+        }
+        _ if !text.contains("://") && bare().is_ok_and(|uri| Origin::of(&uri).is_some()) => {
+            "has no scheme; write `https://` or `http://` before it"
+        }
+        _ => NOT_AN_ORIGIN,
+    };
+    fault(text, said)
+}
+
 fn fault(entry: &str, fault: &'static str) -> UpstreamsError {
     UpstreamsError {
         entry: entry.to_owned(),
@@ -260,14 +281,15 @@ mod tests {
 
     #[test]
     fn only_origins_are_taken() {
-        for wrong in [
-            "api.example.com",
-            "ftp://a.example",
-            "https://a.example/x",
-            "",
+        for (wrong, said) in [
+            ("api.example.com", "has no scheme; write `https://`"),
+            ("api.example.com:8443", "has no scheme; write `https://`"),
+            ("ftp://a.example", "has another scheme"),
+            ("https://a.example/x", "has a path or a query"),
+            ("", "is not an origin"),
         ] {
             let error = Upstreams::new([(wrong, "http://localhost")]).unwrap_err();
-            assert!(error.to_string().contains("is not an origin"), "{error}");
+            assert!(error.to_string().contains(said), "{error}");
         }
     }
 

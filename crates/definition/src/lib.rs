@@ -49,6 +49,7 @@ mod cors;
 mod deployment;
 mod domain;
 mod endpoint;
+mod fields;
 mod gateway_response;
 mod integration;
 mod model;
@@ -75,6 +76,7 @@ pub use domain::{
     RoutingMode, RoutingRule,
 };
 pub use endpoint::{EndpointConfiguration, EndpointType};
+pub use fields::known_fields;
 pub use gateway_response::{GatewayResponse, GatewayResponseType};
 pub use integration::{
     ConnectionType, ContentHandling, HttpIntegration, Integration, IntegrationResponse,

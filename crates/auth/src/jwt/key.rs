@@ -126,6 +126,10 @@ impl Key {
         self.id.as_deref()
     }
 
+    pub(super) fn serves(&self, algorithm: Algorithm) -> bool {
+        self.checks.iter().any(|(own, _)| *own == algorithm)
+    }
+
     /// An RSA key from its modulus and exponent, for each of `algorithms`.
     pub(super) fn rsa(modulus: &[u8], exponent: &[u8], algorithms: &[Algorithm]) -> Option<Self> {
         let modulus = without_leading_zeros(modulus);

@@ -55,6 +55,12 @@ impl KeySet {
         })
     }
 
+    /// Whether one of the keys serves this algorithm.
+    #[must_use]
+    pub fn serves(&self, algorithm: Algorithm) -> bool {
+        self.keys.iter().any(|key| key.serves(algorithm))
+    }
+
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
