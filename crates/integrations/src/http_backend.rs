@@ -5,8 +5,9 @@ use std::sync::Arc;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use http::request::Parts;
 use http::{Method, Request, Response, Uri};
-use portcullis_core::{Body, RequestContext, TRACE_ID};
+use portcullis_core::{ApiKind, Body, RequestContext, TRACE_ID};
 
+use crate::answering::{self, Answering};
 use crate::body::answer;
 use crate::config::Settings;
 use crate::exchange::Exchange;
@@ -53,17 +54,15 @@ impl HttpBackend {
 
     /// Calls the endpoint. A refusal is an `Err`.
     pub fn call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
-        let shared = Arc::clone(&self.shared);
-        let context = context.clone();
-        IntegrationFuture::boxed(async move {
-            let api = shared.settings.api;
-            let answered = shared.answer(request, &context).await;
-            answered.map_err(|failure| failure.into_rejection(api, &context))
-        })
+        answering::call(&self.shared, request, context)
     }
 }
 
-impl Shared {
+impl Answering for Shared {
+    fn api(&self) -> ApiKind {
+        self.settings.api
+    }
+
     async fn answer(
         &self,
         request: Request<Body>,
@@ -95,7 +94,9 @@ impl Shared {
         response.headers_mut().insert(TRACE_ID, trace);
         Ok(response)
     }
+}
 
+impl Shared {
     fn uri(&self, parameters: &Mapped<'_>, context: &RequestContext) -> Result<Uri, Failure> {
         let variables = context.stage().map(|stage| &stage.variables);
         // An integration without a template has no way here: `HTTP` is of REST APIs, which give addresses.

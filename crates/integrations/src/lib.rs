@@ -109,6 +109,7 @@
 //!
 //! `validation` adds `Validator` and `ValidationLayer`, which check requests before anything is called, with a JSON Schema library.
 
+mod answering;
 mod aws;
 mod body;
 mod coding;

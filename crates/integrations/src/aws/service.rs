@@ -6,13 +6,14 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, Uri};
-use portcullis_core::{Body, RequestContext, TRACE_ID};
+use portcullis_core::{ApiKind, Body, RequestContext, TRACE_ID};
 use tokio::time::Instant;
 
 use super::client::Aws;
 use super::exchange::Exchange;
 use super::identity::CallAs;
 use super::uri::{Call, ServiceUri};
+use crate::answering::{self, Answering};
 use crate::body::{answer, read_in_time};
 use crate::config::Settings;
 use crate::failure::Failure;
@@ -68,17 +69,15 @@ impl AwsService {
 
     /// Calls the service. A refusal is an `Err`.
     pub fn call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
-        let shared = Arc::clone(&self.shared);
-        let context = context.clone();
-        IntegrationFuture::boxed(async move {
-            let api = shared.settings.api;
-            let answered = shared.answer(request, &context).await;
-            answered.map_err(|failure| failure.into_rejection(api, &context))
-        })
+        answering::call(&self.shared, request, context)
     }
 }
 
-impl Shared {
+impl Answering for Shared {
+    fn api(&self) -> ApiKind {
+        self.settings.api
+    }
+
     async fn answer(
         &self,
         request: Request<Body>,
@@ -111,7 +110,9 @@ impl Shared {
         response.headers_mut().insert(TRACE_ID, trace);
         Ok(response)
     }
+}
 
+impl Shared {
     /// The service's request, not signed yet.
     fn request(
         &self,

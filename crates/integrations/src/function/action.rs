@@ -6,10 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request, Response};
-use portcullis_core::{Body, FunctionReply, REQUEST_ID, RequestContext, TRACE_ID};
+use portcullis_core::{ApiKind, Body, FunctionReply, REQUEST_ID, RequestContext, TRACE_ID};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::answering::{self, Answering};
 use crate::aws::CallAs;
 use crate::body::read_in_time;
 use crate::config::Settings;
@@ -57,17 +58,15 @@ impl LambdaAction {
 
     /// Calls the function. A refusal is an `Err`.
     pub fn call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
-        let shared = Arc::clone(&self.shared);
-        let context = context.clone();
-        IntegrationFuture::boxed(async move {
-            let api = shared.settings.api;
-            let answered = shared.answer(request, &context).await;
-            answered.map_err(|failure| failure.into_rejection(api, &context))
-        })
+        answering::call(&self.shared, request, context)
     }
 }
 
-impl Shared {
+impl Answering for Shared {
+    fn api(&self) -> ApiKind {
+        self.settings.api
+    }
+
     async fn answer(
         &self,
         request: Request<Body>,

@@ -154,6 +154,12 @@ impl FunctionsBuilder {
         self
     }
 
+    /// The names under which something is attached, those of aliases among them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let names = self.attached.keys().chain(self.aliases.keys());
+        names.map(String::as_str)
+    }
+
     /// Calls endpoints by this client, which only [`url`](Self::url) needs.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);

@@ -13,6 +13,7 @@ use portcullis_core::{
 };
 use tokio::time::Instant;
 
+use crate::answering::{self, Answering};
 use crate::aws::CallAs;
 use crate::body::{TooLarge, cap, read_in_time};
 use crate::coding::decode_known;
@@ -130,17 +131,15 @@ impl FunctionProxy {
 
     /// Calls the function. A refusal is an `Err`.
     pub fn call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
-        let shared = Arc::clone(&self.shared);
-        let context = context.clone();
-        IntegrationFuture::boxed(async move {
-            let api = shared.settings.api;
-            let answered = shared.answer(request, &context).await;
-            answered.map_err(|failure| failure.into_rejection(api, &context))
-        })
+        answering::call(&self.shared, request, context)
     }
 }
 
-impl Shared {
+impl Answering for Shared {
+    fn api(&self) -> ApiKind {
+        self.settings.api
+    }
+
     async fn answer(
         &self,
         request: Request<Body>,
@@ -180,7 +179,9 @@ impl Shared {
         }
         Ok(response)
     }
+}
 
+impl Shared {
     /// Hands the request itself to a service in this process.
     async fn serve(
         &self,

@@ -9,13 +9,14 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response};
-use portcullis_core::{Body, RequestContext, TRACE_ID};
+use portcullis_core::{ApiKind, Body, RequestContext, TRACE_ID};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use self::subtype::{Call, REGION, Shape, Subtype};
 use self::value::Parsed;
 use super::expression::{Expression, Side, Source};
+use crate::answering::{self, Answering};
 use crate::aws::{Aws, CallAs, Endpoint, Exchange, is_region};
 use crate::body::{answer, read_answer, read_in_time};
 use crate::config::Settings;
@@ -212,17 +213,15 @@ impl ServiceProxy {
 
     /// Calls the service. A refusal is an `Err`.
     pub fn call(&self, request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
-        let shared = Arc::clone(&self.shared);
-        let context = context.clone();
-        IntegrationFuture::boxed(async move {
-            let api = shared.settings.api;
-            let answered = shared.answer(request, &context).await;
-            answered.map_err(|failure| failure.into_rejection(api, &context))
-        })
+        answering::call(&self.shared, request, context)
     }
 }
 
-impl Shared {
+impl Answering for Shared {
+    fn api(&self) -> ApiKind {
+        self.settings.api
+    }
+
     async fn answer(
         &self,
         request: Request<Body>,
@@ -258,7 +257,9 @@ impl Shared {
         let body = answer(body, self.settings.max_response, Some(deadline))?;
         Ok(Response::from_parts(parts, body))
     }
+}
 
+impl Shared {
     /// The service's request, not signed yet.
     fn request(
         &self,
