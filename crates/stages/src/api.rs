@@ -16,6 +16,7 @@ pub struct Api<T> {
     pub(crate) hosts: Vec<String>,
     pub(crate) default_endpoint: bool,
     pub(crate) default_stage: Option<String>,
+    pub(crate) private: bool,
 }
 
 impl<T> Api<T> {
@@ -28,6 +29,7 @@ impl<T> Api<T> {
             hosts: Vec::new(),
             default_endpoint: true,
             default_stage: None,
+            private: false,
         }
     }
 
@@ -48,6 +50,13 @@ impl<T> Api<T> {
     /// of the API go on serving it.
     pub const fn disable_default_endpoint(mut self, disable: bool) -> Self {
         self.default_endpoint = !disable;
+        self
+    }
+
+    /// Whether only requests from [private networks](crate::Lookup::private) are let in; others are refused with 403. They also reach it by
+    /// `{api id}-{VPC endpoint}.execute-api.{region}.amazonaws.com`, and by any host that nobody has, if the header `x-apigw-api-id` says its id. Default: no.
+    pub const fn private(mut self, private: bool) -> Self {
+        self.private = private;
         self
     }
 

@@ -1,13 +1,19 @@
 //! Building a resolver: checks, all faults at once.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
 use portcullis_core::ApiKind;
 use rustc_hash::FxHashMap;
 
 use crate::api::Api;
-use crate::domain::{self, BasePaths, Domain, NONE};
+use crate::base_paths::BasePaths;
+use crate::domain::{self, Domain, Mapping, NONE};
 use crate::error::{ConfigError, Fault};
 use crate::host;
+use crate::host_map::HostMap;
 use crate::resolver::{CheckedApi, CheckedDomain, CheckedMapping, Resolver, Target};
+use crate::rule::{CheckedRule, Rule, priority_fault};
 
 /// Who gets the requests for hosts that belong to no API and no domain: `localhost`, an address, or no host at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,22 +77,27 @@ impl<T> ResolverBuilder<T> {
     ///
     /// # Errors
     ///
-    /// Every fault: ids, stages, hosts and base paths that are malformed or occur twice, and mappings, default stages and a fallback
+    /// Every fault: ids, stages, hosts, base paths and rules that are malformed or occur twice, and mappings, rules, default stages and a fallback
     /// that name what is not there.
     pub fn build(self) -> Result<Resolver<T>, ConfigError> {
+        let top = match self.region.starts_with("cn-") {
+            true => "amazonaws.com.cn",
+            false => "amazonaws.com",
+        };
         let mut build = Build {
             resolver: Resolver {
                 apis: Vec::with_capacity(self.apis.len()),
                 api_ids: FxHashMap::default(),
-                hosts: FxHashMap::default(),
-                wildcards: FxHashMap::default(),
+                hosts: HostMap::new(),
+                default_hosts: format!("execute-api.{}.{top}", self.region).into(),
+                private: self.apis.iter().any(|api| api.private),
                 domains: Vec::with_capacity(self.domains.len()),
                 fallback: Target::Nothing,
             },
             faults: Vec::new(),
         };
         for api in self.apis {
-            build.api(api, &self.region);
+            build.api(api);
         }
         for domain in self.domains {
             build.domain(domain);
@@ -101,7 +112,7 @@ impl<T> Build<T> {
         self.faults.push(Fault::new(at, problem, fix));
     }
 
-    fn api(&mut self, api: Api<T>, region: &str) {
+    fn api(&mut self, api: Api<T>) {
         let at = format!("api {}", api.id);
         let index = self.resolver.apis.len();
         let id: Box<str> = api.id.as_str().into();
@@ -112,16 +123,12 @@ impl<T> Build<T> {
             self.resolver.api_ids.insert(id.clone(), index);
         }
 
-        let domain = match region.starts_with("cn-") {
-            true => "amazonaws.com.cn",
-            false => "amazonaws.com",
-        };
-        let default_host = format!("{id}.execute-api.{region}.{domain}");
+        let default_host = format!("{id}.{}", self.resolver.default_hosts);
         let one_label = !id.contains(['.', ':', '[', ']']);
         match host::checked(&default_host).filter(|_| one_label) {
             Some(_) if twice => {}
-            Some(host) if api.default_endpoint => self.host(&at, host, Target::Api(index)),
-            Some(host) => self.host(&at, host, Target::Disabled(api.kind)),
+            Some(host) if api.default_endpoint => self.host(&at, &host, Target::Api(index)),
+            Some(host) => self.host(&at, &host, Target::Disabled(api.kind)),
             None => self.fault(
                 &at,
                 format!("`{default_host}` is no host"),
@@ -130,7 +137,7 @@ impl<T> Build<T> {
         }
         for host in &api.hosts {
             match host::checked(host) {
-                Some(host) => self.host(&at, host, Target::Api(index)),
+                Some(host) => self.host(&at, &host, Target::Api(index)),
                 None => self.fault(
                     &at,
                     format!("`{host}` is no host"),
@@ -164,13 +171,14 @@ impl<T> Build<T> {
         self.resolver.apis.push(CheckedApi {
             id,
             kind: api.kind,
+            private: api.private,
             stages,
             default_stage,
         });
     }
 
-    fn host(&mut self, at: &str, host: Box<str>, target: Target) {
-        match self.resolver.hosts.get(&host) {
+    fn host(&mut self, at: &str, host: &str, target: Target) {
+        match self.resolver.hosts.own(host) {
             Some(before) if *before != target => {
                 let problem = format!("the host `{host}` is taken");
                 self.fault(at, problem, "give each host to one API or domain");
@@ -184,17 +192,9 @@ impl<T> Build<T> {
     fn domain(&mut self, domain: Domain) {
         let at = format!("domain {}", domain.name);
         let index = self.resolver.domains.len();
-        let (name, wildcard) = match domain.name.strip_prefix("*.") {
-            Some(name) => (name, true),
-            None => (domain.name.as_str(), false),
-        };
-        match host::checked(name) {
-            Some(name) if wildcard => {
-                if self.resolver.wildcards.insert(name, index).is_some() {
-                    self.fault(&at, "the domain is there already", "list each domain once");
-                }
-            }
-            Some(name) => self.host(&at, name, Target::Domain(index)),
+        let bare = domain.name.strip_prefix("*.").unwrap_or(&domain.name);
+        match host::checked(bare) {
+            Some(_) => self.host(&at, &domain.name, Target::Domain(index)),
             None => self.fault(
                 &at,
                 "this is no domain name",
@@ -202,41 +202,18 @@ impl<T> Build<T> {
             ),
         }
 
-        let mut mappings: Vec<(Box<str>, CheckedMapping)> = Vec::new();
-        let mut only_http = !domain.mappings.is_empty();
+        let mut only_http = !domain.mappings.is_empty() || !domain.rules.is_empty();
+        let mut taken = HashSet::new();
+        let mut mappings = Vec::with_capacity(domain.mappings.len());
         for mapping in domain.mappings {
-            let base_path = match mapping.base_path.as_str() {
-                "" => NONE,
-                path => path,
-            };
-            let at = format!("{at}, mapping {base_path}");
-            if let Err((problem, fix)) = domain::check_base_path(base_path) {
-                self.fault(&at, problem, fix);
-            }
-            if mappings.iter().any(|(other, _)| **other == *base_path) {
-                self.fault(
-                    &at,
-                    "the base path is mapped already",
-                    "map each base path once",
-                );
-            }
-            let Some(&api) = self.resolver.api_ids.get(mapping.api.as_str()) else {
-                let problem = format!("there is no API `{}`", mapping.api);
-                self.fault(&at, problem, "name the id of an API of this gateway");
-                continue;
-            };
-            let of = &self.resolver.apis[api];
-            only_http &= of.kind == ApiKind::Http;
-            let stage = mapping.stage.map(String::into_boxed_str);
-            if let Some(stage) = stage
-                .as_deref()
-                .filter(|stage| !of.stages.contains_key(*stage))
-            {
-                let problem = format!("the API has no stage `{stage}`");
-                self.fault(&at, problem, "name one of its stages");
-            }
-            mappings.push((base_path.into(), CheckedMapping { api, stage }));
+            mappings.extend(self.mapping(&at, mapping, &mut taken, &mut only_http));
         }
+        let mut priorities = HashMap::new();
+        let mut rules = Vec::with_capacity(domain.rules.len());
+        for rule in &domain.rules {
+            rules.extend(self.rule(&at, rule, &mut priorities, &mut only_http));
+        }
+        rules.sort_by_key(|rule| rule.priority);
         self.resolver.domains.push(CheckedDomain {
             kind: if only_http {
                 ApiKind::Http
@@ -244,7 +221,82 @@ impl<T> Build<T> {
                 ApiKind::Rest
             },
             base_paths: BasePaths::new(mappings),
+            rules,
+            strict_server_name: domain.strict_server_name,
         });
+    }
+
+    fn mapping(
+        &mut self,
+        at: &str,
+        mapping: Mapping,
+        taken: &mut HashSet<Arc<str>>,
+        only_http: &mut bool,
+    ) -> Option<(Arc<str>, CheckedMapping)> {
+        let base_path: Arc<str> = match mapping.base_path.as_str() {
+            "" => NONE.into(),
+            path => path.into(),
+        };
+        let at = format!("{at}, mapping {base_path}");
+        if let Err((problem, fix)) = domain::check_base_path(&base_path) {
+            self.fault(&at, problem, fix);
+        }
+        if !taken.insert(Arc::clone(&base_path)) {
+            self.fault(
+                &at,
+                "the base path is mapped already",
+                "map each base path once",
+            );
+        }
+        let stage = mapping.stage.map(String::into_boxed_str);
+        let (api, kind) = self.stage_of(&at, &mapping.api, stage.as_deref())?;
+        *only_http &= kind == ApiKind::Http;
+        Some((base_path, CheckedMapping { api, stage }))
+    }
+
+    fn rule(
+        &mut self,
+        at: &str,
+        rule: &Rule,
+        priorities: &mut HashMap<u32, String>,
+        only_http: &mut bool,
+    ) -> Option<CheckedRule> {
+        let at = match &rule.id {
+            Some(id) => format!("{at}, rule {id}"),
+            None => format!("{at}, rule of priority {}", rule.priority),
+        };
+        if let Some((problem, fix)) = priority_fault(rule, priorities) {
+            self.fault(&at, problem, fix);
+        }
+        let found = self.stage_of(&at, &rule.api, Some(&rule.stage));
+        let api = found.map_or(0, |(api, _)| api);
+        let checked =
+            CheckedRule::new(rule, api, &mut |problem, fix| self.fault(&at, problem, fix));
+        let (_, kind) = found?;
+        *only_http &= kind == ApiKind::Http;
+        Some(checked)
+    }
+
+    /// The API that a mapping or a rule leads to, if it is there. That it has no such stage is a fault, too.
+    fn stage_of(&mut self, at: &str, api: &str, stage: Option<&str>) -> Option<(usize, ApiKind)> {
+        let Some(&index) = self.resolver.api_ids.get(api) else {
+            let problem = format!("there is no API `{api}`");
+            self.fault(at, problem, "name the id of an API of this gateway");
+            return None;
+        };
+        let of = &self.resolver.apis[index];
+        let kind = of.kind;
+        if let Some(stage) = stage.filter(|stage| !of.stages.contains_key(*stage)) {
+            let mut names: Vec<_> = of.stages.keys().map(|name| format!("`{name}`")).collect();
+            names.sort_unstable();
+            let problem = format!("the API `{api}` has no stage `{stage}`");
+            let fix = match names.is_empty() {
+                true => "give it one".to_owned(),
+                false => format!("name one of its stages: {}", names.join(", ")),
+            };
+            self.fault(at, problem, &fix);
+        }
+        Some((index, kind))
     }
 
     fn fallback(&mut self, fallback: Fallback) {

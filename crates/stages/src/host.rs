@@ -21,6 +21,11 @@ pub(crate) fn with_normal<T>(host: &str, read: impl FnOnce(&str) -> T) -> Option
     std::str::from_utf8(buffer).ok().map(read)
 }
 
+/// Whether two hosts are the same name.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    normal_end(one).eq_ignore_ascii_case(normal_end(other))
+}
+
 /// `host` without port and trailing dot.
 fn normal_end(host: &str) -> &str {
     let last = host

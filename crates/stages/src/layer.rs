@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use portcullis_core::{ApiStage, Live};
 use tower_layer::Layer;
 
@@ -17,6 +18,7 @@ use crate::service::Stages;
 #[must_use]
 pub struct StagesLayer {
     resolver: Live<Resolver<Arc<ApiStage>>>,
+    private_networks: Arc<[IpNet]>,
 }
 
 impl StagesLayer {
@@ -24,7 +26,14 @@ impl StagesLayer {
     pub fn new(resolver: impl Into<Live<Resolver<Arc<ApiStage>>>>) -> Self {
         Self {
             resolver: resolver.into(),
+            private_networks: Arc::default(),
         }
+    }
+
+    /// From where [private](crate::Api::private) APIs are reached. Default: from nowhere. The address is the one that the context has of the client.
+    pub fn private_networks(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.private_networks = networks.into_iter().collect();
+        self
     }
 
     /// The handle by which the resolver can be replaced.
@@ -38,6 +47,10 @@ impl<S> Layer<S> for StagesLayer {
     type Service = Stages<S>;
 
     fn layer(&self, inner: S) -> Stages<S> {
-        Stages::new(inner, self.resolver.clone())
+        Stages::new(
+            inner,
+            self.resolver.clone(),
+            Arc::clone(&self.private_networks),
+        )
     }
 }

@@ -80,8 +80,16 @@
 //! nothing else fits. No mapping: 403 `{"message":"Forbidden"}`. A mapping without a stage expects the stage's name behind
 //! the base path. A slash doubled behind the base path counts as one.
 //!
+//! **Routing rules** of a domain are tried before its base paths, the lowest priority first; the first [`Rule`] all of whose conditions fit decides, also if its API then
+//! has no such route. A condition on a header looks at each line of it: `*json` fits the second of two lines `Accept`, and not the middle of a list in one. A condition
+//! on the path is made of whole segments. No rule and no mapping: 403.
+//!
+//! **Private APIs** let in whoever comes from the [networks](StagesLayer::private_networks) that are private, and refuse everyone else with 403.
+//!
 //! **Stage variables** are checked when they are set ([`StageVariables`]). [`StageTemplate`] puts them into
 //! URIs, and says so where one is unset, which the service answers with 500.
+//!
+//! **Versions that go away** are told of by [`Deprecation`], with every response: of a router of yours by [`DeprecationLayer`].
 //!
 //! # Order
 //!
@@ -100,13 +108,21 @@
 //! None.
 
 mod api;
+mod base_paths;
 mod build;
+mod deprecation;
+mod deprecation_layer;
 mod domain;
 mod error;
+mod glob;
 mod host;
+mod host_map;
 mod layer;
+mod lookup;
+mod prefixes;
 mod refusal;
 mod resolver;
+mod rule;
 mod service;
 mod template;
 mod variables;
@@ -114,11 +130,16 @@ mod variables;
 pub use {
     api::Api,
     build::{Fallback, ResolverBuilder},
+    deprecation::{Deprecation, DeprecationBuilder},
+    deprecation_layer::{Deprecated, DeprecatedFuture, DeprecationLayer},
     domain::Domain,
     error::{ConfigError, Fault},
+    host_map::HostMap,
     layer::StagesLayer,
+    lookup::Lookup,
     refusal::{Refusal, RefusalReason},
     resolver::{Resolved, Resolver},
+    rule::Rule,
     service::Stages,
     template::{StageTemplate, UnsetVariable, expand},
     variables::StageVariables,

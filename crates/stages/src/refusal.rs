@@ -18,8 +18,12 @@ pub enum RefusalReason {
     UnknownHost,
     /// The host is that of a default endpoint which is disabled.
     EndpointDisabled,
-    /// No base path of the domain fits.
+    /// No routing rule and no base path of the domain fits.
     NoMapping,
+    /// The API is private, and the request did not come from a private network.
+    NotPrivate,
+    /// The domain is strict, and the connection was opened to another name.
+    AnotherServerName,
     /// The path names no stage of the API.
     UnknownStage,
 }
@@ -32,6 +36,8 @@ impl RefusalReason {
             Self::UnknownHost => "unknown_host",
             Self::EndpointDisabled => "endpoint_disabled",
             Self::NoMapping => "no_mapping",
+            Self::NotPrivate => "not_private",
+            Self::AnotherServerName => "another_server_name",
             Self::UnknownStage => "unknown_stage",
         }
     }
@@ -109,6 +115,7 @@ mod tests {
             FORBIDDEN,
         );
         check(RefusalReason::NoMapping, ApiKind::Http, 403, FORBIDDEN);
+        check(RefusalReason::NotPrivate, ApiKind::Rest, 403, FORBIDDEN);
         check(RefusalReason::UnknownHost, ApiKind::Rest, 403, FORBIDDEN);
     }
 }

@@ -1,14 +1,19 @@
 //! The choice of API and stage.
 
 use std::fmt;
+use std::sync::Arc;
 
-use portcullis_core::ApiKind;
+use http::HeaderName;
+use portcullis_core::{ApiKind, Detail, RequestContext};
 use rustc_hash::FxHashMap;
 
+use crate::base_paths::BasePaths;
 use crate::build::ResolverBuilder;
-use crate::domain::BasePaths;
 use crate::host;
+use crate::host_map::HostMap;
+use crate::lookup::Lookup;
 use crate::refusal::{Refusal, RefusalReason};
+use crate::rule::CheckedRule;
 
 /// Which stage serves a request, by host and path: compiled once, asked per request, without allocating.
 ///
@@ -16,9 +21,11 @@ use crate::refusal::{Refusal, RefusalReason};
 pub struct Resolver<T> {
     pub(crate) apis: Vec<CheckedApi<T>>,
     pub(crate) api_ids: FxHashMap<Box<str>, usize>,
-    pub(crate) hosts: FxHashMap<Box<str>, Target>,
-    /// By what follows the first label.
-    pub(crate) wildcards: FxHashMap<Box<str>, usize>,
+    pub(crate) hosts: HostMap<Target>,
+    /// What follows the API's id in default hosts.
+    pub(crate) default_hosts: Box<str>,
+    /// Whether any API is private.
+    pub(crate) private: bool,
     pub(crate) domains: Vec<CheckedDomain>,
     pub(crate) fallback: Target,
 }
@@ -37,6 +44,7 @@ pub(crate) enum Target {
 pub(crate) struct CheckedApi<T> {
     pub(crate) id: Box<str>,
     pub(crate) kind: ApiKind,
+    pub(crate) private: bool,
     pub(crate) stages: FxHashMap<Box<str>, T>,
     pub(crate) default_stage: Option<Box<str>>,
 }
@@ -44,6 +52,9 @@ pub(crate) struct CheckedApi<T> {
 pub(crate) struct CheckedDomain {
     pub(crate) kind: ApiKind,
     pub(crate) base_paths: BasePaths<CheckedMapping>,
+    /// In the order of their priorities.
+    pub(crate) rules: Vec<CheckedRule>,
+    pub(crate) strict_server_name: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -58,9 +69,21 @@ pub struct Resolved<'a, T> {
     api_id: &'a str,
     kind: ApiKind,
     stage: &'a str,
-    base_path: Option<&'a str>,
+    base_path: Option<&'a Arc<str>>,
+    rule: Option<&'a Arc<str>>,
     consumed: usize,
 }
+
+/// Where a domain sends a request.
+struct Way<'a> {
+    api: usize,
+    stage: Option<&'a str>,
+    consumed: usize,
+    base_path: Option<&'a Arc<str>>,
+    rule: Option<&'a Arc<str>>,
+}
+
+const API_ID: HeaderName = HeaderName::from_static("x-apigw-api-id");
 
 const DEFAULT_STAGE: &str = "$default";
 
@@ -70,7 +93,8 @@ impl<T> Resolver<T> {
         ResolverBuilder::new(region.into())
     }
 
-    /// Finds the stage for a request to `host` (with or without a port; `None` if the client named none) and `path`, as it was sent.
+    /// Finds the stage for a request to `host` (with or without a port; `None` if the client named none) and `path`, as it was sent. A domain whose routing rules look at
+    /// headers has to be [asked with them](Self::look_up).
     ///
     /// # Errors
     ///
@@ -80,82 +104,148 @@ impl<T> Resolver<T> {
         host: Option<&str>,
         path: &str,
     ) -> Result<Resolved<'a, T>, Refusal> {
-        match self.target(host) {
-            Target::Api(api) => self.apis[api].resolve(path, 0, None),
-            Target::Domain(domain) => self.resolve_mapping(&self.domains[domain], path),
-            Target::ApiByPath => {
-                let id = first_segment(path);
-                match self.api_ids.get(id) {
-                    Some(&api) => self.apis[api].resolve(path, 1 + id.len(), None),
-                    None => Err(Refusal::new(RefusalReason::UnknownHost, ApiKind::Rest)),
-                }
-            }
-            Target::Disabled(kind) => Err(Refusal::new(RefusalReason::EndpointDisabled, kind)),
-            Target::Nothing => Err(Refusal::new(RefusalReason::UnknownHost, ApiKind::Rest)),
-        }
+        self.look_up(&Lookup::new(host, path))
     }
 
-    /// The id of the API that a request to `host` and `path` is for, also where that has no such stage. `None` if no API is meant, or one that is not
-    /// reached by this host.
-    #[must_use]
-    pub fn api_id(&self, host: Option<&str>, path: &str) -> Option<&str> {
-        let api = match self.target(host) {
-            Target::Api(api) => api,
-            Target::Domain(domain) => {
-                let chosen = self.domains[domain].base_paths.choose(path)?;
-                chosen.mapping.api
+    /// Finds the stage for a request.
+    ///
+    /// # Errors
+    ///
+    /// What was not found; [`Refusal::to_rejection`] is the answer to it.
+    pub fn look_up<'a>(&'a self, lookup: &Lookup<'_>) -> Result<Resolved<'a, T>, Refusal> {
+        let path = lookup.path();
+        let way = match self.target(lookup) {
+            Target::Api(api) => Way::to(api, 0),
+            Target::Domain(domain) => self.domains[domain].way(lookup)?,
+            Target::ApiByPath => {
+                let (id, end) = api_segment(path);
+                match self.api_ids.get(id) {
+                    Some(&api) => Way::to(api, end),
+                    None => return Err(Refusal::new(RefusalReason::UnknownHost, ApiKind::Rest)),
+                }
             }
-            Target::ApiByPath => *self.api_ids.get(first_segment(path))?,
+            Target::Disabled(kind) => {
+                return Err(Refusal::new(RefusalReason::EndpointDisabled, kind));
+            }
+            Target::Nothing => return Err(Refusal::new(RefusalReason::UnknownHost, ApiKind::Rest)),
+        };
+        let api = &self.apis[way.api];
+        if api.private && !lookup.is_private() {
+            return Err(Refusal::new(RefusalReason::NotPrivate, api.kind));
+        }
+        let found = match way.stage {
+            Some(stage) => api.at(stage, way.consumed)?,
+            None => api.resolve(path, way.consumed)?,
+        };
+        Ok(Resolved {
+            base_path: way.base_path,
+            rule: way.rule,
+            ..found
+        })
+    }
+
+    /// The id of the API that a request is for, also where that has no such stage. `None` if no API is meant, or one that is not
+    /// reached this way.
+    #[must_use]
+    pub fn api_of(&self, lookup: &Lookup<'_>) -> Option<&str> {
+        let api = match self.target(lookup) {
+            Target::Api(api) => api,
+            Target::Domain(domain) => self.domains[domain].way(lookup).ok()?.api,
+            Target::ApiByPath => *self.api_ids.get(api_segment(lookup.path()).0)?,
             Target::Disabled(_) | Target::Nothing => return None,
         };
         Some(&self.apis[api].id)
     }
 
-    fn target(&self, host: Option<&str>) -> Target {
-        let known = host.and_then(|host| {
-            host::with_normal(host, |host| {
-                if let Some(&target) = self.hosts.get(host) {
-                    return Some(target);
-                }
-                if self.wildcards.is_empty() {
-                    return None;
-                }
-                let (first, others) = host.split_once('.')?;
-                let domain = *self.wildcards.get(others)?;
-                (!first.is_empty()).then_some(Target::Domain(domain))
-            })
-        });
-        known.flatten().unwrap_or(self.fallback)
+    fn target(&self, lookup: &Lookup<'_>) -> Target {
+        let known = lookup.host().and_then(|host| self.hosts.find(host));
+        if let Some(known) = known {
+            return *known;
+        }
+        // Whoever is elsewhere must not choose among the private APIs.
+        if self.private && lookup.is_private() {
+            return self.private_target(lookup).unwrap_or(self.fallback);
+        }
+        self.fallback
     }
 
-    fn resolve_mapping<'a>(
-        &'a self,
-        domain: &'a CheckedDomain,
-        path: &str,
-    ) -> Result<Resolved<'a, T>, Refusal> {
-        let Some(chosen) = domain.base_paths.choose(path) else {
-            return Err(Refusal::new(RefusalReason::NoMapping, domain.kind));
+    /// The private API that a request names which came through a VPC endpoint: by the header, or by a host that has the endpoint's id in it.
+    fn private_target(&self, lookup: &Lookup<'_>) -> Option<Target> {
+        let header = lookup.all_headers().and_then(|headers| headers.get(API_ID));
+        let by_header = header.and_then(|id| self.api_ids.get(id.to_str().ok()?));
+        let by_host = || {
+            let own = |host: &str| {
+                let (first, rest) = host.split_once('.')?;
+                let (id, _) = first.split_once("-vpce-")?;
+                self.api_ids
+                    .get(id)
+                    .filter(|_| *rest == *self.default_hosts)
+            };
+            host::with_normal(lookup.host()?, own).flatten()
         };
-        let api = &self.apis[chosen.mapping.api];
-        let consumed = match chosen.consumed {
-            0 => 0,
-            consumed => behind_doubled_slashes(path, consumed),
-        };
-        match &chosen.mapping.stage {
-            Some(stage) => api.at(stage, consumed, Some(chosen.base_path)),
-            None => api.resolve(path, consumed, Some(chosen.base_path)),
+        let api = *by_header.or_else(by_host)?;
+        self.apis[api].private.then_some(Target::Api(api))
+    }
+}
+
+impl Way<'_> {
+    const fn to(api: usize, consumed: usize) -> Self {
+        Self {
+            api,
+            stage: None,
+            consumed,
+            base_path: None,
+            rule: None,
         }
+    }
+}
+
+impl CheckedDomain {
+    fn way(&self, lookup: &Lookup<'_>) -> Result<Way<'_>, Refusal> {
+        if self.strict_server_name
+            && let (Some(opened_to), Some(host)) = (lookup.opened_to(), lookup.host())
+            && !host::same(opened_to, host)
+        {
+            return Err(Refusal::new(RefusalReason::AnotherServerName, self.kind));
+        }
+        let path = lookup.path();
+        let rule = self
+            .rules
+            .iter()
+            .find_map(|rule| Some((rule, rule.fits(lookup)?)));
+        if let Some((rule, consumed)) = rule {
+            return Ok(Way {
+                api: rule.api,
+                stage: Some(&rule.stage),
+                consumed: behind_base_path(path, consumed),
+                base_path: None,
+                rule: Some(&rule.id),
+            });
+        }
+        let Some(chosen) = self.base_paths.choose(path) else {
+            return Err(Refusal::new(RefusalReason::NoMapping, self.kind));
+        };
+        Ok(Way {
+            api: chosen.mapping.api,
+            stage: chosen.mapping.stage.as_deref(),
+            consumed: behind_base_path(path, chosen.consumed),
+            base_path: Some(chosen.base_path),
+            rule: None,
+        })
+    }
+}
+
+/// A slash doubled behind a base path counts as one.
+fn behind_base_path(path: &str, consumed: usize) -> usize {
+    match consumed {
+        0 => 0,
+        consumed => behind_doubled_slashes(path, consumed),
     }
 }
 
 impl<T> CheckedApi<T> {
     /// Chooses the stage by what stands in `path` from `start` on.
-    fn resolve<'a>(
-        &'a self,
-        path: &str,
-        start: usize,
-        base_path: Option<&'a str>,
-    ) -> Result<Resolved<'a, T>, Refusal> {
+    fn resolve(&self, path: &str, start: usize) -> Result<Resolved<'_, T>, Refusal> {
         let rest = path.get(start..).unwrap_or_default();
         let (slashes, name) = match self.kind {
             ApiKind::Rest => {
@@ -172,23 +262,18 @@ impl<T> CheckedApi<T> {
                 ApiKind::Rest => behind_doubled_slashes(path, end),
                 ApiKind::Http => end,
             };
-            return Ok(self.found(stage, target, end, base_path));
+            return Ok(self.found(stage, target, end));
         }
         match (&self.default_stage, self.kind) {
-            (Some(stage), _) => self.at(stage, start, base_path),
-            (None, ApiKind::Http) => self.at(DEFAULT_STAGE, start, base_path),
+            (Some(stage), _) => self.at(stage, start),
+            (None, ApiKind::Http) => self.at(DEFAULT_STAGE, start),
             (None, ApiKind::Rest) => Err(self.unknown_stage()),
         }
     }
 
-    fn at<'a>(
-        &'a self,
-        stage: &str,
-        consumed: usize,
-        base_path: Option<&'a str>,
-    ) -> Result<Resolved<'a, T>, Refusal> {
+    fn at(&self, stage: &str, consumed: usize) -> Result<Resolved<'_, T>, Refusal> {
         match self.stages.get_key_value(stage) {
-            Some((stage, target)) => Ok(self.found(stage, target, consumed, base_path)),
+            Some((stage, target)) => Ok(self.found(stage, target, consumed)),
             None => Err(self.unknown_stage()),
         }
     }
@@ -198,14 +283,14 @@ impl<T> CheckedApi<T> {
         stage: &'a str,
         target: &'a T,
         consumed: usize,
-        base_path: Option<&'a str>,
     ) -> Resolved<'a, T> {
         Resolved {
             target,
             api_id: &self.id,
             kind: self.kind,
             stage,
-            base_path,
+            base_path: None,
+            rule: None,
             consumed,
         }
     }
@@ -218,6 +303,19 @@ impl<T> CheckedApi<T> {
 /// The first segment of a path that begins with a slash; of any other, nothing.
 fn first_segment(path: &str) -> &str {
     until_slash(path.strip_prefix('/').unwrap_or_default())
+}
+
+/// The first segment that has text, as the name of an API, and where it ends: slashes doubled before it count as one, as they do before a stage.
+fn api_segment(path: &str) -> (&str, usize) {
+    let below = path.trim_start_matches('/');
+    let slashes = path.len() - below.len();
+    match slashes {
+        0 => ("", 0),
+        slashes => {
+            let id = until_slash(below);
+            (id, slashes + id.len())
+        }
+    }
 }
 
 fn until_slash(text: &str) -> &str {
@@ -258,11 +356,27 @@ impl<'a, T> Resolved<'a, T> {
         self.stage
     }
 
-    /// The base path that was matched, `(none)` for the empty one; `None` where the request did not come by a custom domain.
+    /// The base path of the mapping that was chosen, `(none)` for the empty one; `None` where no mapping was.
     /// It is `$context.customDomain.basePathMatched`.
     #[must_use]
-    pub const fn base_path(&self) -> Option<&'a str> {
-        self.base_path
+    pub fn base_path(&self) -> Option<&'a str> {
+        self.base_path.map(|path| &**path)
+    }
+
+    /// The id of the routing rule that was chosen; `None` where none was. It is `$context.customDomain.routingRuleIdMatched`.
+    #[must_use]
+    pub fn rule(&self) -> Option<&'a str> {
+        self.rule.map(|id| &**id)
+    }
+
+    /// Notes in `context` which mapping or which rule was chosen.
+    pub fn note(&self, context: &RequestContext) {
+        if let Some(path) = self.base_path {
+            context.note(Detail::BasePathMatched, Arc::clone(path));
+        }
+        if let Some(id) = self.rule {
+            context.note(Detail::RoutingRuleIdMatched, Arc::clone(id));
+        }
     }
 
     /// How many bytes at the start of the path were for base path and stage. What follows may be empty, and
@@ -297,6 +411,7 @@ impl<T> fmt::Debug for Resolved<'_, T> {
             .field("api_id", &self.api_id)
             .field("stage", &self.stage)
             .field("base_path", &self.base_path)
+            .field("rule", &self.rule)
             .field("consumed", &self.consumed)
             .finish_non_exhaustive()
     }

@@ -6,11 +6,11 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
-use portcullis_core::{
-    ApiStage, Detail, Live, Rejection, RejectionKind, RequestContext, ResponseFuture,
-};
+use ipnet::IpNet;
+use portcullis_core::{ApiStage, Live, Rejection, RejectionKind, RequestContext, ResponseFuture};
 use tower_service::Service;
 
+use crate::lookup::Lookup;
 use crate::resolver::Resolver;
 
 /// The service of [`StagesLayer`](crate::StagesLayer). See the [crate docs](crate) for an example.
@@ -18,11 +18,28 @@ use crate::resolver::Resolver;
 pub struct Stages<S> {
     inner: S,
     resolver: Live<Resolver<Arc<ApiStage>>>,
+    private_networks: Arc<[IpNet]>,
 }
 
 impl<S> Stages<S> {
-    pub(crate) const fn new(inner: S, resolver: Live<Resolver<Arc<ApiStage>>>) -> Self {
-        Self { inner, resolver }
+    pub(crate) const fn new(
+        inner: S,
+        resolver: Live<Resolver<Arc<ApiStage>>>,
+        private_networks: Arc<[IpNet]>,
+    ) -> Self {
+        Self {
+            inner,
+            resolver,
+            private_networks,
+        }
+    }
+
+    fn is_private(&self, context: &RequestContext) -> bool {
+        let client = context.client().map(|client| client.to_canonical());
+        client.is_some_and(|client| {
+            let mut networks = self.private_networks.iter();
+            networks.any(|network| network.contains(&client))
+        })
     }
 
     /// Notes the stage and shortens the target, or says why neither can be done.
@@ -30,11 +47,17 @@ impl<S> Stages<S> {
         let context = RequestContext::of(request).clone();
         let resolver = self.resolver.load();
         let path = request.uri().path();
-        let found = resolver.resolve(context.host(), path)?;
-        context.set_stage(Arc::clone(found.target()));
-        if let Some(base_path) = found.base_path() {
-            context.note(Detail::BasePathMatched, base_path);
+        let connection = context.connection();
+        let mut asked = Lookup::new(context.host(), path)
+            .headers(request.headers())
+            .private(self.is_private(&context));
+        let tls = connection.and_then(|connection| connection.tls.as_ref());
+        if let Some(name) = tls.and_then(|tls| tls.server_name.as_deref()) {
+            asked = asked.server_name(name);
         }
+        let found = resolver.look_up(&asked)?;
+        context.set_stage(Arc::clone(found.target()));
+        found.note(&context);
         if found.consumed() > 0 {
             let uri = with_path(request.uri(), found.rest_of(path));
             *request.uri_mut() = uri?;

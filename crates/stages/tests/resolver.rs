@@ -1,7 +1,7 @@
 //! Which stage serves which host and path.
 
 use portcullis_core::ApiKind;
-use portcullis_stages::{Api, Domain, Fallback, RefusalReason, Resolver, ResolverBuilder};
+use portcullis_stages::{Api, Domain, Fallback, Lookup, RefusalReason, Resolver, ResolverBuilder};
 
 const REST: &str = "rest1.execute-api.eu-west-1.amazonaws.com";
 const HTTP: &str = "http1.execute-api.eu-west-1.amazonaws.com";
@@ -245,6 +245,12 @@ fn the_fallback_serves_unknown_hosts() {
     check_in(
         &all,
         "localhost",
+        "//rest1//prod/5",
+        Ok(("rest prod", None, "/5")),
+    );
+    check_in(
+        &all,
+        "localhost",
         "/http1/5",
         Ok(("http default", None, "/5")),
     );
@@ -356,6 +362,7 @@ fn the_api_is_known_where_its_stage_is_not() {
         ("localhost", "/rest1/none", Some("rest1")),
         ("localhost", "/none/prod", None),
     ] {
-        assert_eq!(resolver.api_id(Some(host), path), api, "{host}{path}");
+        let asked = Lookup::new(Some(host), path);
+        assert_eq!(resolver.api_of(&asked), api, "{host}{path}");
     }
 }
