@@ -96,11 +96,11 @@ mod gateway;
 pub use gateway::{
     AccessLogConfig, AccountConfig, ApiConfig, ApiSpec, Change, ConfigError, ConfigFault,
     ConfigFormat, Coverage, CoveredField, CredentialsConfig, DeploymentDiff, DeploymentSummary,
-    Destination, EmfConfig, FieldChange, FileStore, FunctionConfig, FunctionPlace, Gateway,
+    Destination, Edge, EmfConfig, FieldChange, FileStore, FunctionConfig, FunctionPlace, Gateway,
     GatewayBuilder, GatewayConfig, GatewayError, GatewayFault, GatewayFuture, GatewayHandle,
-    HandleError, HandleErrorKind, IssuerConfig, LogConfig, NewDeployment, Parity, RouteChange,
-    RouteSummary, Served, StageSummary, StateError, StateStore, StoredState, TlsFiles,
-    TracesConfig, UnknownRoute, UpstreamConfig,
+    HandleError, HandleErrorKind, IntrospectionConfig, IssuerConfig, LogConfig, NewDeployment,
+    Parity, RouteChange, RouteSummary, Served, StageSummary, StateError, StateStore, StoredState,
+    TlsFiles, TracesConfig, UnknownRoute, UpstreamConfig,
 };
 #[cfg(feature = "admin")]
 pub use gateway::{AdminFuture, AdminService};
@@ -132,6 +132,8 @@ mod pages {
     #[cfg(feature = "admin")]
     #[doc = include_str!("../../../docs/guide/deployments.md")]
     struct Deployments;
+    #[doc = include_str!("../../../docs/guide/domains.md")]
+    struct Domains;
 
     #[doc = include_str!("../../../docs/guide/functions.md")]
     struct Functions;

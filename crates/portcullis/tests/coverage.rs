@@ -310,7 +310,7 @@ fn stages_and_domains_are_reported_member_by_member() {
         ("domain api.example.com:/securityPolicy", Served::Enforced),
         (
             "domain api.example.com:/endpointAccessMode",
-            Served::NotServed,
+            Served::Enforced,
         ),
     ] {
         assert_eq!(fate(&coverage, pointer).0, served, "{pointer}");

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::auth::caller_headers::CallerHeadersLayer;
 use crate::core::{ApiKind, Chain, Guard};
 use crate::cors::CorsRules;
 use crate::definition::{EndpointType, Stage};
 use crate::openapi::BasePath;
+use crate::stages::Deprecation;
 
 /// An API with its stages: a document, and how it is to be served.
 ///
@@ -40,11 +42,14 @@ pub struct ApiSpec {
     pub(super) unknown_route: UnknownRoute,
     /// By route, as its key names it.
     pub(super) guards: Vec<(String, Chain)>,
+    pub(super) caller_headers: Option<CallerHeadersLayer>,
     pub(super) method_override: bool,
     pub(super) web_sockets: Option<bool>,
     pub(super) max_body_bytes: u64,
     pub(super) max_document_bytes: Option<usize>,
     pub(super) stage_optional: bool,
+    /// By stage.
+    pub(super) deprecations: BTreeMap<String, Deprecation>,
     pub(super) strict: bool,
     pub(super) parity: Parity,
 }
@@ -94,11 +99,13 @@ impl ApiSpec {
             cors: None,
             unknown_route: UnknownRoute::default(),
             guards: Vec::new(),
+            caller_headers: None,
             method_override: false,
             web_sockets: None,
             max_body_bytes: MAX_BODY_BYTES,
             max_document_bytes: None,
             stage_optional: false,
+            deprecations: BTreeMap::new(),
             strict: false,
             parity: Parity::default(),
         }
@@ -198,6 +205,25 @@ impl ApiSpec {
         self
     }
 
+    /// Tells what stands behind every method who calls: headers that no client can forge, put in once the guards are through.
+    ///
+    /// ```
+    /// use portcullis::ApiSpec;
+    /// use portcullis::auth::caller_headers::CallerHeadersLayer;
+    ///
+    /// # let document = r#"{"openapi":"3.0.1","info":{"title":"pets","version":"1"},"paths":{}}"#;
+    /// let headers = CallerHeadersLayer::new()
+    ///     .claim("x-user-id", "sub")?
+    ///     .variable("x-user-tier", "authorizer.tier")?;
+    /// let api = ApiSpec::rest(document).caller_headers(headers);
+    /// # let _ = api;
+    /// # Ok::<(), portcullis::auth::ConfigError>(())
+    /// ```
+    pub fn caller_headers(mut self, headers: CallerHeadersLayer) -> Self {
+        self.caller_headers = Some(headers);
+        self
+    }
+
     /// The guards of a route.
     pub(super) fn guards_of(&self, route: &str) -> impl Iterator<Item = &Chain> {
         let own = self.guards.iter().filter(move |(key, _)| key == route);
@@ -240,6 +266,29 @@ impl ApiSpec {
     /// segment names none. Off by default.
     pub fn stage_optional(mut self, optional: bool) -> Self {
         self.stage_optional = optional;
+        self
+    }
+
+    /// Tells clients with every response of a stage that it goes away. That there is no such stage is an error.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// use portcullis::ApiSpec;
+    /// use portcullis::stages::Deprecation;
+    ///
+    /// # let document = r#"{"openapi":"3.0.1","info":{"title":"pets","version":"1"},"paths":{}}"#;
+    /// let sunset = SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_761_599);
+    /// let deprecation = Deprecation::builder().sunset(sunset).successor("/v2").build()?;
+    /// let api = ApiSpec::rest(document)
+    ///     .stage_named("v1")
+    ///     .stage_named("v2")
+    ///     .deprecation("v1", deprecation);
+    /// # let _ = api;
+    /// # Ok::<(), portcullis::stages::ConfigError>(())
+    /// ```
+    pub fn deprecation(mut self, stage: impl Into<String>, deprecation: Deprecation) -> Self {
+        self.deprecations.insert(stage.into(), deprecation);
         self
     }
 

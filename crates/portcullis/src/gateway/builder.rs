@@ -16,6 +16,7 @@ use super::caching::Caching;
 use super::compile::{AuthorizerCaches, Issuers};
 use super::control::Control;
 use super::deployments::DEFAULT_KEPT;
+use super::edge::Edge;
 use super::error::GatewayError;
 use super::limits::Limits;
 use super::observe::ObserveSettings;
@@ -56,6 +57,7 @@ pub struct GatewayBuilder {
     pub(super) made_client: Option<Client>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) trusted_proxies: TrustedProxies,
+    pub(super) edge: Edge,
     pub(super) guards: Chain,
     pub(super) access_keys: Option<Arc<dyn CredentialStore>>,
     pub(super) vpc_endpoints: Vec<VpcEndpoint>,
@@ -76,7 +78,7 @@ pub struct GatewayBuilder {
     pub(super) strict: bool,
     pub(super) skip_auth: bool,
     /// What a configuration says that is not served, by JSON pointer.
-    pub(super) remarks: Vec<(String, &'static str)>,
+    pub(super) remarks: Vec<(String, String)>,
 }
 
 impl GatewayBuilder {
@@ -96,6 +98,7 @@ impl GatewayBuilder {
             made_client: None,
             clock: Arc::new(SystemClock::new()),
             trusted_proxies: TrustedProxies::default(),
+            edge: Edge::default(),
             guards: Chain::new(),
             access_keys: None,
             vpc_endpoints: Vec::new(),
@@ -326,6 +329,13 @@ impl GatewayBuilder {
     /// Believes these proxies about who the client is.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.trusted_proxies = proxies;
+        self
+    }
+
+    /// Knows this content network in front of edge-optimised APIs: where [trusted proxies](Self::trusted_proxies) pass requests on to them, its headers say who the
+    /// viewer is. From anybody else such headers are taken away. (Other APIs see them as they were sent.)
+    pub fn edge(mut self, edge: Edge) -> Self {
+        self.edge = edge;
         self
     }
 
@@ -614,7 +624,7 @@ impl GatewayBuilder {
     }
 
     /// Adds lines to the coverage report.
-    pub(super) fn remarks(mut self, remarks: Vec<(String, &'static str)>) -> Self {
+    pub(super) fn remarks(mut self, remarks: Vec<(String, String)>) -> Self {
         self.remarks = remarks;
         self
     }

@@ -38,15 +38,6 @@ impl GatewayError {
         Self { faults }
     }
 
-    /// `Ok` if there is no fault.
-    pub(super) fn check(faults: Vec<GatewayFault>) -> Result<(), Self> {
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(Self { faults })
-        }
-    }
-
     /// The faults, in the order in which they were found.
     #[must_use]
     pub fn faults(&self) -> &[GatewayFault] {

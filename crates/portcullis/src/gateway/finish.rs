@@ -158,6 +158,14 @@ impl Finish {
         }
     }
 
+    /// Puts into a request that is let in what its API tells integrations of the caller.
+    pub(super) fn tell_of_caller<B>(&self, request: &mut Request<B>) {
+        let stage = self.stage.as_ref();
+        if let Some(headers) = stage.and_then(|stage| stage.api.caller_headers.as_ref()) {
+            headers.apply(request.headers_mut(), &self.context);
+        }
+    }
+
     /// The response is not to be compressed.
     pub(super) fn leave_as_it_is(&mut self) {
         self.compression = None;
@@ -213,6 +221,9 @@ impl Finish {
         if let Some(stage) = &self.stage {
             let limits = stage.api.limit_headers;
             limits.write_to(&self.context, headers);
+            if let Some(deprecation) = &stage.deprecation {
+                deprecation.write_to(headers);
+            }
         }
         if let Some(Granted::Now(grant)) = self.grant {
             grant.decorate(headers);

@@ -10,6 +10,8 @@ mod config;
 mod control;
 mod coverage;
 mod deployments;
+mod edge;
+mod entry;
 mod error;
 mod finish;
 mod handle;
@@ -37,14 +39,15 @@ pub use api::{ApiSpec, Parity, UnknownRoute};
 pub use builder::GatewayBuilder;
 pub use config::{
     AccessLogConfig, AccountConfig, ApiConfig, ConfigError, ConfigFault, ConfigFormat,
-    CredentialsConfig, EmfConfig, FunctionConfig, FunctionPlace, GatewayConfig, IssuerConfig,
-    LogConfig, TlsFiles, TracesConfig, UpstreamConfig,
+    CredentialsConfig, EmfConfig, FunctionConfig, FunctionPlace, GatewayConfig,
+    IntrospectionConfig, IssuerConfig, LogConfig, TlsFiles, TracesConfig, UpstreamConfig,
 };
 pub use coverage::{Coverage, CoveredField, Served};
 pub use deployments::{
     Change, DeploymentDiff, DeploymentSummary, FieldChange, NewDeployment, RouteChange,
     StageSummary,
 };
+pub use edge::Edge;
 pub use error::{GatewayError, GatewayFault};
 pub use handle::{GatewayHandle, HandleError, HandleErrorKind};
 pub use service::GatewayFuture;

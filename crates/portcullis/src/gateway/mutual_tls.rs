@@ -1,28 +1,37 @@
 //! Which domains ask for a certificate of the client, and whether a request may pass for one of theirs.
 
-use std::collections::HashMap;
-
 use crate::auth::mtls::ClientCertLayer;
 use crate::core::{
     Decision, Guard, Head, Rejection, RejectionKind, RequestContext, TrustedProxies, Verdict,
 };
+use crate::stages::HostMap;
 
 /// The domains of a gateway, by what they ask of clients.
 #[derive(Debug)]
 pub(super) struct MutualTls {
-    /// By name in lower case, as it is configured; those that ask for nothing have no layer.
-    pub(super) domains: HashMap<String, Option<ClientCertLayer>>,
+    /// By the same rules as those of the resolver: whatever names a domain there names it here.
+    pub(super) domains: HostMap<Asking>,
     /// For hosts that ask for nothing, where proxies pass certificates on.
     pub(super) elsewhere: Option<ClientCertLayer>,
     /// Those that pass certificates on.
     pub(super) proxies: TrustedProxies,
 }
 
+/// What a domain asks of clients.
+#[derive(Debug)]
+pub(super) struct Asking {
+    /// As it is configured.
+    pub(super) domain: String,
+    /// Absent where it asks for nothing.
+    pub(super) layer: Option<ClientCertLayer>,
+}
+
 impl MutualTls {
     /// Whether a request to `host` may go on.
     pub(super) fn check(&self, host: Option<&str>, head: &Head<'_>) -> Result<(), Rejection> {
-        let domain = host.and_then(|host| self.domain(host));
-        let Some((name, Some(layer))) = domain else {
+        let domain = host.and_then(|host| self.domains.find(host));
+        let asking = domain.and_then(|domain| Some((&*domain.domain, domain.layer.as_ref()?)));
+        let Some((name, layer)) = asking else {
             return self
                 .elsewhere
                 .as_ref()
@@ -35,43 +44,14 @@ impl MutualTls {
             // The listener asked by the name that the connection was opened to; this request may name another.
             let tls = connection.and_then(|connection| connection.tls.as_ref());
             let asked = tls.and_then(|tls| tls.server_name.as_deref());
-            let asked = asked.and_then(|asked| self.domain(asked));
-            if asked.is_none_or(|(asked, _)| asked != name) {
+            let asked = asked.and_then(|asked| self.domains.find(asked));
+            if asked.is_none_or(|asked| asked.domain != name) {
                 let decision =
                     Decision::new("gateway", "mtls/another-name").with("domain", name.to_owned());
                 return Err(Rejection::new(RejectionKind::UnknownStage).with_decision(decision));
             }
         }
         ask(layer, head)
-    }
-
-    /// The domain of this host: the one of its name, or a wildcard.
-    fn domain(&self, host: &str) -> Option<(&str, Option<&ClientCertLayer>)> {
-        let host = normal(host);
-        let own = self.domains.get_key_value(&host);
-        let wild = || {
-            self.domains
-                .get_key_value(&format!("*.{}", host.split_once('.')?.1))
-        };
-        let (name, layer) = own.or_else(wild)?;
-        Some((name, layer.as_ref()))
-    }
-}
-
-/// The host without ports and trailing dots, in lower case: whatever names a domain to the resolver names it here.
-pub(super) fn normal(host: &str) -> String {
-    let mut host = host;
-    loop {
-        let bare = match host.rsplit_once(':') {
-            // A colon within brackets belongs to an address.
-            Some((before, port)) if !port.contains(']') => before,
-            _ => host,
-        };
-        let bare = bare.strip_suffix('.').unwrap_or(bare);
-        if bare.len() == host.len() {
-            return host.to_ascii_lowercase();
-        }
-        host = bare;
     }
 }
 

@@ -7,16 +7,18 @@ use http::Method;
 use super::RouteSummary;
 use super::api::UnknownRoute;
 use super::compile::MethodCaches;
+use super::entry::Entry;
 use super::mutual_tls::MutualTls;
 use super::observe::{Observers, StageObservers};
 use super::traces::StageTraces;
-use crate::core::{ApiKind, ApiStage, Chain, Clock, Route, TrustedProxies};
+use crate::auth::caller_headers::CallerHeadersLayer;
+use crate::core::{ApiKind, ApiStage, Chain, Clock, Route};
 use crate::cors::CorsRules;
 use crate::integrations::{Compression, Integration};
 use crate::observe::trace::Callee;
 use crate::responses::GatewayResponses;
 use crate::routing::{HttpRoutes, Miss, RestRoutes};
-use crate::stages::Resolver;
+use crate::stages::{Deprecation, Lookup, Resolver};
 use crate::throttle::Headers;
 
 /// Everything that one gateway serves at one time.
@@ -24,7 +26,7 @@ use crate::throttle::Headers;
 pub(super) struct Plan {
     pub(super) resolver: Resolver<Arc<StagePlan>>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) trusted_proxies: TrustedProxies,
+    pub(super) entry: Entry,
     /// Absent where no certificates of clients are looked at.
     pub(super) mutual_tls: Option<Arc<MutualTls>>,
     /// Absent where nobody looks at requests.
@@ -45,6 +47,8 @@ pub(super) struct StagePlan {
     pub(super) api: Arc<ApiPlan>,
     /// Absent where nobody follows traces.
     pub(super) traces: Option<StageTraces>,
+    /// What clients are told, if the stage goes away.
+    pub(super) deprecation: Option<Deprecation>,
 }
 
 /// What the stages of one deployment share.
@@ -56,6 +60,8 @@ pub(super) struct ApiPlan {
     pub(super) responses: GatewayResponses,
     pub(super) cors: Option<CorsRules>,
     pub(super) unknown_route: UnknownRoute,
+    /// What integrations are told of the caller.
+    pub(super) caller_headers: Option<CallerHeadersLayer>,
     /// Whether `X-HTTP-Method-Override` counts.
     pub(super) method_override: bool,
     pub(super) max_body_bytes: u64,
@@ -89,8 +95,8 @@ pub(super) struct MethodPlan {
 
 impl Plan {
     /// The CORS rules of the API that a request is for, also where it has no such stage.
-    pub(super) fn cors_of(&self, host: Option<&str>, path: &str) -> Option<&CorsRules> {
-        let id = self.resolver.api_id(host, path)?;
+    pub(super) fn cors_of(&self, asked: &Lookup<'_>) -> Option<&CorsRules> {
+        let id = self.resolver.api_of(asked)?;
         let (_, api) = self.apis.iter().find(|(own, _)| own == id)?;
         api.cors.as_ref()
     }

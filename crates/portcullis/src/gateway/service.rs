@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -20,8 +21,8 @@ use super::finish::{Finish, Granted};
 use super::plan::{MethodPlan, Plan, StagePlan};
 use crate::cache::{CacheBody, CacheFuture};
 use crate::core::{
-    Body, BoxError, CacheStatus, ChainWalk, Decision, Detail, Head, MatchedRoute, Rejection,
-    RejectionKind, RequestContext,
+    Body, BoxError, CacheStatus, ChainWalk, Decision, Head, MatchedRoute, Rejection, RejectionKind,
+    RequestContext,
 };
 use crate::cors::{Check, CorsRules, Later, PreflightAnswer};
 use crate::integrations::IntegrationFuture;
@@ -56,7 +57,7 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let context = context_of(plan, &mut request);
+    let (context, client) = context_of(plan, &mut request);
     let mut finish = Finish::new(plan, context.clone(), &request);
 
     let host = context.host();
@@ -68,13 +69,17 @@ where
             finish: Some(finish),
         };
     }
-    let resolved = match plan.resolver.resolve(host, request.uri().path()) {
+    let asked = plan.entry.lookup(&request, &context, client);
+    let resolved = match plan.resolver.look_up(&asked) {
         Ok(resolved) => resolved,
         Err(refusal) => {
             let rejection = no_stage(plan, host, request.uri().path(), refusal);
             finish.enter_none(refusal.api());
+            if let Some(client) = client {
+                context.set_client(client);
+            }
             // Without a stage there is none of its conduct; still, pages of origins that the API lets in may read why.
-            let cors = plan.cors_of(host, request.uri().path());
+            let cors = plan.cors_of(&asked);
             let state = admit(&mut finish, cors, &request);
             return GatewayFuture {
                 state: state.unwrap_or_else(|| finish.refuse(rejection)),
@@ -84,9 +89,10 @@ where
     };
     let stage = Arc::clone(resolved.target());
     let consumed = resolved.consumed();
-    if let Some(base_path) = resolved.base_path() {
-        context.note(Detail::BasePathMatched, base_path);
-    }
+    resolved.note(&context);
+    let endpoint_type = stage.facts.endpoint_type.as_deref();
+    plan.entry
+        .enter(endpoint_type, &mut request, &context, client);
     context.set_stage(Arc::clone(&stage.facts));
     finish.enter(&stage, &request);
     let entered = finish.entered();
@@ -191,8 +197,8 @@ where
     }
 }
 
-/// The context that an outer layer made, or one of our own, with the client behind trusted proxies.
-fn context_of<B>(plan: &Plan, request: &mut Request<B>) -> RequestContext {
+/// The context that an outer layer made, or one of our own, and the client behind trusted proxies.
+fn context_of<B>(plan: &Plan, request: &mut Request<B>) -> (RequestContext, Option<IpAddr>) {
     let context = match request.extensions().get::<RequestContext>() {
         Some(context) => context.clone(),
         None => {
@@ -201,11 +207,8 @@ fn context_of<B>(plan: &Plan, request: &mut Request<B>) -> RequestContext {
             context
         }
     };
-    if let Some(connection) = context.connection() {
-        let peer = connection.peer.ip();
-        context.set_client(plan.trusted_proxies.client(peer, request.headers()));
-    }
-    context
+    let client = plan.entry.client(request, &context);
+    (context, client)
 }
 
 fn declared_length<B>(request: &Request<B>) -> Option<u64> {
@@ -326,7 +329,8 @@ impl Finish {
     }
 }
 
-fn call(finish: &mut Finish, method: &Arc<MethodPlan>, request: Request<Body>) -> State {
+fn call(finish: &mut Finish, method: &Arc<MethodPlan>, mut request: Request<Body>) -> State {
+    finish.tell_of_caller(&mut request);
     if method.streams {
         finish.leave_as_it_is();
     }

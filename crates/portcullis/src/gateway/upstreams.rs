@@ -65,6 +65,18 @@ impl Destinations {
         self.0.push((name, destination));
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The origins among the places that they lead to.
+    pub(super) fn origins(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|(_, to)| match &to.0 {
+            Kind::Origin(origin) => Some(origin.as_str()),
+            Kind::Pool(_) => None,
+        })
+    }
+
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.0.len() == other.0.len()
             && self

@@ -69,7 +69,12 @@ pub(super) async fn serve<S, B>(
                     Transport::Tls(Box::new(stream))
                 }
                 Ok(Err(error)) => {
-                    tracing::debug!(%peer, %error, "the TLS handshake failed");
+                    match state.refusals.tell(&error) {
+                        Some(untold) => {
+                            tracing::info!(%peer, %error, untold, "a client was refused for its certificate");
+                        }
+                        None => tracing::debug!(%peer, %error, "the TLS handshake failed"),
+                    }
                     return;
                 }
                 Err(_) => {

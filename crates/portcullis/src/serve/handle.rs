@@ -8,6 +8,7 @@ use portcullis_core::Live;
 use tokio::sync::watch;
 
 use super::error::TlsError;
+use super::refusals::Refusals;
 use super::tls::{Loaded, TlsConfig};
 
 /// How far a server is.
@@ -28,6 +29,7 @@ pub(super) struct State {
     pub(super) connections: Arc<AtomicUsize>,
     pub(super) tls: Option<LiveTls>,
     pub(super) local_addrs: Vec<SocketAddr>,
+    pub(super) refusals: Refusals,
 }
 
 #[derive(Debug)]
@@ -62,6 +64,7 @@ impl State {
             connections: Arc::default(),
             tls,
             local_addrs,
+            refusals: Refusals::default(),
         }
     }
 

@@ -61,6 +61,7 @@ mod connection;
 mod error;
 mod front;
 mod handle;
+mod refusals;
 mod server;
 mod signal;
 mod stream;

@@ -7,6 +7,9 @@ use portcullis::{ConfigFormat, CredentialsConfig, FunctionPlace, Gateway, Gatewa
 use proptest::prelude::*;
 use tower::ServiceExt;
 
+mod callers;
+mod unnamed;
+
 fn none(_name: &str) -> Option<String> {
     None
 }
@@ -108,7 +111,7 @@ fn the_guide_and_its_example_have_every_field() {
 fn the_example_of_the_guide_serves_what_it_says() {
     let path = repository("examples/configuration/gateway.yaml");
     let config = GatewayConfig::load_with(path, none).expect("a good file");
-    assert_eq!(config.unknown, Vec::<String>::new());
+    assert_eq!(config.unknown, []);
     let gateway = config
         .gateway()
         .expect("its files are there")
@@ -281,7 +284,11 @@ domainNames: {Items: [{DomainName: api.example.com, ApiMappings: {Items: [{ApiId
     assert_eq!(config.apis[0].stages[0].stage_name, "prod");
     assert_eq!(config.api_keys[0].id, "k");
     assert_eq!(config.domain_names[0].api_mappings.len(), 1);
-    assert_eq!(config.unknown, ["/usagePlans/items/0/colour"]);
+    let unknown: Vec<_> = config.unknown.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        unknown,
+        ["/usagePlans/items/0/colour: no such field is known"]
+    );
     faults(
         "apis: []\napiKeys: {item: {}}\nusagePlans: 7",
         &[
@@ -298,8 +305,8 @@ fn faults_that_other_crates_find_have_their_places_in_the_file() {
     let error = config.gateway().expect_err("two faults");
     assert_eq!(
         error.to_string(),
-        "/upstreams/http:~1~1a~1x: `http://a/x` is not an origin such as `https://api.example.com`\n\
-         /upstreams/http:~1~1c: `ftp://d` is not an origin such as `https://api.example.com`"
+        "/upstreams/http:~1~1a~1x: `http://a/x` has a path or a query; write only scheme, host and port, like `https://api.example.com`\n\
+         /upstreams/http:~1~1c: `ftp://d` has another scheme than `http` and `https`"
     );
     let yaml = "apis: []\nfunctions: {f: {url: 'ftp://x'}}";
     let config = GatewayConfig::parse_with(yaml, ConfigFormat::Yaml, none).expect("a good text");

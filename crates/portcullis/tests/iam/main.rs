@@ -422,7 +422,7 @@ async fn a_private_api_is_reached_through_its_endpoint_and_needs_a_policy() {
     let ask = async |address: &str| send(&gateway, from(address, plain("GET", "/prod/pets"))).await;
     assert_eq!(ask("10.1.2.3").await.status(), StatusCode::OK);
     let response = ask("203.0.113.7").await;
-    assert_eq!(rule(&response), "private/not-through-an-endpoint");
+    assert_eq!(rule(&response), "not_private");
     assert_eq!(testkit::text(response).await, r#"{"message":"Forbidden"}"#);
     assert_eq!(rule(&ask("10.2.2.3").await), "iam/explicit-deny");
 

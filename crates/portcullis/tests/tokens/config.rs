@@ -115,5 +115,12 @@ fn what_cannot_be_an_issuer_is_an_error_at_its_place() {
         "{ algorithms: [none] }",
         "/issuers/https:~1~1x/algorithms: `none` is not",
     );
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = folder.path().join("keys.json");
+    fs::write(&keys, key_set()).expect("written");
+    wrong(
+        &format!("{{ jwks: '{}', algorithms: [ES512] }}", keys.display()),
+        "/issuers/https:~1~1x/algorithms: fit none of the keys in ",
+    );
     wrong("{ isuer: x }", "did you mean `issuer`?");
 }

@@ -80,6 +80,8 @@ pub(super) fn compile(
     {
         api = api.default_stage(first.stage_name.clone());
     }
+    api = api.private(main.endpoint_type == "PRIVATE");
+    stages::check_deprecations(spec, faults);
     for configured in &spec.stages {
         stages::check_deployments(spec, configured, faults);
         let stage = &history.effective(configured);
@@ -100,6 +102,7 @@ pub(super) fn compile(
             facts: Arc::new(facts),
             observers: observe::stage(spec, stage, plan, shared, faults),
             api: Arc::clone(plan),
+            deprecation: spec.deprecations.get(&stage.stage_name).cloned(),
         };
         api = api.stage(stage.stage_name.clone(), Arc::new(stage_plan));
     }

@@ -131,6 +131,7 @@ pub(super) fn compile(
         responses: responses?,
         cors,
         unknown_route: spec.unknown_route,
+        caller_headers: spec.caller_headers.clone(),
         method_override: spec.method_override
             || (spec.parity == Parity::Strict && spec.kind == ApiKind::Rest),
         max_body_bytes: spec.max_body_bytes,

@@ -1,6 +1,5 @@
-//! Custom domains with their mappings.
+//! Custom domains with their mappings and routing rules.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -8,30 +7,44 @@ use serde_json::Value;
 use super::objects::{self, DOCUMENTATION, ENFORCED, not_served};
 use crate::auth::mtls::{ClientCertLayer, Truststore};
 use crate::core::TrustedProxies;
-use crate::definition::{self, DomainName, RoutingMode};
+use crate::definition::{self, DomainName, RoutingMode, RoutingRule};
 use crate::gateway::builder::GatewayBuilder;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::error::GatewayFault;
-use crate::gateway::mutual_tls::{MutualTls, normal};
-use crate::stages::Domain;
+use crate::gateway::mutual_tls::{Asking, MutualTls};
+use crate::stages::{Domain, HostMap, Rule};
 
-pub(super) fn compile(domain: &DomainName, skip_auth: bool, coverage: &mut Coverage) -> Domain {
+pub(super) fn compile(
+    domain: &DomainName,
+    skip_auth: bool,
+    faults: &mut Vec<GatewayFault>,
+    coverage: &mut Coverage,
+) -> Domain {
     survey(domain, coverage);
-    let mut compiled = Domain::new(domain.domain_name.clone());
+    let strict = domain.endpoint_access_mode.as_deref() == Some("STRICT");
+    let mut compiled = Domain::new(domain.domain_name.clone()).strict_server_name(strict);
     let mutual_tls = domain.mutual_tls_authentication.is_some() && truststore(domain).is_none();
-    let rules_only = domain.routing_mode == Some(RoutingMode::RoutingRuleOnly);
-    let policy = domain.policy.is_some();
-    // A door whose lock is missing stays shut: without mappings every path is refused.
-    if (mutual_tls || policy) && !skip_auth || rules_only {
+    // A door whose lock is missing stays shut: without mappings and rules every path is refused.
+    if (mutual_tls || domain.policy.is_some()) && !skip_auth {
         return compiled;
     }
-    let mappings = domain
-        .base_path_mappings
-        .iter()
-        .cloned()
-        .map(definition::ApiMapping::from)
-        .chain(domain.api_mappings.iter().cloned());
-    for mapping in mappings {
+    let mode = mode(domain);
+    if mode != RoutingMode::ApiMappingOnly {
+        for (index, rule) in domain.routing_rules.iter().enumerate() {
+            match compile_rule(rule) {
+                Ok(rule) => compiled = compiled.rule(rule),
+                Err((field, message)) => {
+                    let name = &domain.domain_name;
+                    let place = format!("domain {name}:/routingRules/{index}{field}");
+                    faults.push(GatewayFault::new("", place, message));
+                }
+            }
+        }
+    }
+    if mode == RoutingMode::RoutingRuleOnly {
+        return compiled;
+    }
+    for mapping in mappings(domain) {
         let base_path = mapping.api_mapping_key.unwrap_or_default();
         let Some(api) = mapping.api_id else {
             let pointer = format!("domain {}:/mapping {base_path}", domain.domain_name);
@@ -44,6 +57,62 @@ pub(super) fn compile(domain: &DomainName, skip_auth: bool, coverage: &mut Cover
         };
     }
     compiled
+}
+
+fn mode(domain: &DomainName) -> RoutingMode {
+    domain.routing_mode.unwrap_or_default()
+}
+
+fn mappings(domain: &DomainName) -> impl Iterator<Item = definition::ApiMapping> + '_ {
+    domain
+        .base_path_mappings
+        .iter()
+        .cloned()
+        .map(definition::ApiMapping::from)
+        .chain(domain.api_mappings.iter().cloned())
+}
+
+/// A rule, or which of its fields is missing or of no use, and what to write.
+fn compile_rule(rule: &RoutingRule) -> Result<Rule, (&'static str, &'static str)> {
+    let priority = rule.priority;
+    let priority = priority.ok_or(("/priority", "is missing; rules are tried by priority"))?;
+    let [action] = &*rule.actions else {
+        return Err(("/actions", "a rule has one action: `invokeApi`"));
+    };
+    let invoke = action.invoke_api.as_ref();
+    let invoke = invoke.ok_or(("/actions/0", "the action of a rule is `invokeApi`"))?;
+    let (Some(api), Some(stage)) = (&invoke.api_id, &invoke.stage) else {
+        return Err((
+            "/actions/0/invokeApi",
+            "must name an API and a stage: `apiId` and `stage`",
+        ));
+    };
+    let mut compiled = Rule::new(priority, api, stage).strip_base_path(invoke.strip_base_path);
+    if let Some(id) = &rule.routing_rule_id {
+        compiled = compiled.id(id);
+    }
+    for condition in &rule.conditions {
+        if condition.match_headers.is_none() && condition.match_base_paths.is_none() {
+            return Err((
+                "/conditions",
+                "a condition has `matchHeaders` or `matchBasePaths`",
+            ));
+        }
+        if let Some(headers) = &condition.match_headers {
+            let pairs = headers.any_of.iter();
+            let pairs = pairs.map(|pair| pair.header.clone().zip(pair.value_glob.clone()));
+            let pairs: Option<Vec<_>> = pairs.collect();
+            let pairs = pairs.ok_or((
+                "/conditions",
+                "a header of a condition needs `header` and `valueGlob`",
+            ))?;
+            compiled = compiled.when_any_header(pairs);
+        }
+        if let Some(paths) = &condition.match_base_paths {
+            compiled = compiled.when_any_base_path(&paths.any_of);
+        }
+    }
+    Ok(compiled)
 }
 
 /// The path of the truststore of a domain that asks clients for certificates, if it is one.
@@ -66,7 +135,7 @@ pub(super) fn mutual_tls(
             None => layer,
         }
     };
-    let mut domains = HashMap::new();
+    let mut domains = HostMap::new();
     for domain in &source.domains {
         let own = truststore(domain)
             .filter(|_| !source.skip_auth)
@@ -79,13 +148,18 @@ pub(super) fn mutual_tls(
                     faults.push(GatewayFault::new("", place, error));
                 })
             });
-        let asks = match own {
+        let layer = match own {
             Some(Ok(truststore)) => Some(layer().truststore(truststore)),
             Some(Err(())) | None => None,
         };
-        domains.insert(normal(&domain.domain_name), asks);
+        let asking = Asking {
+            domain: domain.domain_name.clone(),
+            layer,
+        };
+        // A name that can be no host is a fault elsewhere.
+        domains.insert(&domain.domain_name, asking);
     }
-    if header.is_none() && domains.values().all(Option::is_none) {
+    if header.is_none() && domains.values().all(|asking| asking.layer.is_none()) {
         return None;
     }
     Some(MutualTls {
@@ -102,6 +176,10 @@ pub(super) fn mutual_tls(
 fn survey(domain: &DomainName, coverage: &mut Coverage) {
     let name = format!("domain {}", domain.domain_name);
     let fate = |member: &str, value: &Value| match member {
+        "basePathMappings" | "apiMappings" if mode(domain) == RoutingMode::RoutingRuleOnly => (
+            Served::DocumentationOnly,
+            "mappings are not looked at while `routingMode` is `ROUTING_RULE_ONLY`",
+        ),
         "domainName" | "basePathMappings" | "apiMappings" => ENFORCED,
         "mutualTlsAuthentication" if truststore(domain).is_some() => (
             Served::Enforced,
@@ -113,14 +191,12 @@ fn survey(domain: &DomainName, coverage: &mut Coverage) {
         "policy" => {
             not_served("resource policies are not served yet: the domain refuses every request")
         }
-        "routingMode" => match value.as_str() {
-            Some("API_MAPPING_ONLY") => ENFORCED,
-            Some("ROUTING_RULE_ONLY") => {
-                not_served("routing rules are not served yet: the domain refuses every request")
-            }
-            _ => not_served("routing rules are not served yet: only mappings are looked at"),
-        },
-        "routingRules" => not_served("routing rules are not served yet"),
+        "routingMode" => ENFORCED,
+        "routingRules" if mode(domain) == RoutingMode::ApiMappingOnly => (
+            Served::DocumentationOnly,
+            "rules are not looked at while `routingMode` is `API_MAPPING_ONLY`, which it is unless it says otherwise",
+        ),
+        "routingRules" => ENFORCED,
         "securityPolicy" => match value.as_str() {
             Some("TLS_1_2") => (
                 Served::Enforced,
@@ -128,7 +204,14 @@ fn survey(domain: &DomainName, coverage: &mut Coverage) {
             ),
             _ => not_served("the listener speaks TLS 1.2 and 1.3, with suites of its own choice"),
         },
-        "endpointAccessMode" => not_served("endpoint types are not told apart yet"),
+        "endpointAccessMode" => match value.as_str() {
+            Some("BASIC") => ENFORCED,
+            Some("STRICT") => (
+                Served::Enforced,
+                "an encrypted connection must have been opened to the host that the request names; one in the clear says none",
+            ),
+            _ => not_served("it must be `BASIC` or `STRICT`"),
+        },
         // Where the domain and its certificate are kept.
         _ => DOCUMENTATION,
     };

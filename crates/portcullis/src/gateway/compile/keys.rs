@@ -107,6 +107,12 @@ pub(super) fn plans(
                 }
             }
             if let Some(note) = without_effect(apis, api, stage) {
+                tracing::warn!(
+                    plan = plan.id,
+                    api,
+                    stage,
+                    "a stage of the usage plan changes nothing: {note}"
+                );
                 let pointer = format!("{name}:{place}");
                 coverage.push("", pointer, Served::DocumentationOnly, note);
             }
@@ -120,15 +126,21 @@ pub(super) fn plans(
 }
 
 /// Why it changes nothing that a plan has this stage, if it does not.
-fn without_effect(apis: &[ApiSpec], api: &str, stage: &str) -> Option<&'static str> {
+fn without_effect(apis: &[ApiSpec], api: &str, stage: &str) -> Option<String> {
+    let listed = |names: Vec<&str>| names.join(", ");
     let Some(spec) = apis.iter().find(|spec| spec.id == api) else {
-        return Some("there is no such API here");
+        let names = listed(apis.iter().map(|spec| spec.id.as_str()).collect());
+        return Some(format!("there is no API `{api}` here; there are: {names}"));
     };
     if spec.kind == ApiKind::Http {
-        return Some("HTTP APIs have no API keys");
+        return Some("HTTP APIs have no API keys".to_owned());
     }
-    let known = spec.stages.iter().any(|known| known.stage_name == stage);
-    (!known).then_some("the API has no such stage here")
+    let stages = spec.stages.iter().map(|own| own.stage_name.as_str());
+    let names: Vec<_> = stages.collect();
+    (!names.contains(&stage)).then(|| {
+        let names = listed(names);
+        format!("the API `{api}` has no stage `{stage}` here; there are: {names}")
+    })
 }
 
 fn member(member: &str, _value: &Value) -> objects::Fate {

@@ -18,6 +18,7 @@ mod rest;
 mod stages;
 mod survey;
 mod throttle;
+mod unnamed;
 mod validation;
 
 use std::borrow::Cow;
@@ -29,12 +30,13 @@ use super::api::ApiSpec;
 use super::builder::GatewayBuilder;
 use super::coverage::{Coverage, Served};
 use super::deployments::{Digest, Histories, History, Snapshot, Written};
+use super::entry::Entry;
 use super::error::{GatewayError, GatewayFault};
 use super::mutual_tls::MutualTls;
 use super::observe::ObserveSettings;
 use super::plan::Plan;
 use super::upstreams;
-use crate::auth::access::VpcEndpoint;
+use crate::auth::access::{VpcEndpoint, VpcEndpoints};
 use crate::auth::credentials::{CredentialLookup, CredentialStore};
 use crate::auth::sigv4::ReplayGuard;
 use crate::cache::ResponseCache;
@@ -65,7 +67,7 @@ pub(super) struct Prepared {
     shared: Shared,
     /// To be put in the place of those that count so far.
     pub(super) usage_plans: Vec<crate::throttle::UsagePlan>,
-    /// What the report has on usage plans and their keys.
+    /// What the report has on usage plans and their keys, and on what no definition of the source names.
     coverage: Coverage,
     mutual_tls: Option<Arc<MutualTls>>,
 }
@@ -262,6 +264,10 @@ fn prepare(
         trace_every_stage: source.trace_every_stage,
     };
 
+    unnamed::survey(source, &mut coverage);
+    if source.apis.is_empty() {
+        tracing::warn!("the gateway has no API (`apis`): it refuses every request");
+    }
     let mutual_tls = domains::mutual_tls(source, faults).map(Arc::new);
     Ok(Prepared {
         shared,
@@ -312,7 +318,8 @@ pub(super) fn assemble(
     }
     throttle::survey_plans(&source.usage_plans, &plans, &mut coverage);
     for domain in &source.domains {
-        resolver = resolver.domain(domains::compile(domain, source.skip_auth, &mut coverage));
+        let domain = domains::compile(domain, source.skip_auth, &mut faults, &mut coverage);
+        resolver = resolver.domain(domain);
     }
     // Where an API is to be reached by its domains alone, hosts that are nobody's do not lead to it either.
     let closed = disabled && !source.domains.is_empty();
@@ -326,20 +333,31 @@ pub(super) fn assemble(
             "",
             format!("configuration:{pointer}"),
             Served::NotServed,
-            *why,
+            why.clone(),
         );
     }
     if source.strict {
         faults.extend(strict_faults(&coverage));
     }
-    GatewayError::check(faults)?;
-    let resolver = resolver
-        .build()
-        .map_err(|error| GatewayError::new(stage_faults(&error)))?;
+    let resolver = match resolver.build() {
+        Ok(resolver) if faults.is_empty() => resolver,
+        Ok(_) => return Err(GatewayError::new(faults)),
+        // An API that could not be compiled is missing to domains that name it; that is no fault of theirs.
+        Err(_) if plans.len() < source.apis.len() => return Err(GatewayError::new(faults)),
+        Err(error) => {
+            faults.extend(stage_faults(&error));
+            return Err(GatewayError::new(faults));
+        }
+    };
     let plan = Plan {
         resolver,
         clock: Arc::clone(&source.clock),
-        trusted_proxies: source.trusted_proxies.clone(),
+        entry: Entry {
+            proxies: source.trusted_proxies.clone(),
+            endpoints: VpcEndpoints::new(source.vpc_endpoints.iter().cloned()),
+            edge: source.edge.clone(),
+            open: source.skip_auth,
+        },
         mutual_tls: prepared.mutual_tls.clone(),
         observers: source.observe.observers(&source.clock),
         apis: plans,

@@ -82,6 +82,24 @@ pub(super) fn check_deployments(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<
     }
 }
 
+/// That stages of which clients are told an end are there.
+pub(super) fn check_deprecations(spec: &ApiSpec, faults: &mut Vec<GatewayFault>) {
+    let names: Vec<_> = spec
+        .stages
+        .iter()
+        .map(|stage| stage.stage_name.as_str())
+        .collect();
+    for stage in spec.deprecations.keys() {
+        if !names.contains(&stage.as_str()) {
+            let message = format!(
+                "there is no stage `{stage}`; there are: {}",
+                names.join(", ")
+            );
+            faults.push(GatewayFault::new(&spec.id, "deprecations", message));
+        }
+    }
+}
+
 /// The variables that addresses of integrations name and the stage does not have.
 pub(super) fn survey_variables(id: &str, stage: &Stage, plan: &ApiPlan, coverage: &mut Coverage) {
     let mut unset: BTreeMap<&str, (String, usize)> = BTreeMap::new();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::callers::caller_layer;
 use super::error::{ConfigError, ConfigFault};
 use super::reader::join;
 use super::{ApiConfig, CredentialsConfig, FunctionPlace, GatewayConfig};
@@ -40,7 +41,17 @@ impl GatewayConfig {
                 builder = builder.api(api);
             }
         }
-        for domain in &self.domain_names {
+        // Where there is no TLS here, and nobody in front passes certificates on, none can be shown.
+        let nobody_asks = self.tls.is_none()
+            && self.client_certificate_header.is_none()
+            && !self.dangerously_skip_auth;
+        for (index, domain) in self.domain_names.iter().enumerate() {
+            if nobody_asks && truststore(domain).is_some() {
+                faults.push(ConfigFault {
+                    place: format!("/domainNames/{index}/mutualTlsAuthentication"),
+                    message: "needs `tls`, so that the listener asks clients for certificates, or `clientCertificateHeader`, in which `trustedProxies` pass them on".to_owned(),
+                });
+            }
             let mut domain = domain.clone();
             if let Some(path) = truststore(&domain).map(|path| self.folder.join(path))
                 && let Some(mutual_tls) = &mut domain.mutual_tls_authentication
@@ -48,6 +59,15 @@ impl GatewayConfig {
                 mutual_tls.truststore_uri = Some(path.to_string_lossy().into_owned());
             }
             builder = builder.domain(domain);
+        }
+        if let Some(edge) = &self.edge {
+            if self.trusted_proxies.is_empty() {
+                faults.push(ConfigFault {
+                    place: "/edge".to_owned(),
+                    message: "needs `trustedProxies`, the addresses of the network: nobody else is believed".to_owned(),
+                });
+            }
+            builder = builder.edge(edge.clone());
         }
         if let Some(name) = &self.client_certificate_header {
             let fault = match name.parse() {
@@ -190,10 +210,10 @@ impl GatewayConfig {
 
     /// What the configuration says that is not served yet, or not known: JSON pointers and why.
     #[must_use]
-    pub fn not_served(&self) -> Vec<(String, &'static str)> {
+    pub fn not_served(&self) -> Vec<(String, String)> {
         let unknown = self.unknown.iter();
         unknown
-            .map(|pointer| (pointer.clone(), "no such field is known"))
+            .map(|fault| (fault.place.clone(), fault.message.clone()))
             .collect()
     }
 
@@ -228,6 +248,9 @@ impl GatewayConfig {
         .unknown_route(api.unknown_route)
         .method_override(api.method_override)
         .stage_optional(api.stage_optional);
+        for (stage, deprecation) in &api.deprecations {
+            spec = spec.deprecation(stage, deprecation.clone());
+        }
         for (id, text) in deployments {
             spec = spec.deployment(id, text);
         }
@@ -245,6 +268,14 @@ impl GatewayConfig {
         }
         if let Some(bytes) = api.max_document_bytes {
             spec = spec.max_document_bytes(bytes);
+        }
+        if let Some(introspection) = &api.introspection {
+            let place = format!("/apis/{index}/introspection");
+            spec = introspection.guard(spec, &place, self.dangerously_skip_auth, faults);
+        }
+        let place = format!("/apis/{index}/callerHeaders");
+        if let Some(headers) = caller_layer(&api.caller_headers, &place, faults) {
+            spec = spec.caller_headers(headers);
         }
         if let Some(cors) = &api.cors {
             match CorsRules::try_from(cors.clone()) {

@@ -59,6 +59,9 @@ impl IssuerConfig {
             None if named.starts_with("arn:") => pool().map_err(wrong("issuer"))?,
             None => named.to_owned(),
         };
+        let algorithms = self.algorithms.iter().map(|name| name.parse());
+        let algorithms: Result<Vec<Algorithm>, _> = algorithms.collect();
+        let algorithms = algorithms.map_err(wrong("algorithms"))?;
         let issuer = if let Some(uri) = &self.jwks_uri {
             Issuer::with_jwks(&name, uri).map_err(wrong("jwksUri"))?
         } else if let Some(path) = &self.jwks {
@@ -66,12 +69,17 @@ impl IssuerConfig {
             let text = std::fs::read_to_string(&path)
                 .map_err(|error| ("jwks", format!("cannot read {}: {error}", path.display())))?;
             let keys = KeySet::from_jwks(&text).map_err(wrong("jwks"))?;
+            if !algorithms.is_empty() && !algorithms.iter().any(|own| keys.serves(*own)) {
+                let message = format!(
+                    "fit none of the keys in {}: no token would do",
+                    path.display()
+                );
+                return Err(("algorithms", message));
+            }
             Issuer::given(&name, keys).map_err(wrong("jwks"))?
         } else {
             Issuer::discover(&name).map_err(wrong("issuer"))?
         };
-        let algorithms = self.algorithms.iter().map(|name| name.parse());
-        let algorithms: Result<Vec<Algorithm>, _> = algorithms.collect();
-        Ok(issuer.algorithms(algorithms.map_err(wrong("algorithms"))?))
+        Ok(issuer.algorithms(algorithms))
     }
 }

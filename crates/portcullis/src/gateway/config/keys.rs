@@ -22,7 +22,7 @@ impl GatewayConfig {
         let mut keys = Vec::new();
         for (index, key) in self.api_keys.iter().enumerate() {
             let place = format!("/apiKeys/{index}");
-            match read(key) {
+            match read(key, &place) {
                 Ok(key) => keys.push((place, key)),
                 Err((member, message)) => fault(place + member, message.to_owned()),
             }
@@ -60,7 +60,10 @@ impl GatewayConfig {
     }
 }
 
-fn read(key: &definition::ApiKey) -> Result<api_key::ApiKey, (&'static str, &'static str)> {
+fn read(
+    key: &definition::ApiKey,
+    place: &str,
+) -> Result<api_key::ApiKey, (&'static str, &'static str)> {
     if key.id.is_empty() {
         return Err(("/id", "is missing; usage plans name keys by their ids"));
     }
@@ -68,14 +71,14 @@ fn read(key: &definition::ApiKey) -> Result<api_key::ApiKey, (&'static str, &'st
         let message = "is missing; `get-api-keys` prints it with `--include-values`";
         return Err(("/value", message));
     };
-    check("/value", value.expose())?;
+    check((&key.id, place, "/value"), value.expose())?;
     let enabled = key.enabled.unwrap_or_default();
     if !enabled {
         tracing::warn!(key = key.id, "the API key is not enabled: it opens nothing");
     }
     let mut own = api_key::ApiKey::new(key.id.as_str(), value.expose()).with_enabled(enabled);
     if let Some(previous) = &key.previous_value {
-        check("/previousValue", previous.expose())?;
+        check((&key.id, place, "/previousValue"), previous.expose())?;
         own = own.with_previous(previous.expose());
     }
     if let Some(name) = &key.name {
@@ -94,7 +97,10 @@ fn read(key: &definition::ApiKey) -> Result<api_key::ApiKey, (&'static str, &'st
 }
 
 /// Whether a header can have the value, and, with a warning, whether the service would have it.
-fn check(member: &'static str, value: &str) -> Result<(), (&'static str, &'static str)> {
+fn check(
+    (key, place, member): (&str, &str, &'static str),
+    value: &str,
+) -> Result<(), (&'static str, &'static str)> {
     if value.is_empty() || value.len() > 1024 || !value.bytes().all(|byte| byte.is_ascii_graphic())
     {
         let message = "must be visible ASCII without blanks, at most 1,024 of it; or `sha256:` and the hash of a value";
@@ -102,7 +108,9 @@ fn check(member: &'static str, value: &str) -> Result<(), (&'static str, &'stati
     }
     if !LENGTHS.contains(&value.len()) {
         tracing::warn!(
-            "an API key has a value that the service would not take: those have 20 to 128 characters"
+            key,
+            place = format_args!("{place}{member}"),
+            "the API key has a value that the service would not take: those have 20 to 128 characters"
         );
     }
     Ok(())

@@ -2,6 +2,8 @@
 
 mod backends;
 mod build;
+mod callers;
+mod endpoints;
 mod environment;
 mod error;
 mod issuers;
@@ -11,6 +13,7 @@ mod parse;
 mod reader;
 mod traces;
 mod upstreams;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +23,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::api::{Parity, UnknownRoute};
+use super::edge::Edge;
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::PrincipalConfig;
 use crate::client::UpstreamPoolConfig;
@@ -29,9 +33,11 @@ use crate::definition::{ApiKey, DomainName, EndpointType, SecretValue, Stage, Us
 use crate::integrations::FunctionAlias;
 use crate::observe::Names;
 use crate::openapi::{self, BasePath, ParseOptions};
+use crate::stages::Deprecation;
 use crate::throttle::Headers;
 use reader::Reader;
 
+pub use callers::IntrospectionConfig;
 pub use error::{ConfigError, ConfigFault};
 pub use issuers::IssuerConfig;
 pub use observe::{AccessLogConfig, EmfConfig, LogConfig};
@@ -131,6 +137,8 @@ pub struct GatewayConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// The header in which they give it. Default: `X-Forwarded-For`.
     pub forwarding_header: ForwardingHeader,
+    /// The content network in front of edge-optimised APIs, whose addresses are among those networks. Default: none.
+    pub edge: Option<Edge>,
     /// The header in which those networks pass the certificates of clients on. Default: none, and certificates are those that the listener was shown.
     pub client_certificate_header: Option<String>,
     /// Follows traces. Default: nobody does.
@@ -141,8 +149,8 @@ pub struct GatewayConfig {
     pub dangerously_skip_auth: bool,
     /// What relative paths are relative to: the folder of the file.
     pub folder: PathBuf,
-    /// Fields of the service's objects that are not known, by JSON pointer.
-    pub unknown: Vec<String>,
+    /// Fields of the service's objects that are not known, each with the one that may have been meant.
+    pub unknown: Vec<ConfigFault>,
 }
 
 /// One API of a [`GatewayConfig`].
@@ -181,6 +189,12 @@ pub struct ApiConfig {
     pub max_document_bytes: Option<usize>,
     /// Lets requests leave the stage's name out of the path.
     pub stage_optional: bool,
+    /// Routes whose callers show opaque tokens, and who is asked about those.
+    pub introspection: Option<IntrospectionConfig>,
+    /// Headers that tell integrations of the caller, by name: the variables of `$context` whose values they have.
+    pub caller_headers: BTreeMap<String, String>,
+    /// What clients are told of stages that go away, by the stage's name.
+    pub deprecations: BTreeMap<String, Deprecation>,
 }
 
 /// A function, with what it has of versions and aliases.

@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::backends::{credentials, function};
+use super::callers::{caller_headers, introspection};
+use super::endpoints::{deprecations, edge};
 use super::reader::{Object, Reader};
 use super::upstreams::upstreams;
 use super::{AccountConfig, ApiConfig, GatewayConfig, TlsFiles, issuers, observe, traces};
@@ -74,6 +76,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "vpcEndpoints",
         "trustedProxies",
         "forwardingHeader",
+        "edge",
         "clientCertificateHeader",
         "traces",
         "strict",
@@ -169,6 +172,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         let own = issuers::issuer(item, &path, reader);
         config.issuers.extend(own.map(|own| (name.to_owned(), own)));
     }
+    config.edge = edge(object, reader);
     config.credentials = credentials(object, reader);
     config.account = account(object, reader);
     config.traces = traces::parse(object, reader);
@@ -233,6 +237,9 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
         "maxBodyBytes",
         "maxDocumentBytes",
         "stageOptional",
+        "deprecations",
+        "introspection",
+        "callerHeaders",
     ];
     let object = reader.object(item, path, FIELDS)?;
     let id = reader.needed(object, "id").map(str::to_owned);
@@ -273,6 +280,9 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
     }
     config.deployments = deployments;
     config.stages = reader.service_list(object, "stages");
+    config.deprecations = deprecations(object, reader);
+    config.introspection = introspection(object, reader);
+    config.caller_headers = caller_headers(object, reader);
     config.id = id?;
     config.definition = definition?;
     Some(config)

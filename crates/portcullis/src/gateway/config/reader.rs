@@ -4,14 +4,15 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::error::ConfigFault;
-use crate::definition;
+use super::wording::reworded;
+use crate::definition::{self, Pointer};
 
 /// Collects what is wrong with a configuration while it is read.
 #[derive(Default)]
 pub(super) struct Reader {
     pub(super) faults: Vec<ConfigFault>,
-    /// Fields of the service's own objects that are not known, by JSON pointer.
-    pub(super) unknown: Vec<String>,
+    /// Fields of the service's own objects that are not known.
+    pub(super) unknown: Vec<ConfigFault>,
 }
 
 /// An object of ours whose members are known.
@@ -226,15 +227,16 @@ impl Reader {
     fn service_object<T: DeserializeOwned>(&mut self, value: &Value, path: &str) -> Option<T> {
         match definition::read::<T>(value) {
             Ok(read) => {
-                let unknown = read
-                    .unknown
-                    .iter()
-                    .map(|pointer| format!("{path}{pointer}"));
+                let unknown = read.unknown.iter().map(|pointer| ConfigFault {
+                    place: format!("{path}{pointer}"),
+                    message: unknown_field::<T>(value, pointer),
+                });
                 self.unknown.extend(unknown);
                 Some(read.value)
             }
             Err(error) => {
-                self.fault(format!("{path}{}", error.pointer), error.message);
+                let message = reworded(&error.message);
+                self.fault(format!("{path}{}", error.pointer), message);
                 None
             }
         }
@@ -268,6 +270,18 @@ fn kind_of(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
+}
+
+/// What is said of a field that nothing reads, with the one that may have been meant.
+fn unknown_field<T: DeserializeOwned>(value: &Value, pointer: &Pointer) -> String {
+    let mut segments: Vec<_> = pointer.segments().collect();
+    let name = segments.pop().unwrap_or_default();
+    let parent = segments
+        .iter()
+        .fold(Pointer::root(), |parent, segment| parent.child(segment));
+    let near = nearest(&name, definition::known_fields::<T>(value, &parent));
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    format!("no such field is known{near}")
 }
 
 /// The known name that is most like `name`, if one is like it at all.

@@ -24,6 +24,11 @@ impl Issuers {
         self.instead.insert(name, issuer);
     }
 
+    /// The names that something stands in for.
+    pub(in crate::gateway) fn names(&self) -> impl Iterator<Item = &str> {
+        self.instead.keys().map(String::as_str)
+    }
+
     /// Keeps the keys that `other` fetched, where neither has an issuer of its own to stand in.
     pub(in crate::gateway) fn take_from(&mut self, other: &Self) {
         if self.instead.is_empty() && other.instead.is_empty() {
