@@ -10,14 +10,20 @@
 //!
 //! The log says of each refusal what was wrong with the key. Change the file, and within a second requests count by it.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::{Extension, Router, routing::get};
 use portcullis::auth::api_key::{ApiKeyLayer, FileKeys};
 use portcullis::core::RequestContext;
+use portcullis_examples::{listen, shown};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
         .init();
@@ -44,7 +50,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     });
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

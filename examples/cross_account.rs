@@ -11,11 +11,13 @@
 //! ```
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use portcullis::auth::credentials::{Caller, Credential, MemoryCredentials};
 use portcullis::auth::iam::{CallerPolicies, IdentityPolicy, Principal};
 use portcullis::serve::Server;
 use portcullis::{ApiSpec, Gateway};
+use portcullis_examples::{listen, shown};
 use serde_json::{Value, json};
 
 /// An operation that asks for a signature.
@@ -45,7 +47,11 @@ fn key(
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
         .init();
@@ -104,8 +110,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 .stage_named("prod"),
         )
         .build()?;
-    let server = Server::builder().listen("127.0.0.1:3000").bind().await?;
-    println!("listening on http://127.0.0.1:3000");
+    let server = Server::builder()
+        .listen(listen("127.0.0.1:3000"))
+        .bind()
+        .await?;
+    println!("listening on http://{}", server.handle().local_addrs()[0]);
     server.run(gateway).await;
     Ok(())
 }

@@ -11,6 +11,7 @@
 //! curl -i -X POST localhost:3000/flush                 # forgets
 //! ```
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::routing::{get, post};
@@ -19,9 +20,14 @@ use portcullis::auth::custom::{
     AuthorizerError, AuthorizerReply, AuthorizerRequest, CustomAuthorizerLayer,
 };
 use portcullis::core::RequestContext;
+use portcullis_examples::{listen, shown};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
         .init();
@@ -34,7 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let app = Router::new()
         .route("/pets", get(pets).layer(sessions))
         .route("/flush", post(async move || kept.flush()));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

@@ -17,9 +17,15 @@
 use portcullis::Gateway;
 use portcullis::integrations::CredentialsSource;
 use portcullis::serve::Server;
+use portcullis_examples::{listen, shown};
+use std::process::ExitCode;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut builder = Gateway::builder()
         .export(include_str!("functions/table.yaml"))
         .credentials(CredentialsSource::environment());
@@ -27,8 +33,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         builder = builder.aws_endpoint(endpoint);
     }
     let gateway = builder.build()?;
-    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let server = Server::builder().listen(listen).bind().await?;
+    let server = Server::builder()
+        .listen(listen("127.0.0.1:8080"))
+        .bind()
+        .await?;
     println!("listening on http://{}", server.handle().local_addrs()[0]);
     server.run(gateway).await;
     Ok(())

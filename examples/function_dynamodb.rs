@@ -16,6 +16,7 @@
 //! `DYNAMODB` is the endpoint, and `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` sign what is sent to it. `LISTEN` is another address for the gateway.
 
 use std::collections::HashMap;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use aws_credential_types::Credentials;
@@ -27,6 +28,7 @@ use portcullis::Gateway;
 use portcullis::client::Client;
 use portcullis::core::{Body, Clock, SystemClock};
 use portcullis::serve::Server;
+use portcullis_examples::{listen, shown};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -54,14 +56,20 @@ struct Pet {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Error> {
     let table = Arc::new(Table::from_environment()?);
     let gateway = Gateway::builder()
         .export(include_str!("functions/pets.yaml"))
         .handler("pets", move |event| pets(Arc::clone(&table), event))
         .build()?;
-    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let server = Server::builder().listen(listen).bind().await?;
+    let server = Server::builder()
+        .listen(listen("127.0.0.1:8080"))
+        .bind()
+        .await?;
     println!("listening on http://{}", server.handle().local_addrs()[0]);
     server.run(gateway).await;
     Ok(())

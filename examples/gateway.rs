@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 use portcullis::core::{Body, Clock, RequestContext, SystemClock};
 use portcullis::serve::{Server, ServerBuilder, hangup, shutdown_signal};
 use portcullis::{Gateway, GatewayBuilder, GatewayConfig};
+use portcullis_examples::listen;
 use serde_json::{Value, json};
 use tower::{Service, ServiceExt, service_fn};
 
@@ -65,7 +66,13 @@ async fn run() -> Result<(), Box<dyn Error>> {
             return Ok(());
         }
         [path] if !path.starts_with('-') => Source::Export(path.into()),
-        _ => return Err(USAGE.into()),
+        [flag] if flag == "--config" => {
+            return Err(format!("--config needs a file\n{USAGE}").into());
+        }
+        [unknown, ..] if unknown.starts_with('-') && unknown != "--config" => {
+            return Err(format!("there is no option `{unknown}`\n{USAGE}").into());
+        }
+        [_, more, ..] => return Err(format!("`{more}` is one too many\n{USAGE}").into()),
     };
 
     let (builder, listen) = load(&source)?;
@@ -125,7 +132,7 @@ fn load(source: &Source) -> Result<(GatewayBuilder, ServerBuilder), Box<dyn Erro
                 .map_err(|error| format!("{}: {error}", path.display()))?;
             return Ok((
                 Gateway::builder().export(export),
-                Server::builder().listen("127.0.0.1:8080"),
+                Server::builder().listen(listen("127.0.0.1:8080")),
             ));
         }
     };

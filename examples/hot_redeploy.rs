@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::process::ExitCode;
 
 use http::Request;
 use portcullis::core::Body;
 use portcullis::{ApiSpec, Gateway};
+use portcullis_examples::shown;
 use serde_json::json;
 use tower::ServiceExt;
 
@@ -32,7 +34,11 @@ fn release(number: u32) -> String {
 
 // One thread, so that clients and deployments take turns.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let gateway = Gateway::builder()
         .api(ApiSpec::rest(release(1)).id("demo").stage_named("prod"))
         .build()?;

@@ -18,9 +18,15 @@ use portcullis::auth::credentials::{Caller, Credential, MemoryCredentials};
 use portcullis::auth::iam::{CallerPolicies, IdentityPolicy, Principal};
 use portcullis::auth::sigv4::{SigV4Layer, SigV4Rules, SigV4Verifier};
 use portcullis::core::RequestContext;
+use portcullis_examples::{listen, shown};
+use std::process::ExitCode;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
         .init();
@@ -39,7 +45,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/orders/{who}", get(orders))
         .route("/orders/{who}/{id}", get(orders))
         .layer(signed);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

@@ -16,7 +16,9 @@ use lambda_http::{
 };
 use portcullis::Gateway;
 use portcullis::serve::Server;
+use portcullis_examples::{listen, shown};
 use serde::{Deserialize, Serialize};
+use std::process::ExitCode;
 use tower::ServiceBuilder;
 
 #[derive(Deserialize, Serialize)]
@@ -48,7 +50,11 @@ async fn pets(request: Request) -> Result<impl IntoResponse, Error> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     // What the runtime of Lambda puts round a handler.
     let function = ServiceBuilder::new()
         .map_request(|event: LambdaRequest| LambdaEvent::new(event, Context::default()))
@@ -58,8 +64,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .export(include_str!("functions/pets.yaml"))
         .event_service("pets", function)
         .build()?;
-    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let server = Server::builder().listen(listen).bind().await?;
+    let server = Server::builder()
+        .listen(listen("127.0.0.1:8080"))
+        .bind()
+        .await?;
     println!("listening on http://{}", server.handle().local_addrs()[0]);
     server.run(gateway).await;
     Ok(())

@@ -12,6 +12,8 @@ use axum::{Json, Router, routing::get};
 use portcullis::core::{Guard, GuardLayer, Head, Never, Rejection, RejectionKind, Verdict};
 use portcullis::cors::{CorsLayer, CorsRules};
 use portcullis::responses::{GatewayResponses, ResponseConfig, ResponsesLayer};
+use portcullis_examples::{listen, shown};
+use std::process::ExitCode;
 
 /// Refuses what says that it is meant for a time of maintenance.
 struct Maintenance;
@@ -29,7 +31,11 @@ impl Guard for Maintenance {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt::init();
     let cors = CorsRules::builder()
         .allow_origins(["https://*.example.com"])
@@ -54,7 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .layer(ResponsesLayer::new(responses))
         .layer(CorsLayer::new(cors));
 
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

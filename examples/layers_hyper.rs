@@ -3,6 +3,7 @@
 //! `cargo run --example layers_hyper`, then `curl -i localhost:3001/ -H 'origin: https://shop.example.com'`.
 
 use std::convert::Infallible;
+use std::process::ExitCode;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -11,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use portcullis::core::{Body, Guard, GuardLayer, Head, Never, Rejection, RejectionKind, Verdict};
 use portcullis::cors::{CorsLayer, CorsRules};
+use portcullis_examples::{listen, shown};
 use tower::{ServiceBuilder, service_fn};
 
 /// Lets only `GET` and `HEAD` through.
@@ -36,7 +38,11 @@ async fn hello(request: Request<Incoming>) -> Result<Response<Body>, Infallible>
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let rules = CorsRules::builder()
         .allow_origins(["https://shop.example.com"])
         .allow_methods(["GET"])
@@ -47,7 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .layer(GuardLayer::new(ReadOnly))
         .service(service_fn(hello));
 
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3001").await?;
+    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3001")).await?;
     println!("listening on http://{}", listener.local_addr()?);
     loop {
         let (stream, _peer) = listener.accept().await?;

@@ -20,6 +20,8 @@ use portcullis::auth::iam::{
 };
 use serde::Deserialize;
 
+const USAGE: &str = "usage: policy_check REQUEST.json [--identity|--boundary|--session|--authorizer POLICY.json]… [--resource POLICY.json] [--json]";
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Asked {
@@ -70,12 +72,16 @@ fn run(mut args: impl Iterator<Item = String>) -> Result<bool, Box<dyn Error>> {
                 resource = Some(policy.with_name(path));
             }
             "--json" => as_json = true,
+            "-h" | "--help" => {
+                println!("{USAGE}");
+                return Ok(true);
+            }
             path if !path.starts_with('-') => {
                 let text = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
                 let read = serde_json::from_str::<Asked>(&text);
                 asked = Some(read.map_err(|error| format!("{path}: {error}"))?);
             }
-            unknown => return Err(format!("there is no option `{unknown}`").into()),
+            unknown => return Err(format!("there is no option `{unknown}`\n{USAGE}").into()),
         }
     }
     let asked = asked.ok_or("which request? name its file")?;

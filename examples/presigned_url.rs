@@ -2,6 +2,7 @@
 //!
 //! `cargo run --example presigned_url` serves a download for signed requests, and prints a link to it that works for ten minutes in any browser.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -14,12 +15,17 @@ use portcullis::auth::credentials::{Caller, Credential, MemoryCredentials};
 use portcullis::auth::iam::Principal;
 use portcullis::auth::sigv4::{SigV4Layer, SigV4Rules, SigV4Verifier};
 use portcullis::core::{Clock, SystemClock};
+use portcullis_examples::{listen, shown};
 
 const KEY: &str = "AKIDLINKS";
 const SECRET: &str = "the-links-secret";
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
         .init();
@@ -32,9 +38,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/reports/{name}", get(async || "what you were to read\n"))
         .layer(SigV4Layer::new(verifier, keys));
 
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
     let url = format!("http://{}/reports/2026.txt", listener.local_addr()?);
-    println!("{}", presigned(&url, Duration::from_secs(600))?);
+    println!("listening on http://{}", listener.local_addr()?);
+    println!("  curl -i '{}'", presigned(&url, Duration::from_secs(600))?);
     axum::serve(listener, app).await?;
     Ok(())
 }

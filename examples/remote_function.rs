@@ -21,10 +21,16 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
 use portcullis::GatewayConfig;
+use portcullis_examples::shown;
 use serde_json::{Value, json};
+use std::process::ExitCode;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let url = match std::env::var("FUNCTION_URL") {
         Ok(url) => url,
         Err(_) => start_endpoint().await?,

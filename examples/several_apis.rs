@@ -1,18 +1,14 @@
 //! Several APIs on one port: a REST API and an HTTP API, told apart by host, base path and stage.
 //!
-//! `cargo run --example several_apis`, then:
-//!
-//! ```text
-//! curl localhost:3002/pets/prod/cats                                # by id and stage
-//! curl localhost:3002/shop/orders
-//! curl localhost:3002/v1/cats -H 'host: api.example.com'            # by a custom domain
-//! ```
+//! `cargo run --example several_apis` prints what to try. `LISTEN` is another address.
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use portcullis::definition::DomainName;
 use portcullis::serve::{Server, shutdown_signal};
 use portcullis::{ApiSpec, Gateway};
+use portcullis_examples::{listen, shown};
 use serde_json::json;
 
 fn mock(body: &str) -> serde_json::Value {
@@ -30,7 +26,11 @@ fn mock(body: &str) -> serde_json::Value {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt::init();
     let pets = json!({
         "openapi": "3.0.1",
@@ -72,9 +72,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         );
     }
 
-    let server = Server::builder().listen("127.0.0.1:3002").bind().await?;
+    let server = Server::builder()
+        .listen(listen("127.0.0.1:3002"))
+        .bind()
+        .await?;
     let handle = server.handle();
-    println!("listening on {:?}", handle.local_addrs());
+    for address in handle.local_addrs() {
+        println!("listening on http://{address}; by id and stage, by id, by a custom domain:");
+        println!("  curl -i http://{address}/pets/prod/cats");
+        println!("  curl -i http://{address}/shop/orders");
+        println!("  curl -i http://{address}/v1/cats -H 'host: api.example.com'");
+    }
     tokio::spawn(async move {
         shutdown_signal().await;
         handle.shutdown();

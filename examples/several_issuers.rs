@@ -9,10 +9,16 @@ use portcullis::auth::combine::AnyOf;
 use portcullis::auth::introspection::{Introspection, IntrospectionLayer};
 use portcullis::auth::jwt::{Algorithm, Issuer, JwtLayer, Key, Verifier};
 use portcullis::core::RequestContext;
+use portcullis_examples::{listen, shown};
+use std::process::ExitCode;
 use tower::ServiceBuilder;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
         .init();
@@ -51,7 +57,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                     .layer(headers),
             ),
         );
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
+    let address = listener.local_addr()?;
+    println!("listening on http://{address}");
     for (name, secret, claims) in [
         (
             "shop",
@@ -65,12 +73,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ),
     ] {
         println!(
-            "{name}: curl -i localhost:3000/orders -H 'Authorization: Bearer {}'",
+            "{name}: curl -i http://{address}/orders -H 'Authorization: Bearer {}'",
             token(secret, claims)
         );
     }
     println!("The partner's token opens /pets and not /orders: 403, for want of a scope.");
-    println!("nobody: curl -i localhost:3000/pets");
+    println!("nobody: curl -i http://{address}/pets");
     axum::serve(listener, app).await?;
     Ok(())
 }

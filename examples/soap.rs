@@ -15,9 +15,15 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use portcullis::Gateway;
 use portcullis::serve::Server;
+use portcullis_examples::{listen, shown};
+use std::process::ExitCode;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let backend = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = backend.local_addr()?;
     let app = Router::new().route("/orders", post(place_order));
@@ -27,8 +33,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .export(include_str!("soap/orders.yaml"))
         .upstream("http://soap.example.com", format!("http://{address}"))
         .build()?;
-    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let server = Server::builder().listen(listen).bind().await?;
+    let server = Server::builder()
+        .listen(listen("127.0.0.1:8080"))
+        .bind()
+        .await?;
     println!("listening on http://{}", server.handle().local_addrs()[0]);
     server.run(gateway).await;
     Ok(())

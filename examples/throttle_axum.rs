@@ -8,13 +8,19 @@
 //! ```
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use axum::extract::ConnectInfo;
 use axum::{Router, routing::get};
 use portcullis::throttle::{ClientAddress, Headers, Limit, Rule, ThrottleLayer};
+use portcullis_examples::{listen, shown};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let client = ClientAddress::new().peer(|head| {
         let peer = head.extensions().get::<ConnectInfo<SocketAddr>>();
         peer.map(|peer| peer.0.ip())
@@ -28,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/", get(async || "hello\n"))
         .route("/other", get(async || "hello again\n"))
         .layer(throttle);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
     // The address of the other end is there only if the server is asked for it.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();

@@ -11,9 +11,15 @@
 use axum::{Router, routing::get};
 use portcullis::redis::Redis;
 use portcullis::throttle::{Headers, Key, Limit, Rule, SharedBuckets, ThrottleLayer, WhenAway};
+use portcullis_examples::shown;
+use std::process::ExitCode;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().init();
     tokio::try_join!(serve(3000), serve(3001))?;
     Ok(())

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,6 +14,7 @@ use http_body_util::BodyExt;
 use portcullis::client::{Balance, Ejection, HealthCheck, UpstreamPool};
 use portcullis::core::Body;
 use portcullis::{ApiSpec, Gateway};
+use portcullis_examples::shown;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
@@ -105,7 +107,11 @@ fn report(what: &str, seen: &BTreeMap<String, u32>) {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let first = Backend::start("first", anywhere).await?;
     let second = Backend::start("second", anywhere).await?;

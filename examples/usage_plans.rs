@@ -16,10 +16,16 @@ use portcullis::auth::api_key::{ApiKey, ApiKeyLayer, MemoryKeys};
 use portcullis::throttle::{
     Headers, Limit, Quota, QuotaPeriod, ThrottleLayer, UsagePlan, UsagePlans,
 };
+use portcullis_examples::{listen, shown};
+use std::process::ExitCode;
 use tower::ServiceBuilder;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
         .init();
@@ -54,7 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/usage/{key}", get(read))
         .route("/usage/{key}/{remaining}", put(grant))
         .with_state(plans);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, pets.merge(usage)).await?;
     Ok(())

@@ -15,6 +15,7 @@ mod observe;
 mod request_id;
 mod routing;
 mod sigv4;
+mod stages;
 mod surroundings;
 mod validation;
 
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(guard::cases());
     cases.extend(cors::cases());
     cases.extend(canary::cases());
+    cases.extend(stages::cases());
     cases.extend(routing::cases());
     cases.extend(request_id::cases());
     cases.extend(live::cases());
