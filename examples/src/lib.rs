@@ -4,6 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 /// How an example ends: an error is printed as a sentence, with what caused it.
+#[must_use]
 pub fn shown<E: Error + ?Sized>(outcome: Result<(), Box<E>>) -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;

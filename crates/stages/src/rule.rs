@@ -207,11 +207,12 @@ impl CheckedRule {
             return Some(0);
         }
         let below = lookup.path().strip_prefix('/')?;
-        let fits = |path: &&Box<str>| {
-            let rest = below.strip_prefix(&***path);
+        let fits = |path: &&str| {
+            let rest = below.strip_prefix(*path);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let path = self.base_paths.iter().find(fits)?;
+        let mut paths = self.base_paths.iter().map(|path| &**path);
+        let path = paths.find(fits)?;
         Some(match self.strip_base_path {
             true => path.len() + 1,
             false => 0,
