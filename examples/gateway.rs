@@ -73,6 +73,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
             return Err(format!("there is no option `{unknown}`\n{USAGE}").into());
         }
         [_, more, ..] => return Err(format!("`{more}` is one too many\n{USAGE}").into()),
+        _ => return Err(USAGE.into()),
     };
 
     let (builder, listen) = load(&source)?;

@@ -180,7 +180,6 @@ fn survey(domain: &DomainName, coverage: &mut Coverage) {
             Served::DocumentationOnly,
             "mappings are not looked at while `routingMode` is `ROUTING_RULE_ONLY`",
         ),
-        "domainName" | "basePathMappings" | "apiMappings" => ENFORCED,
         "mutualTlsAuthentication" if truststore(domain).is_some() => (
             Served::Enforced,
             "the API's own endpoint asks for no certificate: close it by disableExecuteApiEndpoint",
@@ -191,12 +190,13 @@ fn survey(domain: &DomainName, coverage: &mut Coverage) {
         "policy" => {
             not_served("resource policies are not served yet: the domain refuses every request")
         }
-        "routingMode" => ENFORCED,
         "routingRules" if mode(domain) == RoutingMode::ApiMappingOnly => (
             Served::DocumentationOnly,
             "rules are not looked at while `routingMode` is `API_MAPPING_ONLY`, which it is unless it says otherwise",
         ),
-        "routingRules" => ENFORCED,
+        "domainName" | "basePathMappings" | "apiMappings" | "routingMode" | "routingRules" => {
+            ENFORCED
+        }
         "securityPolicy" => match value.as_str() {
             Some("TLS_1_2") => (
                 Served::Enforced,
