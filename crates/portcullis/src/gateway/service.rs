@@ -64,6 +64,9 @@ where
     if let Some(mutual_tls) = &plan.mutual_tls
         && let Err(rejection) = mutual_tls.check(host, &Head::of(&request))
     {
+        if let Some(client) = client {
+            context.set_client(client);
+        }
         return GatewayFuture {
             state: finish.refuse(rejection),
             finish: Some(finish),
