@@ -119,6 +119,11 @@ impl Figures {
                 over.instructions / self.over_bare(case, Who::Peer(peer))?.instructions,
                 most,
             ),
+            Goal::TimesPeer(peer, most) => ratio(
+                format!("≤ {most} × {peer}"),
+                ours / self.counts(case, Who::Peer(peer))?.instructions,
+                most,
+            ),
             Goal::TimesFloorInTime(most) => ratio(
                 format!("≤ {most} × the time of the floor, over bare"),
                 self.time_over_bare(case, Who::Portcullis)?

@@ -113,13 +113,11 @@ pub(crate) enum Goal {
     TimesFloor(f64),
     /// At most so many times this peer, both over bare.
     TimesPeerOverBare(&'static str, f64),
+    /// At most so many times this peer, both as they are.
+    TimesPeer(&'static str, f64),
     /// At most so many times the time of the floor, both over bare. For cryptography, whose instructions callgrind's processor does not have.
     TimesFloorInTime(f64),
     /// At most so many times the time of this peer, both over bare.
-    #[cfg_attr(
-        not(feature = "auth-peers"),
-        expect(dead_code, reason = "those peers are left out of the ordinary build")
-    )]
     TimesPeerInTime(&'static str, f64),
     /// At most so many allocations more than the bare row.
     AllocationsOverBare(f64),

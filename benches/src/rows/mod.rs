@@ -17,6 +17,7 @@ mod routing;
 mod sigv4;
 mod stages;
 mod surroundings;
+mod throttle;
 mod validation;
 
 use crate::row::Case;
@@ -39,5 +40,6 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(jwt::cases());
     cases.extend(api_key::cases());
     cases.extend(observe::cases());
+    cases.extend(throttle::cases());
     cases
 }
