@@ -3,6 +3,7 @@
 //! Each server is this very program, started with `serve KIND`, or nginx; `wrk` sends for a fixed time, and the
 //! server's CPU time before and after is read from `/proc`. Nothing leaves the machine, and all of it ends by itself.
 
+pub(crate) mod limits;
 mod server;
 
 use std::fs;
@@ -144,24 +145,25 @@ impl Server {
     /// One turn of load: the CPU seconds per 100,000 requests.
     fn load(&self) -> Result<f64> {
         let before = self.cpu_seconds()?;
-        let output = Command::new("wrk")
-            .args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{SECONDS}s")])
-            .arg(format!("http://127.0.0.1:{}/pets/42", self.port))
-            .output()?;
+        let load = self.wrk(SECONDS)?;
         // The last answers are on their way when wrk stops.
         thread::yield_now();
         let used = self.cpu_seconds()? - before;
-        let text = String::from_utf8_lossy(&output.stdout);
-        if text.contains("Non-2xx") || text.contains("Socket errors") {
-            bail!("wrk met errors:\n{text}");
+        if load.others > 0.0 {
+            bail!("{} answers were none that was expected", load.others);
         }
-        let requests = text
-            .lines()
-            .find_map(|line| line.trim().split_once(" requests in "))
-            .and_then(|(count, _)| count.parse::<f64>().ok())
-            .filter(|count| *count > 0.0)
-            .with_context(|| format!("wrk said:\n{text}"))?;
-        Ok(used / requests * 100_000.0)
+        Ok(used / load.requests * 100_000.0)
+    }
+
+    /// Sends for so many seconds, as fast as answers come.
+    fn wrk(&self, seconds: u32) -> Result<Load> {
+        let output = Command::new("wrk")
+            .args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s")])
+            .args(["--timeout", "30s", "--latency"])
+            .arg(format!("http://127.0.0.1:{}/pets/42", self.port))
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Load::read(&text).with_context(|| format!("wrk said:\n{text}"))
     }
 
     /// User and system time of the process.
@@ -176,6 +178,40 @@ impl Server {
         let clock = Command::new("getconf").arg("CLK_TCK").output()?;
         let per_second: f64 = String::from_utf8_lossy(&clock.stdout).trim().parse()?;
         Ok((ticks(11)? + ticks(12)?) / per_second)
+    }
+}
+
+/// What wrk has seen.
+struct Load {
+    requests: f64,
+    seconds: f64,
+    /// Answers whose status is neither 2xx nor 3xx.
+    others: f64,
+    /// The time within which half of the answers came, as wrk writes it.
+    median: String,
+}
+
+impl Load {
+    fn read(text: &str) -> Result<Self> {
+        if text.contains("Socket errors") {
+            bail!("wrk met errors");
+        }
+        let lines = || text.lines().map(str::trim);
+        let mut sums = lines().filter_map(|line| line.split_once(" requests in "));
+        let (requests, rest) = sums.next().context("no sum")?;
+        let seconds = rest.split(',').next().unwrap_or_default();
+        let others = lines().find_map(|line| line.strip_prefix("Non-2xx or 3xx responses:"));
+        let median = lines().find_map(|line| line.strip_prefix("50%"));
+        let load = Self {
+            requests: requests.parse()?,
+            seconds: seconds.trim_end_matches('s').parse()?,
+            others: others.map_or(Ok(0.0), |others| others.trim().parse())?,
+            median: median.unwrap_or("–").trim().to_owned(),
+        };
+        if load.requests == 0.0 {
+            bail!("nothing was answered");
+        }
+        Ok(load)
     }
 }
 

@@ -4,9 +4,11 @@ mod baseline;
 mod deploys;
 mod loopback;
 mod measure;
+mod memory;
 mod report;
 mod row;
 mod rows;
+mod shared;
 mod templates;
 
 use std::collections::BTreeMap;
@@ -36,11 +38,15 @@ Usage: portcullis-benches <command>
                             reverse proxy, the gateway, nginx. Needs wrk; takes about a minute
   deploys                   What deploying an API of 1,000 routes takes, and what requests feel of it
                             (p99). Needs wrk; takes about half a minute
+  limits                    What is let in of ten times a limit over loopback. Needs wrk; takes about a
+                            minute
+  memory                    What a million keys of a rate limit take, and a flood of ten million
+  redis                     What a decision costs that several machines share. Needs redis-server
   templates                 CPU time of mapping templates beside Velocity on a warm JVM, velocityjs
                             and airspeed, which it installs (Debian's packages, npm, PyPI); takes
                             some minutes
 
-All but `list`, `row`, `loopback`, `deploys` and `templates` need valgrind.";
+`run`, `table`, `check` and `baseline` need valgrind.";
 
 fn main() -> ExitCode {
     match run() {
@@ -96,6 +102,11 @@ fn run() -> Result<()> {
         ["templates"] => templates::run()?,
         ["loopback"] => loopback::run()?,
         ["deploys"] => deploys::run()?,
+        ["limits"] => loopback::limits::run()?,
+        ["memory"] => memory::run()?,
+        // What `memory` starts.
+        ["memory", kind] => memory::of(kind)?,
+        ["redis"] => shared::run()?,
         // What they start.
         ["serve", kind, ref args @ ..] => loopback::serve(kind, args)?,
         _ => bail!("unknown command: {}\n\n{HELP}", args.join(" ")),

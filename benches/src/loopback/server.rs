@@ -62,6 +62,9 @@ pub(crate) fn serve(kind: &str, args: &[&str]) -> Result<()> {
                 .await
             }
             ("deploys", []) => crate::deploys::serve().await,
+            ("limited", [how, rate, burst]) => {
+                super::limits::serve(how, rate.parse()?, burst.parse()?).await
+            }
             _ => bail!("no such server: {kind}"),
         }
     })
@@ -73,11 +76,7 @@ where
     S: HttpService<Incoming, ResBody = B, Error: Into<BoxError>, Future: Send> + Send + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    // Whoever started this process holds its input; when that one is gone, so is the reason to serve.
-    thread::spawn(|| {
-        let _ = io::stdin().read(&mut [0]);
-        std::process::exit(0);
-    });
+    end_with_starter();
     accept(service).await
 }
 
@@ -87,15 +86,29 @@ where
     S: HttpService<Incoming, ResBody = B, Error: Into<BoxError>, Future: Send> + Send + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("{}", listener.local_addr()?.port());
-    io::stdout().flush()?;
+    let listener = listener().await?;
     let http = http1::Builder::new();
     loop {
         let (stream, peer) = listener.accept().await?;
         stream.set_nodelay(true)?;
         tokio::spawn(http.serve_connection(TokioIo::new(stream), service(peer)));
     }
+}
+
+/// A listener on a free port, which is told.
+pub(super) async fn listener() -> Result<TcpListener> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?.port());
+    io::stdout().flush()?;
+    Ok(listener)
+}
+
+/// Whoever started this process holds its input; when that one is gone, so is the reason to serve.
+pub(super) fn end_with_starter() {
+    thread::spawn(|| {
+        let _ = io::stdin().read(&mut [0]);
+        std::process::exit(0);
+    });
 }
 
 async fn hello(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -16,8 +16,8 @@ mod request_id;
 mod routing;
 mod sigv4;
 mod stages;
-mod surroundings;
-mod throttle;
+pub(crate) mod surroundings;
+pub(crate) mod throttle;
 mod validation;
 
 use crate::row::Case;

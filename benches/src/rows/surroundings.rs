@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use tower_service::Service;
 
-pub(super) type Body = Full<Bytes>;
+pub(crate) type Body = Full<Bytes>;
 
 /// A GET with the three headers that every client sends.
 pub(super) fn request(uri: &Uri) -> Request<Body> {
@@ -62,7 +62,7 @@ impl<B> Service<Request<B>> for Hello {
 ///
 /// Never inlined: whether it is would be the compiler's whim, in each row another, and a move of the request apart.
 #[inline(never)]
-pub(super) fn answer<S, B>(service: &mut S, request: Request<B>) -> S::Response
+pub(crate) fn answer<S, B>(service: &mut S, request: Request<B>) -> S::Response
 where
     S: Service<Request<B>, Error = Infallible>,
 {

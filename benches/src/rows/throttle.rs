@@ -30,7 +30,7 @@ use tower_service::Service;
 use super::surroundings::{Body, answer, pet, request};
 use crate::row::{Case, Goal, Who};
 
-const TENANT: HeaderName = HeaderName::from_static("x-tenant");
+pub(crate) const TENANT: HeaderName = HeaderName::from_static("x-tenant");
 const KEYS: usize = 100_000;
 
 /// A limit that no row reaches but those that mean to.
@@ -137,7 +137,7 @@ fn planned(and_method: bool) -> Throttled<Hello> {
     builder.build().expect("a layer").layer(Hello)
 }
 
-type Answer = Response<AxumBody>;
+pub(crate) type Answer = Response<AxumBody>;
 
 fn one_tenant<S>(mut service: S) -> impl FnMut() -> Answer
 where
@@ -194,7 +194,7 @@ where
 
 /// The bare service, with axum's body.
 #[derive(Clone, Copy, Debug)]
-struct Hello;
+pub(crate) struct Hello;
 
 impl<B> Service<Request<B>> for Hello {
     type Response = Answer;
@@ -277,10 +277,10 @@ where
     }
 }
 
-type Peer =
+pub(crate) type Peer =
     tower_governor::governor::Governor<ByTenant, NoOpMiddleware<QuantaInstant>, Hello, AxumBody>;
 
-fn peer(burst: u32) -> Peer {
+pub(crate) fn peer(burst: u32) -> Peer {
     let mut config = GovernorConfigBuilder::default();
     let mut config = config.key_extractor(ByTenant);
     if burst == 1 {
@@ -294,7 +294,7 @@ fn peer(burst: u32) -> Peer {
 
 /// The key as tower_governor's documentation extracts one from a header.
 #[derive(Clone, Debug)]
-struct ByTenant;
+pub(crate) struct ByTenant;
 
 impl KeyExtractor for ByTenant {
     type Key = String;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -240,12 +240,11 @@ impl Rejection {
     #[must_use]
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
         let (content_type, body) = self.body();
-        let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(CONTENT_TYPE, content_type);
-        headers.insert(CONTENT_LENGTH, content_length(body.len()));
-        if self.api == ApiKind::Rest {
-            headers.insert(ERROR_TYPE, HeaderValue::from_static(self.kind.error_type()));
-        }
+        // What has no message of its own has the same headers each time, and copying them is cheaper than inserting them.
+        let mut headers = match &self.message {
+            None => self.usual_headers().clone(),
+            Some(_) => self.new_headers(content_type, body.len()),
+        };
         if let Some(own) = &self.headers {
             for (name, value) in own.iter() {
                 headers.append(name, value.clone());
@@ -258,6 +257,34 @@ impl Rejection {
         response
     }
 }
+
+impl Rejection {
+    fn new_headers(&self, content_type: HeaderValue, length: usize) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(CONTENT_LENGTH, content_length(length));
+        if self.api == ApiKind::Rest {
+            headers.insert(ERROR_TYPE, HeaderValue::from_static(self.kind.error_type()));
+        }
+        headers
+    }
+
+    /// The headers of a refusal of this kind that says what its kind says.
+    fn usual_headers(&self) -> &'static HeaderMap {
+        static USUAL: [[OnceLock<HeaderMap>; 2]; KINDS] =
+            [const { [const { OnceLock::new() }; 2] }; KINDS];
+        let usual = &USUAL[self.kind as usize % KINDS][self.api as usize];
+        usual.get_or_init(|| {
+            let mut usual = Self::new(self.kind);
+            usual.api = self.api;
+            let (content_type, body) = usual.body();
+            usual.new_headers(content_type, body.len())
+        })
+    }
+}
+
+/// More than there are kinds of refusals.
+const KINDS: usize = 64;
 
 /// The bytes that a body may have in the service. The kind's own message names it.
 const SERVICE_BODY_LIMIT: u64 = 10 * 1024 * 1024;
@@ -332,6 +359,25 @@ mod tests {
 
     fn body(rejection: &Rejection) -> String {
         String::from_utf8(rejection.body().1.to_vec()).expect("bodies are text")
+    }
+
+    #[test]
+    fn each_kind_has_the_headers_of_its_own_body() {
+        for api in [ApiKind::Rest, ApiKind::Http] {
+            for kind in RejectionKind::ALL {
+                let rejection = Rejection::new(*kind).for_api(api);
+                let (content_type, body) = rejection.body();
+                let response = rejection.into_response::<Bytes>();
+                let headers = response.headers();
+                assert_eq!(headers[CONTENT_TYPE], content_type, "{kind:?}");
+                let length = body.len().to_string();
+                assert_eq!(headers[CONTENT_LENGTH], length, "{kind:?}");
+                let error_type = (api == ApiKind::Rest).then(|| kind.error_type());
+                let told = headers.get(ERROR_TYPE).map(|value| value.to_str().unwrap());
+                assert_eq!(told, error_type, "{kind:?}");
+                assert_eq!(*response.body(), body, "{kind:?}");
+            }
+        }
     }
 
     #[test]

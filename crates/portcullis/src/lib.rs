@@ -98,9 +98,10 @@ pub use gateway::{
     ConfigFormat, Coverage, CoveredField, CredentialsConfig, DeploymentDiff, DeploymentSummary,
     Destination, Edge, EmfConfig, FieldChange, FileStore, FunctionConfig, FunctionPlace, Gateway,
     GatewayBuilder, GatewayConfig, GatewayError, GatewayFault, GatewayFuture, GatewayHandle,
-    HandleError, HandleErrorKind, IntrospectionConfig, IssuerConfig, LogConfig, NewDeployment,
-    Parity, RouteChange, RouteSummary, Served, StageSummary, StateError, StateStore, StoredState,
-    TlsFiles, TracesConfig, UnknownRoute, UpstreamConfig,
+    HandleError, HandleErrorKind, IntrospectionConfig, IssuerConfig, LimitsAway, LogConfig,
+    NewDeployment, Parity, RedisConfig, RouteChange, RouteSummary, Served, SharedLimitsConfig,
+    StageSummary, StateError, StateStore, StoredState, TlsFiles, TracesConfig, UnknownRoute,
+    UpstreamConfig,
 };
 #[cfg(feature = "admin")]
 pub use gateway::{AdminFuture, AdminService};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use portcullis::auth::api_key::{ApiKey, MemoryKeys};
-use portcullis::core::{Body, ManualClock};
+use portcullis::core::{Body, ManualClock, Mode, RequestContext};
 use portcullis::definition::{Stage, UsagePlan};
 use portcullis::throttle::{Headers, Limit};
 use portcullis::{ApiSpec, ConfigFormat, Gateway, GatewayBuilder, GatewayConfig, Served};
@@ -511,4 +511,138 @@ async fn two_gateways_share_the_rates_of_plans_and_stages() {
         testkit::text(refused).await,
         r#"{"message":"Too Many Requests"}"#
     );
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn gateways_of_one_configuration_share_rates_and_quotas_exactly() {
+    let server = portcullis_testkit::RedisServer::start();
+    let folder = std::env::temp_dir().join(format!("portcullis-shared-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("pets.json"), document().to_string()).expect("a file");
+    let yaml = format!(
+        "
+apis: [{{ id: pets, kind: rest, definition: pets.json, stages: [{{ stageName: prod }}] }}]
+apiKeys: [{{ id: one, value: {ONE}, enabled: true }}]
+usagePlans:
+  - {{ id: gold, keys: [one], apiStages: [{{ apiId: pets, stage: prod }}], quota: {{ limit: 7, period: MONTH }} }}
+account: {{ throttle: {{ rateLimit: 0.001, burstLimit: 20 }} }}
+redis: {{ url: \"{}\", prefix: \"shop:\" }}
+sharedLimits: {{ deadlineInMillis: 20000, whenAway: closed }}
+",
+        server.url()
+    );
+    let gateway = || {
+        let mut config = GatewayConfig::parse(&yaml, ConfigFormat::Yaml).expect("a configuration");
+        config.folder.clone_from(&folder);
+        assert!(config.not_served().is_empty());
+        build(config.gateway().expect("a gateway"))
+    };
+    let (one, other) = (gateway(), gateway());
+    assert_eq!(send(&one, "GET", "/prod/keyed", ONE).await.status(), 200);
+    assert_eq!(passing(&other, "GET", "/prod/keyed", ONE).await, 6);
+    let refused = send(&one, "GET", "/prod/keyed", ONE).await;
+    assert_eq!(
+        testkit::text(refused).await,
+        r#"{"message":"Limit Exceeded"}"#
+    );
+    let usage = one.usage("gold", "one").await.expect("it answers");
+    assert_eq!(usage.expect("a quota").used, 7);
+    let granted = one.set_remaining("gold", "one", 2).await;
+    assert_eq!(granted.expect("it answers").expect("a quota").remaining, 2);
+    assert_eq!(passing(&other, "GET", "/prod/keyed", ONE).await, 2);
+    assert_eq!(passing(&one, "GET", "/prod/open", "").await, 20 - 9);
+    assert_eq!(passing(&other, "GET", "/prod/open", "").await, 0);
+    let shared = one.shared_limits().expect("they are shared");
+    assert!(!shared.is_away());
+    assert!(shared.asked() > 0);
+    std::fs::remove_dir_all(&folder).expect("it is there");
+}
+
+#[tokio::test]
+async fn limits_can_be_tried_before_they_refuse_anybody() {
+    let clock = ManualClock::default();
+    let limits = json!({
+        "throttle": { "rateLimit": 1, "burstLimit": 2 },
+        "quota": { "limit": 3, "period": "DAY" },
+    });
+    let gateway = build(with_plan(&clock, &limits).limit_mode(Mode::Observe));
+    assert_eq!(passing(&gateway, "GET", "/prod/keyed", ONE).await, 50);
+    let mut request = Request::get("/prod/keyed")
+        .header("x-api-key", ONE)
+        .body(Body::empty())
+        .expect("a request");
+    let context = RequestContext::of(&mut request).clone();
+    let answer = gateway.clone().oneshot(request).await;
+    assert_eq!(answer.expect("it never fails").status(), 200);
+    let observed = context.observed();
+    let rules: Vec<_> = observed
+        .iter()
+        .filter_map(|refusal| Some(refusal.decision()?.rule().to_owned()))
+        .collect();
+    assert_eq!(rules, ["plan/gold"]);
+    let usage = gateway.usage_plans().usage("gold", "one");
+    assert_eq!(usage.expect("a quota").used, 2, "what would have passed");
+}
+
+#[test]
+fn what_is_no_shared_limit_is_said_with_its_field() {
+    let fault = |yaml: &str| {
+        let config = format!("apis: []\n{yaml}");
+        match GatewayConfig::parse(&config, ConfigFormat::Yaml) {
+            Ok(config) => config.gateway().expect_err("it is wrong").to_string(),
+            Err(error) => error.to_string(),
+        }
+    };
+    for (yaml, expected) in [
+        ("sharedLimits: {}", "/sharedLimits: needs `redis`"),
+        ("redis: {}", "/redis/url: is missing"),
+        ("redis: {url: []}", "/redis/url: must name one address"),
+        (
+            "redis: {url: redis://a}\nsharedLimits: {whenAway: open, share: 0.5}",
+            "/sharedLimits/share: is for `whenAway: local` only",
+        ),
+        (
+            "redis: {url: redis://a}\nsharedLimits: {whenAway: opne}",
+            "/sharedLimits/whenAway: ",
+        ),
+        ("limitMode: disabled", "/limitMode: "),
+    ] {
+        let text = fault(yaml);
+        assert!(text.starts_with(expected), "{expected}\n{text}");
+    }
+    let with_redis: &[(&str, &str)] = if cfg!(feature = "redis") {
+        &[
+            (
+                "redis: {url: \"rediss://x:secret@a\"}",
+                "/redis/url: the address of the store asks for TLS",
+            ),
+            (
+                "redis: {url: [redis://a, redis://b]}",
+                "/redis/url: has several addresses",
+            ),
+            (
+                "redis: {url: redis://a}\nsharedLimits: {share: 2}",
+                "/sharedLimits/share: whenAway.share: `2` is no share",
+            ),
+            (
+                "redis: {url: redis://a}\nsharedLimits: {lease: 1}",
+                "/sharedLimits/lease: lease: `1` is no lease",
+            ),
+            (
+                "redis: {url: redis://a}\nsharedLimits: {deadlineInMillis: 0}",
+                "/sharedLimits/deadlineInMillis: must be 1 at least",
+            ),
+        ]
+    } else {
+        &[(
+            "redis: {url: redis://a}",
+            "/redis: needs the feature `redis`",
+        )]
+    };
+    for (yaml, expected) in with_redis {
+        let text = fault(yaml);
+        assert!(text.starts_with(expected), "{expected}\n{text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
 }

@@ -29,7 +29,12 @@
 //! # Caveats
 //!
 //! TLS (`rediss://`) is not spoken.
+//!
+//! # Features
+//!
+//! `cluster` adds [`Redis::cluster`].
 
+mod connection;
 mod error;
 mod store;
 

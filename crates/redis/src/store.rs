@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Cmd, FromRedisValue, IntoConnectionInfo};
+use redis::{Cmd, FromRedisValue};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use crate::connection::{Client, Connection};
 use crate::error::{RedisError, is_connection};
 
 /// A store, by its address. Clones share one connection.
@@ -28,7 +28,7 @@ struct Shared {
     max_waiting: usize,
     permits: Semaphore,
     /// Made by the first command, which is sure to run where the connection can.
-    manager: OnceCell<ConnectionManager>,
+    connection: OnceCell<Connection>,
     away: AtomicBool,
 }
 
@@ -65,7 +65,8 @@ impl fmt::Debug for Script {
 #[derive(Clone)]
 #[must_use]
 pub struct RedisBuilder {
-    address: String,
+    addresses: Vec<String>,
+    cluster: bool,
     prefix: String,
     deadline: Duration,
     max_waiting: usize,
@@ -94,18 +95,9 @@ impl RedisBuilder {
     ///
     /// # Errors
     ///
-    /// If the address is none, or asks for TLS.
+    /// If an address is none, or asks for TLS, or if there is none at all.
     pub fn build(self) -> Result<Redis, RedisError> {
-        if self.address.starts_with("rediss:") || self.address.starts_with("valkeys:") {
-            return Err(RedisError::address("asks for TLS, which is not spoken"));
-        }
-        // The library's words repeat the address, which may have a password in it.
-        let info = self.address.into_connection_info().map_err(|_| {
-            RedisError::address(
-                "is none; write `redis://host:6379/0` or `redis://user:password@host`",
-            )
-        })?;
-        let client = Client::open(info).map_err(RedisError::failed)?;
+        let client = Client::of(&self.addresses, self.cluster, self.deadline)?;
         Ok(Redis {
             shared: Arc::new(Shared {
                 client,
@@ -113,7 +105,7 @@ impl RedisBuilder {
                 deadline: self.deadline,
                 max_waiting: self.max_waiting,
                 permits: Semaphore::new(self.max_waiting.min(Semaphore::MAX_PERMITS)),
-                manager: OnceCell::new(),
+                connection: OnceCell::new(),
                 away: AtomicBool::new(false),
             }),
         })
@@ -124,6 +116,7 @@ impl fmt::Debug for RedisBuilder {
     /// Leaves out the address, which may have a password in it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisBuilder")
+            .field("cluster", &self.cluster)
             .field("prefix", &self.prefix)
             .field("deadline", &self.deadline)
             .field("max_waiting", &self.max_waiting)
@@ -134,8 +127,20 @@ impl fmt::Debug for RedisBuilder {
 impl Redis {
     /// Begins with an address: `redis://127.0.0.1:6379/0`, `redis://user:password@host`, `redis+unix:///run/redis.sock`.
     pub fn builder(address: impl Into<String>) -> RedisBuilder {
+        Self::at(vec![address.into()], false)
+    }
+
+    /// Begins with the addresses of some nodes of a cluster, `redis://10.0.0.1:6379`; the others are found through them. All keys of one [script](Self::script) must stand
+    /// in one slot: give them one hash tag (`{cart}:…`).
+    #[cfg(feature = "cluster")]
+    pub fn cluster(addresses: impl IntoIterator<Item = impl Into<String>>) -> RedisBuilder {
+        Self::at(addresses.into_iter().map(Into::into).collect(), true)
+    }
+
+    fn at(addresses: Vec<String>, cluster: bool) -> RedisBuilder {
         RedisBuilder {
-            address: address.into(),
+            addresses,
+            cluster,
             prefix: "portcullis:".to_owned(),
             deadline: Duration::from_millis(500),
             max_waiting: 1024,
@@ -216,8 +221,8 @@ impl Redis {
             invocation.arg(argument.as_ref());
         }
         let run = async {
-            let mut manager = shared.manager().await?;
-            invocation.invoke_async(&mut manager).await
+            let mut connection = shared.connection().await?;
+            invocation.invoke_async(&mut connection).await
         };
         shared.settle(timeout(shared.deadline, run).await)
     }
@@ -250,26 +255,19 @@ impl Shared {
         outcome
     }
 
-    async fn manager(&self) -> Result<ConnectionManager, redis::RedisError> {
-        let manager = self
-            .manager
-            .get_or_try_init(|| async {
-                // The deadline is over all of it. One attempt each time: the next command makes the next.
-                let config = ConnectionManagerConfig::new()
-                    .set_number_of_retries(0)
-                    .set_connection_timeout(Some(self.deadline))
-                    .set_response_timeout(Some(self.deadline));
-                ConnectionManager::new_lazy_with_config(self.client.clone(), config)
-            })
+    async fn connection(&self) -> Result<Connection, redis::RedisError> {
+        let connection = self
+            .connection
+            .get_or_try_init(|| async { self.client.connection(self.deadline) })
             .await?;
-        Ok(manager.clone())
+        Ok(connection.clone())
     }
 
     async fn send<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, redis::RedisError> {
-        let mut manager = self.manager().await?;
-        match command.query_async(&mut manager).await {
+        let mut connection = self.connection().await?;
+        match command.query_async(&mut connection).await {
             // A connection that lay idle is found to be broken by the next command. All that is asked may be asked twice.
-            Err(error) if is_connection(&error) => command.query_async(&mut manager).await,
+            Err(error) if is_connection(&error) => command.query_async(&mut connection).await,
             outcome => outcome,
         }
     }

@@ -231,7 +231,27 @@ pub struct KeyWriter<'a> {
     hasher: FoldHasher<'a>,
     /// The same for whoever else counts: a hash that every process makes alike.
     #[cfg(feature = "redis")]
-    digest: Option<aws_lc_rs::digest::Context>,
+    digest: Option<&'a mut aws_lc_rs::digest::Context>,
+}
+
+/// What every process makes of the key that `write` writes: 128 bits of a hash, as text.
+#[cfg(feature = "redis")]
+pub(crate) fn digest<'a>(hasher: FoldHasher<'a>, write: impl FnOnce(&mut KeyWriter<'_>)) -> String {
+    use std::fmt::Write;
+
+    use aws_lc_rs::digest::{Context, SHA256};
+
+    let mut digest = Context::new(&SHA256);
+    write(&mut KeyWriter {
+        hasher,
+        digest: Some(&mut digest),
+    });
+    let mut text = String::with_capacity(32);
+    for byte in digest.finish().as_ref().iter().take(16) {
+        // Text takes whatever is written.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 impl<'a> KeyWriter<'a> {
@@ -241,26 +261,6 @@ impl<'a> KeyWriter<'a> {
             #[cfg(feature = "redis")]
             digest: None,
         }
-    }
-
-    /// A writer of a key that several processes know.
-    #[cfg(feature = "redis")]
-    pub(crate) fn shared(hasher: FoldHasher<'a>) -> Self {
-        let digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-        Self {
-            hasher,
-            digest: Some(digest),
-        }
-    }
-
-    /// What every process makes of the key: 128 bits of it, as text.
-    #[cfg(feature = "redis")]
-    pub(crate) fn take_digest(&mut self) -> String {
-        let digest = self.digest.take().map(aws_lc_rs::digest::Context::finish);
-        let bytes = digest
-            .iter()
-            .flat_map(|digest| digest.as_ref().iter().take(16));
-        bytes.map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn write(&mut self, bytes: &[u8]) {

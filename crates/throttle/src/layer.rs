@@ -14,6 +14,8 @@ use crate::bucket::Take;
 use crate::buckets::Buckets;
 use crate::builder::ThrottleBuilder;
 use crate::headers::{self, Headers};
+#[cfg(feature = "redis")]
+use crate::limit::Limit;
 use crate::plans::{Claim, UsagePlans};
 use crate::rule::{ActiveRule, Rule, RuleHandle, Ticket};
 use crate::service::Throttled;
@@ -112,6 +114,17 @@ impl Shared {
     /// Takes from the caller's plan and from every rule, or, if one refuses, from none.
     fn decide(&self, head: &Head<'_>) -> Result<(), Rejection> {
         let now = self.buckets.now();
+        // One rule needs no list of what was taken.
+        if let ([rule], None) = (&*self.rules, &self.plans) {
+            let (take, ticket) = rule.take(head, now);
+            self.note(head, || rule.standing(take, &ticket));
+            if let Take::Wait { nanos, .. } = take {
+                self.counters.refused(0, now);
+                return Err(self.refuse(rule.refuse(&ticket.limit), nanos));
+            }
+            self.counters.passed(now);
+            return Ok(());
+        }
         let claim = match &self.plans {
             Some(plans) => self.claim(plans, head, now)?,
             None => None,
@@ -129,7 +142,7 @@ impl Shared {
                     plans.give_back(claim, &self.buckets);
                 }
                 self.counters.refused(index, now);
-                return Err(self.refuse(rule.refuse(&ticket), nanos));
+                return Err(self.refuse(rule.refuse(&ticket.limit), nanos));
             }
         }
         self.counters.passed(now);
@@ -179,6 +192,25 @@ impl Shared {
             return Err(self.refuse(claim.exceeded().for_api(self.api), nanos));
         }
         Ok(())
+    }
+
+    /// Takes from the bucket of this process, or from the one of those for whom there is no place.
+    #[cfg(feature = "redis")]
+    pub(crate) fn take_alone(
+        &self,
+        id: u64,
+        name: &Arc<str>,
+        limit: &Limit,
+        cost: u32,
+        now: u64,
+    ) -> Take {
+        match self.buckets.take(id, limit, cost, now) {
+            Some(take) => take,
+            None => {
+                self.buckets.count_overflow();
+                self.buckets.named(name).take(limit, cost, now)
+            }
+        }
     }
 
     /// Notes in the context how the caller stands, if answers shall say so.

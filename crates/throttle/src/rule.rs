@@ -9,10 +9,10 @@ use portcullis_core::{ApiKind, Decision, Head, LimitStanding, Live, Rejection, R
 
 use crate::bucket::{Bucket, Take};
 use crate::buckets::Buckets;
+#[cfg(feature = "redis")]
+use crate::key;
 use crate::key::{Key, KeyWriter};
 use crate::limit::Limit;
-#[cfg(feature = "redis")]
-use crate::shared::Level;
 
 /// A limit and what it counts by, under a name.
 ///
@@ -186,6 +186,7 @@ impl ActiveRule {
     }
 
     /// Takes what a request costs.
+    #[inline]
     pub(crate) fn take(&self, head: &Head<'_>, now: u64) -> (Take, Ticket) {
         let cost = self.cost.as_ref().map_or(1, |cost| cost(head));
         if self.key.is_shared() {
@@ -205,26 +206,27 @@ impl ActiveRule {
         }
     }
 
-    /// What a request must be within, for whoever decides elsewhere.
+    /// The bucket of a request in this process, the limit, and the cost, for whoever decides elsewhere.
     #[cfg(feature = "redis")]
-    pub(crate) fn level(&self, head: &Head<'_>, counter: usize) -> Level {
-        // The scope is this process's own hash of the name, which the key has as text.
-        let mut writer = KeyWriter::shared(self.buckets.hasher());
-        self.key.write(head, &mut writer);
-        let digest = writer.take_digest();
+    pub(crate) fn need(&self, head: &Head<'_>) -> (u64, Limit, u32) {
+        let cost = self.cost.as_ref().map_or(1, |cost| cost(head));
         let id = self.id(|key| self.key.write(head, key));
         let limit = self.special.of(id).unwrap_or_else(|| self.limit.load());
-        let mut ticket = Ticket::NONE;
-        ticket.limit = limit;
-        Level {
-            key: format!("{}:{digest}", self.name),
-            id,
-            name: Arc::clone(&self.name),
-            limit,
-            cost: self.cost.as_ref().map_or(1, |cost| cost(head)),
-            refusal: self.refuse(&ticket),
-            counter,
+        (id, limit, cost)
+    }
+
+    /// What every process calls the bucket of a request, beside the name of the rule. Nothing, if there is one for all.
+    #[cfg(feature = "redis")]
+    pub(crate) fn shared_key(&self, head: &Head<'_>) -> String {
+        if self.key.is_shared() {
+            return String::new();
         }
+        key::digest(self.buckets.hasher(), |key| self.key.write(head, key))
+    }
+
+    #[cfg(feature = "redis")]
+    pub(crate) const fn full_name(&self) -> &Arc<str> {
+        &self.name
     }
 
     fn take_alone(&self, limit: Limit, cost: u32, now: u64) -> (Take, Ticket) {
@@ -241,13 +243,12 @@ impl ActiveRule {
     }
 
     /// The refusal of a request that this rule refuses.
-    pub(crate) fn refuse(&self, ticket: &Ticket) -> Rejection {
-        let ready = self.refusal.load();
+    pub(crate) fn refuse(&self, limit: &Limit) -> Rejection {
         let usual = self.limit.load();
-        if ticket.limit.period() == usual.period() && ticket.limit.burst() == usual.burst() {
-            return Rejection::clone(&ready);
+        if limit.period() == usual.period() && limit.burst() == usual.burst() {
+            return Rejection::clone(&self.refusal.load());
         }
-        refusal(&self.name, &ticket.limit, self.api)
+        refusal(&self.name, limit, self.api)
     }
 
     /// How the caller stands after a decision.

@@ -69,8 +69,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let Some(context) = this.context else {
+            return this.inner.poll(cx);
+        };
         let mut answer = ready!(this.inner.poll(cx));
-        if let (Some(context), Ok(response)) = (this.context, &mut answer) {
+        if let Ok(response) = &mut answer {
             this.headers.write_to(context, response.headers_mut());
         }
         Poll::Ready(answer)

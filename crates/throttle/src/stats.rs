@@ -24,6 +24,9 @@ pub struct ThrottleStats {
 /// Where the refusals of usage plans are counted.
 pub(crate) const USAGE_PLAN: usize = MAX_RULES;
 pub(crate) const QUOTA: usize = MAX_RULES + 1;
+/// Where the refusals are counted that nobody decided.
+#[cfg(feature = "redis")]
+pub(crate) const AWAY: usize = MAX_RULES + 2;
 
 /// Counts, in several places, so that threads do not wait for one cache line.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ const STRIPES: usize = 8;
 #[repr(align(64))]
 struct Stripe {
     passed: AtomicU64,
-    refused: [AtomicU64; MAX_RULES + 2],
+    refused: [AtomicU64; MAX_RULES + 3],
 }
 
 impl Counters {

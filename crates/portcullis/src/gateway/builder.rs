@@ -30,7 +30,9 @@ use crate::auth::mtls::ProxyHeader;
 use crate::auth::sigv4::ReplayGuard;
 use crate::cache::ResponseCache;
 use crate::client::Client;
-use crate::core::{Body, BoxError, Chain, Clock, Function, Guard, SystemClock, TrustedProxies};
+use crate::core::{
+    Body, BoxError, Chain, Clock, Function, Guard, Mode, SystemClock, TrustedProxies,
+};
 use crate::definition::{DomainName, UsagePlan};
 use crate::integrations::{CredentialsSource, FunctionAlias, Functions, FunctionsBuilder};
 use crate::observe::trace::Traces;
@@ -410,7 +412,7 @@ impl GatewayBuilder {
         self
     }
 
-    /// Counts the rates of plans, stages, routes and the account in buckets that several gateways share. Quotas are counted by each for itself.
+    /// Counts the rates of plans, stages, routes and the account in buckets that several gateways share, and the quotas of plans beside them.
     ///
     /// ```
     /// use portcullis::Gateway;
@@ -425,6 +427,12 @@ impl GatewayBuilder {
     #[cfg(feature = "redis")]
     pub fn shared_limits(mut self, shared: crate::throttle::SharedBuckets) -> Self {
         self.limits.shared = Some(shared);
+        self
+    }
+
+    /// Whether limits and quotas refuse requests ([`Mode::Enforce`], the default), or only write down and log what they would refuse ([`Mode::Observe`]).
+    pub const fn limit_mode(mut self, mode: Mode) -> Self {
+        self.limits.mode = mode;
         self
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::GatewayFault;
-use crate::core::Clock;
+use crate::core::{Clock, Mode};
 use crate::throttle::{Buckets, Headers, Limit, UsagePlan, UsagePlans};
 
 /// What a gateway limits beyond its definitions.
@@ -14,6 +14,8 @@ pub(super) struct Limits {
     pub(super) account: Option<Limit>,
     /// What clients are told.
     pub(super) headers: Headers,
+    /// Whether refusals are carried out.
+    pub(super) mode: Mode,
     /// Buckets that several machines share.
     #[cfg(feature = "redis")]
     pub(super) shared: Option<crate::throttle::SharedBuckets>,

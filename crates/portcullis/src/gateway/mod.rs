@@ -28,8 +28,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::cache::ResponseCache;
-use crate::core::Live;
-use crate::throttle::UsagePlans;
+use crate::core::{BoxError, Live};
+use crate::throttle::{Usage, UsagePlans};
 use control::Control;
 use plan::Plan;
 
@@ -40,7 +40,8 @@ pub use builder::GatewayBuilder;
 pub use config::{
     AccessLogConfig, AccountConfig, ApiConfig, ConfigError, ConfigFault, ConfigFormat,
     CredentialsConfig, EmfConfig, FunctionConfig, FunctionPlace, GatewayConfig,
-    IntrospectionConfig, IssuerConfig, LogConfig, TlsFiles, TracesConfig, UpstreamConfig,
+    IntrospectionConfig, IssuerConfig, LimitsAway, LogConfig, RedisConfig, SharedLimitsConfig,
+    TlsFiles, TracesConfig, UpstreamConfig,
 };
 pub use coverage::{Coverage, CoveredField, Served};
 pub use deployments::{
@@ -238,6 +239,48 @@ impl Gateway {
                 metrics.upstream(name, &target.target, available, target.in_flight);
             }
         }
+    }
+
+    /// What a key has used of a plan's quota: on all gateways together, where they [share](GatewayBuilder::shared_limits) their limits. `None` if there is no such plan, or it has
+    /// no quota.
+    ///
+    /// # Errors
+    ///
+    /// If the store that they share does not answer.
+    pub async fn usage(&self, plan: &str, key: &str) -> Result<Option<Usage>, BoxError> {
+        let plans = self.usage_plans();
+        #[cfg(feature = "redis")]
+        if let Some(shared) = self.shared_limits() {
+            return Ok(shared.usage(&plans, plan, key).await?);
+        }
+        Ok(plans.usage(plan, key))
+    }
+
+    /// Sets how many requests a key has left until the current period ends, on all gateways together, where they share their limits. Says how it stands then.
+    ///
+    /// # Errors
+    ///
+    /// If the store that they share does not answer.
+    pub async fn set_remaining(
+        &self,
+        plan: &str,
+        key: &str,
+        remaining: u64,
+    ) -> Result<Option<Usage>, BoxError> {
+        let plans = self.usage_plans();
+        #[cfg(feature = "redis")]
+        if let Some(shared) = self.shared_limits() {
+            return Ok(shared.set_remaining(&plans, plan, key, remaining).await?);
+        }
+        plans.set_remaining(plan, key, remaining);
+        Ok(plans.usage(plan, key))
+    }
+
+    /// The buckets that this gateway shares with others, if it does: whether they answer, and how often they were asked.
+    #[cfg(feature = "redis")]
+    #[must_use]
+    pub fn shared_limits(&self) -> Option<crate::throttle::SharedBuckets> {
+        self.control.source().limits.shared.clone()
     }
 }
 

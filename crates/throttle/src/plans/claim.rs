@@ -7,11 +7,11 @@ use portcullis_core::{ApiKeyId, Head, LimitStanding, Rejection, RequestContext};
 use super::plan::UsagePlan;
 use crate::bucket::Take;
 use crate::buckets::Buckets;
+#[cfg(feature = "redis")]
+use crate::key;
 use crate::key::KeyWriter;
 use crate::limit::Limit;
 use crate::rule;
-#[cfg(feature = "redis")]
-use crate::shared::Level;
 
 /// A request of somebody who has a plan, and what it took.
 pub(crate) struct Claim {
@@ -50,12 +50,12 @@ impl Claim {
         }
     }
 
-    pub(super) fn plan(&self) -> &UsagePlan {
+    pub(crate) const fn plan(&self) -> &Arc<UsagePlan> {
         &self.plan
     }
 
-    pub(super) fn key(&self) -> &str {
-        self.key.as_str()
+    pub(crate) const fn key(&self) -> &ApiKeyId {
+        &self.key
     }
 
     /// Whether the quota lets anything pass in any period.
@@ -63,26 +63,35 @@ impl Claim {
         self.plan.quota.is_some_and(|quota| quota.limit() > 0)
     }
 
-    /// What a request must be within, for whoever decides elsewhere.
+    pub(crate) const fn limit(&self) -> Option<&Limit> {
+        self.limit.as_ref()
+    }
+
+    /// What every process calls the bucket, beside the plan's id.
     #[cfg(feature = "redis")]
-    pub(crate) fn level(
-        &self,
-        head: &Head<'_>,
-        buckets: &Buckets,
-        counter: usize,
-    ) -> Option<Level> {
-        let limit = self.limit?;
-        let mut writer = KeyWriter::shared(buckets.hasher());
-        self.write(head, &mut writer);
-        Some(Level {
-            key: format!("plan/{}:{}", self.plan.id, writer.take_digest()),
-            id: Buckets::id(&writer.into_hasher()),
-            name: Arc::from(format!("plan/{}", self.plan.id)),
-            limit,
-            cost: 1,
-            refusal: self.throttled(head),
-            counter,
-        })
+    pub(crate) fn shared_key(&self, head: &Head<'_>, buckets: &Buckets) -> String {
+        key::digest(buckets.hasher(), |key| self.write(head, key))
+    }
+
+    /// What every process calls the key in the plan, wherever it calls.
+    #[cfg(feature = "redis")]
+    pub(crate) fn shared_holder(&self, buckets: &Buckets) -> String {
+        shared_holder(&self.plan.id, self.key.as_str(), buckets)
+    }
+
+    /// The quota of the key in this process.
+    #[cfg(feature = "redis")]
+    pub(crate) fn quota_id(&self, buckets: &Buckets) -> u64 {
+        let mut key = KeyWriter::new(buckets.hasher());
+        key.part(b"quota");
+        key.part(self.plan.id.as_bytes());
+        key.part(self.key.as_str().as_bytes());
+        Buckets::id(&key.into_hasher())
+    }
+
+    /// `plan/` and the id, by which limits are told.
+    pub(crate) fn name(&self) -> Arc<str> {
+        Arc::from(format!("plan/{}", self.plan.id))
     }
 
     /// Takes a token, if the plan has a rate.
@@ -117,9 +126,8 @@ impl Claim {
     /// How the caller stands with the rate.
     pub(crate) fn standing(&self, take: Take) -> LimitStanding {
         let (Take::Taken { debt } | Take::Wait { debt, .. }) = take;
-        let name = Arc::from(format!("plan/{}", self.plan.id));
         let limit = self.limit.unwrap_or_else(Limit::nothing);
-        rule::standing(&name, &limit, debt)
+        rule::standing(&self.name(), &limit, debt)
     }
 
     /// The refusal for the rate.
@@ -140,7 +148,7 @@ impl Claim {
     }
 
     /// The bucket: of the key in the plan, or of the key at this method in the plan.
-    fn id(&self, head: &Head<'_>, buckets: &Buckets) -> u64 {
+    pub(crate) fn id(&self, head: &Head<'_>, buckets: &Buckets) -> u64 {
         let mut key = KeyWriter::new(buckets.hasher());
         self.write(head, &mut key);
         Buckets::id(&key.into_hasher())
@@ -161,6 +169,16 @@ impl Claim {
             key.part(head.method().as_str().as_bytes());
         }
     }
+}
+
+/// What every process calls a key in a plan.
+#[cfg(feature = "redis")]
+pub(crate) fn shared_holder(plan: &str, id: &str, buckets: &Buckets) -> String {
+    key::digest(buckets.hasher(), |writer| {
+        writer.part(b"usage plan");
+        writer.part(plan.as_bytes());
+        writer.part(id.as_bytes());
+    })
 }
 
 impl UsagePlan {

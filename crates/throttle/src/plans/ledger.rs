@@ -25,6 +25,24 @@ pub(super) struct Account {
     used: u64,
     /// What was granted for this period beyond the limit, or taken from it.
     extra: i64,
+    /// Counted here while the store that several machines share did not answer; the store has still to hear of it.
+    #[serde(default)]
+    pending: u64,
+    /// How many of these are on their way to it.
+    #[serde(skip)]
+    reporting: u64,
+}
+
+/// What this process knows of a key's quota, for a store that may know more.
+#[cfg(feature = "redis")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) used: u64,
+    pub(crate) extra: i64,
+    /// Counted here, and to be added.
+    pub(crate) pending: u64,
 }
 
 /// How a key stands with its quota.
@@ -56,6 +74,8 @@ impl Account {
         if self.start < window.start {
             self.used = 0;
             self.extra = 0;
+            self.pending = 0;
+            self.reporting = 0;
             self.start = window.start;
         }
         self.end = window.end;
@@ -68,13 +88,27 @@ impl Account {
     }
 
     const fn standing(&self, quota: &Quota) -> Standing {
+        let used = self.used.saturating_add(self.pending);
         Standing {
-            used: self.used,
-            remaining: self.granted(quota).saturating_sub(self.used),
+            used,
+            remaining: self.granted(quota).saturating_sub(used),
             window: Window {
                 start: self.start,
                 end: self.end,
             },
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+impl Account {
+    const fn known(&self) -> Known {
+        Known {
+            start: self.start,
+            end: self.end,
+            used: self.used,
+            extra: self.extra,
+            pending: self.reporting,
         }
     }
 }
@@ -97,11 +131,101 @@ impl Ledger {
         })
     }
 
+    /// Counts one request that the shared store is told of later, if there is one left of this share of what was left when it was last heard.
+    #[cfg(feature = "redis")]
+    pub(super) fn take_alone(
+        &self,
+        plan: &Arc<str>,
+        key: &str,
+        quota: &Quota,
+        now: i64,
+        share: f64,
+    ) -> Result<Standing, Standing> {
+        self.with(plan, key, quota, now, |account| {
+            let left = account.granted(quota).saturating_sub(account.used);
+            // A float that is too large for the integer becomes its largest value.
+            let mine = ((left as f64 * share) as u64).max(left.min(1));
+            if account.pending >= mine {
+                return Err(account.standing(quota));
+            }
+            account.pending += 1;
+            Ok(account.standing(quota))
+        })
+    }
+
+    /// Counts one request that the shared store is told of later, whatever is left.
+    #[cfg(feature = "redis")]
+    pub(super) fn add_alone(&self, plan: &Arc<str>, key: &str, quota: &Quota, now: i64) {
+        self.with(plan, key, quota, now, |account| {
+            account.pending = account.pending.saturating_add(1);
+        });
+    }
+
+    /// What to tell the shared store. What is to be added is told by one at a time, who says then how it ended.
+    #[cfg(feature = "redis")]
+    pub(super) fn report(&self, plan: &Arc<str>, key: &str, quota: &Quota, now: i64) -> Known {
+        let id = self.id(plan, key);
+        let mut shard = self.shard(id);
+        let mut fresh;
+        let account = match shard.get_mut(&id) {
+            Some(account) => account,
+            None => {
+                fresh = new(plan, key, quota, now);
+                &mut fresh
+            }
+        };
+        account.turn(quota, now);
+        if account.reporting == 0 {
+            account.reporting = account.pending;
+        } else {
+            return Known {
+                pending: 0,
+                ..account.known()
+            };
+        }
+        account.known()
+    }
+
+    /// The shared store was told, or could not be.
+    #[cfg(feature = "redis")]
+    pub(super) fn reported(&self, plan: &str, key: &str, pending: u64, heard: bool) {
+        let id = self.id(plan, key);
+        if pending > 0
+            && let Some(account) = self.shard(id).get_mut(&id)
+            && account.reporting > 0
+        {
+            account.reporting = 0;
+            if heard {
+                account.pending = account.pending.saturating_sub(pending);
+            }
+        }
+    }
+
+    /// What the shared store has said.
+    #[cfg(feature = "redis")]
+    pub(super) fn learn(&self, plan: &Arc<str>, key: &str, quota: &Quota, now: i64, said: &Known) {
+        self.with(plan, key, quota, now, |account| {
+            if account.start < said.start {
+                (account.start, account.end) = (said.start, said.end);
+                (account.used, account.pending, account.reporting) = (0, 0, 0);
+            }
+            if account.start == said.start {
+                // Answers may overtake each other.
+                account.used = account.used.max(said.used);
+                account.extra = said.extra;
+            }
+        });
+    }
+
     /// Takes back the count of a request that something else refused.
     pub(super) fn give_back(&self, plan: &str, key: &str) {
         let id = self.id(plan, key);
         if let Some(account) = self.shard(id).get_mut(&id) {
-            account.used = account.used.saturating_sub(1);
+            if account.pending > 0 {
+                account.pending -= 1;
+            } else {
+                account.used = account.used.saturating_sub(1);
+            }
         }
     }
 
@@ -205,6 +329,8 @@ fn new(plan: &Arc<str>, key: &str, quota: &Quota, now: i64) -> Account {
         offset: quota.offset(),
         used: 0,
         extra: 0,
+        pending: 0,
+        reporting: 0,
     }
 }
 

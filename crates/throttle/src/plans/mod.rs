@@ -4,6 +4,8 @@ mod claim;
 mod file;
 mod ledger;
 mod plan;
+#[cfg(feature = "redis")]
+mod shared;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,6 +22,8 @@ use ledger::{Ledger, Standing};
 
 pub(crate) use claim::Claim;
 pub use plan::UsagePlan;
+#[cfg(feature = "redis")]
+pub(crate) use {claim::shared_holder, shared::SharedQuota};
 
 /// Usage plans, which can be changed while requests run. Clones are the same plans.
 ///
@@ -194,7 +198,7 @@ impl UsagePlans {
         let quota = claim.plan().quota.as_ref()?;
         let now = self.inner.wall();
         let ledger = &self.inner.ledger;
-        let counted = ledger.take(&claim.plan().id, claim.key(), quota, now);
+        let counted = ledger.take(&claim.plan().id, claim.key().as_str(), quota, now);
         claim.counted = counted.is_ok();
         Some(counted)
     }
@@ -203,13 +207,27 @@ impl UsagePlans {
     pub(crate) fn give_back(&self, claim: &Claim, buckets: &Buckets) {
         claim.give_back(buckets);
         if claim.counted {
-            self.inner.ledger.give_back(&claim.plan().id, claim.key());
+            let ledger = &self.inner.ledger;
+            ledger.give_back(&claim.plan().id, claim.key().as_str());
         }
     }
 
     /// How the caller stands with the quota.
     pub(crate) fn standing(&self, claim: &Claim, standing: Standing) -> LimitStanding {
-        let mut said = LimitStanding::new(format!("quota/{}", claim.plan().id).into());
+        self.standing_of(claim.plan(), standing)
+    }
+
+    /// How the caller stands with a quota, as far as this process knows.
+    #[cfg(feature = "redis")]
+    pub(crate) fn known(&self, claim: &Claim, quota: &crate::quota::Quota) -> Standing {
+        let now = self.inner.wall();
+        let (plan, key) = (&claim.plan().id, claim.key().as_str());
+        self.inner.ledger.read(plan, key, quota, now)
+    }
+
+    /// How the holder of a key stands with the quota of a plan.
+    pub(crate) fn standing_of(&self, plan: &UsagePlan, standing: Standing) -> LimitStanding {
+        let mut said = LimitStanding::new(format!("quota/{}", plan.id).into());
         said.quota = standing.used.saturating_add(standing.remaining);
         said.window = (standing.window.end - standing.window.start).unsigned_abs();
         said.remaining = standing.remaining;

@@ -24,9 +24,9 @@ use crate::quota::Quota;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct UsagePlan {
-    pub(super) id: Arc<str>,
+    pub(crate) id: Arc<str>,
     pub(super) limit: Option<Limit>,
-    pub(super) quota: Option<Quota>,
+    pub(crate) quota: Option<Quota>,
     pub(super) methods: Vec<MethodLimit>,
     pub(super) keys: Vec<Arc<str>>,
     made: Arc<Made>,

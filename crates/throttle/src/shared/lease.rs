@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::level::Need;
+
 /// Tokens at hand, of each bucket at most a stated number.
 #[derive(Debug)]
 pub(super) struct Leases {
@@ -20,6 +22,9 @@ struct Shard {
 #[derive(Debug, Default)]
 struct Held {
     left: u32,
+    /// What the bucket had spent when the server was last asked, in nanoseconds, and when that was.
+    debt: u64,
+    heard: u64,
     /// When the tokens lapse.
     until: u64,
     /// Until when there are none to be had.
@@ -45,7 +50,7 @@ const SHARDS: usize = 16;
 const MOST: usize = 8192;
 
 /// How long tokens are held.
-const LIFE: u64 = 1_000_000_000;
+pub(super) const LIFE: u64 = 1_000_000_000;
 
 /// How often lapsed leases are looked for, at most.
 const SWEEP: u64 = 50_000_000;
@@ -74,9 +79,9 @@ impl Leases {
         }
     }
 
-    /// Spends what a request costs of each bucket (`id`, cost), or nothing.
-    pub(super) fn spend(&self, buckets: &[(u64, u32)], now: u64) -> Spend {
-        for (index, (id, cost)) in buckets.iter().enumerate() {
+    /// Spends what a request costs of each bucket, or nothing.
+    pub(super) fn spend(&self, buckets: &[Need], now: u64) -> Spend {
+        for (index, Need { id, cost, .. }) in buckets.iter().enumerate() {
             let answer = match self.shard(*id).held.get_mut(id) {
                 Some(held) if now < held.refused => Spend::Refused {
                     level: index,
@@ -88,7 +93,7 @@ impl Leases {
                 }
                 _ => Spend::Ask,
             };
-            for (id, cost) in &buckets[..index] {
+            for Need { id, cost, .. } in &buckets[..index] {
                 if let Some(held) = self.shard(*id).held.get_mut(id) {
                     held.left += cost;
                 }
@@ -131,8 +136,8 @@ impl Leases {
         }
     }
 
-    /// Adds tokens that were fetched. Where there is no room they lapse at once.
-    pub(super) fn put(&self, id: u64, tokens: u32, now: u64) {
+    /// Adds tokens that were fetched, to be held for so long. Where there is no room they lapse at once.
+    pub(super) fn put(&self, id: u64, tokens: u32, now: u64, life: u64) {
         let mut shard = self.shard(id);
         if !shard.has_room(id, now) {
             return;
@@ -142,9 +147,27 @@ impl Leases {
             held.left = 0;
         }
         held.left = held.left.saturating_add(tokens).min(self.tokens);
-        held.until = now + LIFE;
+        held.until = now.saturating_add(life);
         held.refused = 0;
         held.fetching = 0;
+    }
+
+    /// Notes what a bucket has spent, by the server's word.
+    pub(super) fn hear(&self, id: u64, debt: u64, now: u64) {
+        if let Some(held) = self.shard(id).held.get_mut(&id) {
+            (held.debt, held.heard) = (debt, now);
+        }
+    }
+
+    /// The tokens at hand, and what the bucket has spent as far as is known, in nanoseconds.
+    pub(super) fn standing(&self, id: u64, now: u64) -> (u32, u64) {
+        match self.shard(id).held.get(&id) {
+            Some(held) => {
+                let passed = now.saturating_sub(held.heard);
+                (held.left, held.debt.saturating_sub(passed))
+            }
+            None => (0, 0),
+        }
     }
 
     /// Notes that a bucket has no tokens for so many nanoseconds, and that whoever fetched has ended.
@@ -164,15 +187,26 @@ impl Leases {
 #[cfg(test)]
 mod tests {
     use super::{LIFE, Leases, MOST, SHARDS, Spend};
+    use crate::limit::Limit;
+    use crate::shared::level::{Need, Of};
+
+    const fn need(id: u64, cost: u32) -> Need {
+        Need {
+            of: Of::Plan,
+            id,
+            cost,
+            limit: Limit::nothing(),
+        }
+    }
 
     #[test]
     fn tokens_are_spent_of_all_buckets_or_of_none_and_lapse() {
         let leases = Leases::new(10);
-        let both = [(1, 1), (2, 2)];
+        let both = [need(1, 1), need(2, 2)];
         assert_eq!(leases.spend(&both, 1), Spend::Ask);
-        leases.put(1, 10, 1);
+        leases.put(1, 10, 1, LIFE);
         assert_eq!(leases.spend(&both, 1), Spend::Ask);
-        leases.put(2, 3, 1);
+        leases.put(2, 3, 1, LIFE);
         assert_eq!(leases.spend(&both, 1), Spend::Passed);
         assert_eq!(
             leases.spend(&both, 1),
@@ -180,12 +214,12 @@ mod tests {
             "one is left of the second"
         );
         assert_eq!(
-            leases.spend(&[(1, 9)], 1),
+            leases.spend(&[need(1, 9)], 1),
             Spend::Passed,
             "and nothing was taken of the first"
         );
-        leases.put(1, 10, 1);
-        assert_eq!(leases.spend(&[(1, 1)], 1 + LIFE), Spend::Ask);
+        leases.put(1, 10, 1, LIFE);
+        assert_eq!(leases.spend(&[need(1, 1)], 1 + LIFE), Spend::Ask);
     }
 
     #[test]
@@ -193,9 +227,9 @@ mod tests {
         let leases = Leases::new(10);
         assert_eq!((leases.want(1, 1, 5), leases.want(1, 1, 5)), (10, 1));
         assert_eq!(leases.want(1, 1, 5 + LIFE), 10, "the other was given up on");
-        leases.put(1, 10, 6);
+        leases.put(1, 10, 6, LIFE);
         assert_eq!(leases.wanted(1, 7), None);
-        assert_eq!(leases.spend(&[(1, 6)], 7), Spend::Passed);
+        assert_eq!(leases.spend(&[need(1, 6)], 7), Spend::Passed);
         assert_eq!((leases.wanted(1, 7), leases.wanted(1, 7)), (Some(6), None));
     }
 
@@ -205,8 +239,8 @@ mod tests {
         leases.want(1, 1, 5);
         leases.refuse(1, 100, 5);
         let refused = |wait| Spend::Refused { level: 0, wait };
-        assert_eq!(leases.spend(&[(1, 1)], 6), refused(99));
-        assert_eq!(leases.spend(&[(1, 1)], 105), Spend::Ask);
+        assert_eq!(leases.spend(&[need(1, 1)], 6), refused(99));
+        assert_eq!(leases.spend(&[need(1, 1)], 105), Spend::Ask);
     }
 
     #[test]
@@ -214,13 +248,13 @@ mod tests {
         let leases = Leases::new(10);
         let most = (MOST * SHARDS) as u64;
         for id in 0..most + 1000 {
-            leases.put(id, 10, 1);
+            leases.put(id, 10, 1, LIFE);
         }
-        assert_eq!(leases.spend(&[(most + 1, 1)], 1), Spend::Ask);
+        assert_eq!(leases.spend(&[need(most + 1, 1)], 1), Spend::Ask);
         assert_eq!(leases.want(most + 1, 1, 1), 1);
-        leases.put(most + 1, 10, 1 + LIFE);
+        leases.put(most + 1, 10, 1 + LIFE, LIFE);
         assert_eq!(
-            leases.spend(&[(most + 1, 1)], 1 + LIFE),
+            leases.spend(&[need(most + 1, 1)], 1 + LIFE),
             Spend::Passed,
             "others lapsed"
         );

@@ -1,6 +1,8 @@
 //! Buckets that several machines share.
 
+mod decide;
 mod lease;
+mod level;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,22 +10,16 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
-use portcullis_core::{
-    BoxAsk, Decision, Head, LimitStanding, Rejection, RejectionKind, RequestContext, Verdict,
-};
 use portcullis_redis::{Redis, RedisError, Script};
 use tokio::time::timeout;
 
-use crate::bucket::Take;
+use crate::buckets::Buckets;
 use crate::error::ConfigError;
-use crate::headers;
-use crate::layer::Shared;
-use crate::limit::Limit;
-use crate::plans::Claim;
-use crate::rule;
-use crate::stats::USAGE_PLAN;
-use lease::{Leases, Spend};
+use crate::plans::{SharedQuota, Usage, UsagePlans, shared_holder};
+use lease::Leases;
+use level::{Level, Said};
+
+pub(crate) use decide::check;
 
 /// Buckets in Redis or Valkey, which the layers of several machines share.
 ///
@@ -52,6 +48,7 @@ pub struct SharedBuckets {
     when_away: WhenAway,
     deadline: Duration,
     group: Arc<str>,
+    spread: bool,
     leases: Option<Arc<Leases>>,
     state: Arc<State>,
 }
@@ -85,7 +82,24 @@ const QUIET: u64 = 100_000_000;
 /// How long a request waits for a decision, unless it is said.
 const DEADLINE: Duration = Duration::from_millis(25);
 
-static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("take.lua")));
+static TAKE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("account.lua"),
+        include_str!("take.lua")
+    ))
+});
+static GIVE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("account.lua"),
+        include_str!("give.lua")
+    ))
+});
+static USAGE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("account.lua"),
+        include_str!("usage.lua")
+    ))
+});
 
 impl SharedBuckets {
     /// Buckets behind this connection.
@@ -110,6 +124,7 @@ impl SharedBuckets {
             when_away,
             deadline: DEADLINE,
             group: Arc::from("throttle"),
+            spread: false,
             leases: None,
             state: Arc::default(),
         })
@@ -127,11 +142,20 @@ impl SharedBuckets {
         self
     }
 
+    /// Spreads the buckets over the nodes of a cluster. Rules with the same key stand in one slot, and so do the rate and the quota of an API key; each slot is asked by a script of
+    /// its own, one after the other and that of the quota last, and gives back what it gave if a later one refuses. In between, others may find that missing.
+    pub const fn spread(mut self) -> Self {
+        self.spread = true;
+        self
+    }
+
     /// Takes up to so many tokens at a time, and spends them without asking: most requests are then decided in the process. More are fetched, beside the requests, when
     /// half of them are spent. A bucket that has none is not asked again before it has.
     ///
     /// Tokens are spent within a second of being taken, or not at all. So in any span of time no more requests pass than the limit allows, and `tokens` for each
-    /// machine. `RateLimit` headers stand only on answers for which the server was asked.
+    /// machine. `RateLimit` headers on answers for which the server was not asked say what is known from the last time.
+    ///
+    /// Of a quota, a hundredth of what is left is taken ahead at most, and stays with this process until the period ends.
     ///
     /// # Errors
     ///
@@ -157,6 +181,12 @@ impl SharedBuckets {
         self.state.away.load(Ordering::Relaxed)
     }
 
+    /// Whether the server did not answer when it was last asked: decisions are made without it.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.state.quiet_until.load(Ordering::Relaxed) != 0
+    }
+
     /// Whether the server may be asked now. Of those who come when its rest is over, one may.
     fn may_ask(&self, now: u64) -> bool {
         let until = self.state.quiet_until.load(Ordering::Relaxed);
@@ -171,41 +201,182 @@ impl SharedBuckets {
                 .is_ok()
     }
 
-    /// Takes what each level costs, and up to as much as is wanted.
-    async fn take(&self, levels: &[Level], wants: &[u32]) -> Result<Vec<i64>, Away> {
-        self.state.asked.fetch_add(1, Ordering::Relaxed);
-        let keys: Vec<_> = levels
-            .iter()
-            .map(|level| format!("{{{}}}:{}", self.group, level.key))
-            .collect();
-        let arguments: Vec<_> = levels
-            .iter()
-            .zip(wants)
-            .flat_map(|(level, want)| {
-                let period = level.limit.period() as f64 / 1000.0;
-                [
-                    format!("{period:.3}"),
-                    level.limit.burst().to_string(),
-                    level.cost.to_string(),
-                    want.to_string(),
-                ]
-            })
-            .collect();
-        match timeout(self.deadline, self.redis.script(&TAKE, &keys, &arguments)).await {
-            Ok(Ok(reply)) if reply.len() >= 2 && reply.len() % 2 == 0 => {
+    /// What a key has used of a plan's quota, on all machines together; `None` if there is no such plan, or it has none.
+    /// ([`UsagePlans::usage`] says what this process has last heard.)
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn usage(
+        &self,
+        plans: &UsagePlans,
+        plan: &str,
+        key: &str,
+    ) -> Result<Option<Usage>, RedisError> {
+        self.account(plans, plan, key, None).await
+    }
+
+    /// Sets how many requests a key has left, on all machines together, until the current period ends: more or fewer than it had. Says how it stands then; `None` if there is no
+    /// such plan, or it has no quota.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn set_remaining(
+        &self,
+        plans: &UsagePlans,
+        plan: &str,
+        key: &str,
+        remaining: u64,
+    ) -> Result<Option<Usage>, RedisError> {
+        self.account(plans, plan, key, Some(remaining)).await
+    }
+
+    async fn account(
+        &self,
+        plans: &UsagePlans,
+        plan: &str,
+        key: &str,
+        remaining: Option<u64>,
+    ) -> Result<Option<Usage>, RedisError> {
+        let Some(mut quota) = SharedQuota::named(plans, plan, key) else {
+            return Ok(None);
+        };
+        let holder = shared_holder(plan, key, &Buckets::new(1));
+        let slot = if self.spread { &*holder } else { "" };
+        let name = self.key(slot, &level::quota_key(plan, &holder));
+        let mut arguments = quota.arguments().to_vec();
+        arguments.extend(remaining.map(|remaining| remaining.min(level::MOST).to_string()));
+        let reply = self.redis.script(&USAGE, &[name], &arguments).await?;
+        let standing = match reply[..] {
+            [used, extra, start, end] => quota.learn([used, extra, start, end]),
+            _ => quota.standing(),
+        };
+        Ok(Some(quota.usage(standing)))
+    }
+
+    fn key(&self, slot: &str, key: &str) -> String {
+        let group = &self.group;
+        match slot {
+            "" => format!("{{{group}}}:{key}"),
+            slot => format!("{{{group}/{slot}}}:{key}"),
+        }
+    }
+
+    /// Takes what each level costs, and up to as much as is wanted, within the deadline.
+    async fn take(&self, levels: &[Level], wants: &[u32]) -> Result<Reply, Away> {
+        match timeout(self.deadline, self.take_all(levels, wants)).await {
+            Ok(Ok(reply)) => {
                 if self.state.quiet_until.swap(0, Ordering::Relaxed) != 0 {
                     tracing::info!("the shared buckets answer again");
                 }
                 Ok(reply)
             }
-            Ok(Ok(_)) => Err(Away::Nonsense),
-            Ok(Err(error)) => Err(Away::Failed(error)),
+            Ok(Err(away)) => Err(away),
             Err(_) => Err(Away::Late),
         }
     }
-}
 
-impl SharedBuckets {
+    /// Asks one slot after the other, until one refuses. That of the quota is the last: what it has counted, others have seen.
+    async fn take_all(&self, levels: &[Level], wants: &[u32]) -> Result<Reply, Away> {
+        let mut reply = Reply {
+            refused: None,
+            said: vec![None; levels.len()],
+        };
+        let mut slots: Vec<&str> = Vec::new();
+        for level in levels {
+            if !slots.contains(&&*level.slot) {
+                slots.push(&level.slot);
+            }
+        }
+        let counts = |slot: &&str| {
+            levels
+                .iter()
+                .any(|own| own.slot == **slot && own.is_quota())
+        };
+        slots.sort_by_key(counts);
+        for slot in slots {
+            let members: Vec<_> = (0..levels.len())
+                .filter(|member| levels[*member].slot == slot)
+                .collect();
+            let quota = members.iter().position(|member| levels[*member].is_quota());
+            let mut arguments = vec![quota.map_or(0, |index| index + 1).to_string()];
+            for member in &members {
+                levels[*member].arguments(wants[*member], &mut arguments);
+            }
+            self.state.asked.fetch_add(1, Ordering::Relaxed);
+            let keys = self.keys(levels, &members);
+            let answer = self.redis.script(&TAKE, &keys, &arguments).await;
+            let answer = answer.map_err(Away::Failed)?;
+            let ([refusing, micros], mut rest) =
+                answer.split_first_chunk().ok_or(Away::Nonsense)?;
+            let refusing = usize::try_from(*refusing).map_err(|_| Away::Nonsense)?;
+            let looked_at = if refusing == 0 {
+                members.len()
+            } else {
+                refusing
+            };
+            for member in members.iter().take(looked_at) {
+                let said = levels[*member].read(&mut rest).ok_or(Away::Nonsense)?;
+                reply.said[*member] = Some(said);
+            }
+            if refusing > 0 {
+                let refused = members.get(refusing - 1).ok_or(Away::Nonsense)?;
+                reply.refused = Some((*refused, *micros));
+                self.give_back(levels, &mut reply, slot);
+                return Ok(reply);
+            }
+        }
+        Ok(reply)
+    }
+
+    /// Gives back, beside the request, what other slots gave than the one that refused, which gave nothing.
+    fn give_back(&self, levels: &[Level], reply: &mut Reply, refusing: &str) {
+        let mut done: Vec<&str> = vec![refusing];
+        for (member, said) in reply.said.iter_mut().enumerate() {
+            if let Some(said) = said.as_mut().filter(|_| levels[member].slot == refusing) {
+                said.is_not_taken();
+            }
+        }
+        for level in levels {
+            if done.contains(&&*level.slot) {
+                continue;
+            }
+            done.push(&level.slot);
+            let taken = |member: &usize| {
+                let own = levels[*member].slot == level.slot;
+                own && reply.said[*member].is_some()
+            };
+            let members: Vec<_> = (0..levels.len()).filter(taken).collect();
+            if members.is_empty() {
+                continue;
+            }
+            let keys = self.keys(levels, &members);
+            let arguments = members.iter().map(|member| {
+                let taken = reply.said[*member].map_or(0, Said::taken);
+                levels[*member].worth(taken)
+            });
+            let arguments: Vec<_> = arguments.collect();
+            let redis = self.redis.clone();
+            tokio::spawn(async move {
+                if let Err(error) = redis.script(&GIVE, &keys, &arguments).await {
+                    tracing::debug!(%error, "tokens are not given back");
+                }
+            });
+        }
+    }
+
+    fn keys(&self, levels: &[Level], members: &[usize]) -> Vec<String> {
+        let levels = members.iter().map(|member| &levels[*member]);
+        levels
+            .map(|level| self.key(&level.slot, &level.key))
+            .collect()
+    }
+
+    fn count_away(&self) {
+        self.state.away.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Leaves a server alone for a while that did not answer.
     fn leave_alone(&self, away: &Away, now: u64) {
         // It is not the server that has too much to do.
@@ -217,34 +388,14 @@ impl SharedBuckets {
             tracing::error!(%away, ?conduct, "the shared buckets do not answer");
         }
     }
+}
 
-    /// Fetches tokens of the buckets that have few left, beside the request.
-    fn fetch(&self, leases: &Arc<Leases>, levels: Vec<Level>, now: u64) {
-        for mut level in levels {
-            let Some(want) = leases.wanted(level.id, now) else {
-                continue;
-            };
-            if !self.may_ask(now) {
-                leases.end(level.id);
-                continue;
-            }
-            let (store, leases) = (self.clone(), Arc::clone(leases));
-            level.cost = 1;
-            tokio::spawn(async move {
-                let id = level.id;
-                match store.take(&[level], &[want]).await {
-                    Ok(reply) if reply[0] == 0 && reply.len() == 4 => {
-                        leases.put(id, u32::try_from(reply[3]).unwrap_or(0), now);
-                    }
-                    Ok(_) => leases.end(id),
-                    Err(away) => {
-                        leases.end(id);
-                        store.leave_alone(&away, now);
-                    }
-                }
-            });
-        }
-    }
+/// What the server has said about a request.
+struct Reply {
+    /// Which level refuses, and for how many microseconds.
+    refused: Option<(usize, i64)>,
+    /// What was said of each, if it was looked at.
+    said: Vec<Option<Said>>,
 }
 
 /// Why there is no decision.
@@ -265,217 +416,6 @@ impl fmt::Display for Away {
     }
 }
 
-/// One limit that a request must be within.
-pub(crate) struct Level {
-    /// The bucket's key in the shared store, and its hash in this process.
-    pub(crate) key: String,
-    pub(crate) id: u64,
-    pub(crate) name: Arc<str>,
-    pub(crate) limit: Limit,
-    pub(crate) cost: u32,
-    pub(crate) refusal: Rejection,
-    /// Where its refusals are counted.
-    pub(crate) counter: usize,
-}
-
-/// Everything that one request must be within.
-struct Question {
-    levels: Vec<Level>,
-    claim: Option<Claim>,
-    context: Option<RequestContext>,
-}
-
-/// Decides about a request, or asks the shared buckets.
-pub(crate) fn check(
-    shared: &Arc<Shared>,
-    store: &SharedBuckets,
-    head: &Head<'_>,
-) -> Verdict<BoxAsk> {
-    let now = shared.buckets.now();
-    let mut levels = Vec::with_capacity(shared.rules.len() + 1);
-    let mut claim = shared.plans.as_ref().and_then(|plans| plans.claim(head));
-    if let Some(claim) = &claim {
-        levels.extend(claim.level(head, &shared.buckets, USAGE_PLAN));
-    }
-    for (counter, rule) in shared.rules.iter().enumerate() {
-        levels.push(rule.level(head, counter));
-    }
-    // What never passes need not be asked about.
-    if let Some(level) = levels.iter().find(|level| level.cost > level.limit.burst()) {
-        shared.counters.refused(level.counter, now);
-        return Verdict::Refuse(level.refusal.clone().for_api(shared.api));
-    }
-    levels.retain(|level| level.cost > 0);
-    if let (Some(plans), Some(claim)) = (&shared.plans, &mut claim)
-        && let Err(refusal) = shared.count(plans, claim, head, now)
-    {
-        return Verdict::Refuse(refusal);
-    }
-    let question = Question {
-        levels,
-        claim,
-        context: head.context().cloned(),
-    };
-    if question.levels.is_empty() {
-        shared.counters.passed(now);
-        return Verdict::Pass;
-    }
-    if let Some(leases) = &store.leases {
-        let costs: Vec<_> = question
-            .levels
-            .iter()
-            .map(|level| (level.id, level.cost))
-            .collect();
-        match leases.spend(&costs, now) {
-            Spend::Passed => {
-                store.fetch(leases, question.levels, now);
-                shared.counters.passed(now);
-                return Verdict::Pass;
-            }
-            Spend::Refused { level, wait } => {
-                let level = &question.levels[level];
-                return Verdict::Refuse(question.refuse(shared, level, Some(wait), now));
-            }
-            Spend::Ask => {}
-        }
-    }
-    if !store.may_ask(now) {
-        return match question.alone(shared, store, now) {
-            Ok(()) => Verdict::Pass,
-            Err(refusal) => Verdict::Refuse(refusal),
-        };
-    }
-    let (shared, store) = (Arc::clone(shared), store.clone());
-    Verdict::Ask(Box::pin(async move { question.ask(&shared, &store).await }))
-}
-
-impl Question {
-    async fn ask(self, shared: &Shared, store: &SharedBuckets) -> Result<(), Rejection> {
-        let now = shared.buckets.now();
-        let wants: Vec<_> = self
-            .levels
-            .iter()
-            .map(|level| match &store.leases {
-                Some(leases) => leases.want(level.id, level.cost, now),
-                None => level.cost,
-            })
-            .collect();
-        let reply = match store.take(&self.levels, &wants).await {
-            Ok(reply) => reply,
-            Err(away) => {
-                let now = shared.buckets.now();
-                store.leave_alone(&away, now);
-                return self.alone(shared, store, now);
-            }
-        };
-        let now = shared.buckets.now();
-        let nanos = |micros: i64| u64::try_from(micros).unwrap_or(0).saturating_mul(1000);
-        for (level, said) in self.levels.iter().zip(reply[2..].chunks(2)) {
-            self.note(shared, || {
-                rule::standing(&level.name, &level.limit, nanos(said[0]))
-            });
-        }
-        let refusing = usize::try_from(reply[0])
-            .ok()
-            .and_then(|index| index.checked_sub(1));
-        match refusing.and_then(|index| self.levels.get(index)) {
-            Some(level) => {
-                if let Some(leases) = &store.leases {
-                    for own in &self.levels {
-                        leases.end(own.id);
-                    }
-                    leases.refuse(level.id, nanos(reply[1]), now);
-                }
-                Err(self.refuse(shared, level, Some(nanos(reply[1])), now))
-            }
-            None => {
-                if let Some(leases) = &store.leases {
-                    for (level, said) in self.levels.iter().zip(reply[2..].chunks(2)) {
-                        let more = u32::try_from(said[1])
-                            .unwrap_or(0)
-                            .saturating_sub(level.cost);
-                        leases.put(level.id, more, now);
-                    }
-                }
-                shared.counters.passed(now);
-                Ok(())
-            }
-        }
-    }
-
-    /// Decides without the shared buckets.
-    fn alone(&self, shared: &Shared, store: &SharedBuckets, now: u64) -> Result<(), Rejection> {
-        store.state.away.fetch_add(1, Ordering::Relaxed);
-        let share = match store.when_away {
-            WhenAway::Open => {
-                shared.counters.passed(now);
-                return Ok(());
-            }
-            WhenAway::Closed => {
-                self.give_quota_back(shared);
-                let decision = Decision::new("throttle", "shared-buckets-away");
-                let refusal = Rejection::new(RejectionKind::Throttled).with_decision(decision);
-                return Err(refusal.for_api(shared.api));
-            }
-            WhenAway::Local { share } => share,
-        };
-        for (index, level) in self.levels.iter().enumerate() {
-            let limit = level.limit.share(share);
-            let take =
-                match shared
-                    .buckets
-                    .take(level.id, &limit, level.cost.min(limit.burst()), now)
-                {
-                    Some(take) => take,
-                    None => {
-                        shared.buckets.count_overflow();
-                        let bucket = shared.buckets.named(&level.name);
-                        bucket.take(&limit, level.cost.min(limit.burst()), now)
-                    }
-                };
-            let (Take::Taken { debt } | Take::Wait { debt, .. }) = take;
-            self.note(shared, || rule::standing(&level.name, &limit, debt));
-            if let Take::Wait { nanos, .. } = take {
-                for level in &self.levels[..index] {
-                    let limit = level.limit.share(share);
-                    shared
-                        .buckets
-                        .give_back(level.id, &limit, level.cost.min(limit.burst()));
-                }
-                return Err(self.refuse(shared, level, nanos, now));
-            }
-        }
-        shared.counters.passed(now);
-        Ok(())
-    }
-
-    fn refuse(&self, shared: &Shared, level: &Level, wait: Option<u64>, now: u64) -> Rejection {
-        self.give_quota_back(shared);
-        shared.counters.refused(level.counter, now);
-        let refusal = level.refusal.clone().for_api(shared.api);
-        match wait {
-            Some(nanos) if shared.headers.tells_retry_after() => {
-                refusal.with_header(RETRY_AFTER, headers::seconds(nanos))
-            }
-            _ => refusal,
-        }
-    }
-
-    fn give_quota_back(&self, shared: &Shared) {
-        if let (Some(plans), Some(claim)) = (&shared.plans, &self.claim) {
-            plans.give_back(claim, &shared.buckets);
-        }
-    }
-
-    fn note(&self, shared: &Shared, standing: impl FnOnce() -> LimitStanding) {
-        if shared.headers.on_every_answer()
-            && let Some(context) = &self.context
-        {
-            context.note_limit(standing());
-        }
-    }
-}
-
 impl fmt::Debug for SharedBuckets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedBuckets")
@@ -483,6 +423,7 @@ impl fmt::Debug for SharedBuckets {
             .field("when_away", &self.when_away)
             .field("deadline", &self.deadline)
             .field("group", &self.group)
+            .field("spread", &self.spread)
             .finish_non_exhaustive()
     }
 }

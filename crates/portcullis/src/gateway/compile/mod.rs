@@ -235,6 +235,7 @@ fn prepare(
         state: source.limits.state(&source.clock)?,
         account: source.limits.account,
         headers: source.limits.headers,
+        mode: source.limits.mode,
         #[cfg(feature = "redis")]
         shared: source.limits.shared.clone(),
         has_plans: !usage_plans.is_empty(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Shared, observe};
-use crate::core::{ApiKind, BoxAsk, Guard, Head, RequestContext, Verdict};
+use crate::core::{ApiKind, BoxAsk, Guard, Head, Mode, RequestContext, Verdict};
 use crate::definition::{self, MethodSetting, QuotaPeriod, Stage, ThrottleSettings};
 use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
@@ -25,6 +25,7 @@ pub(super) struct Throttles {
     pub(super) state: LimitState,
     pub(super) account: Option<Limit>,
     pub(super) headers: Headers,
+    pub(super) mode: Mode,
     #[cfg(feature = "redis")]
     pub(super) shared: Option<crate::throttle::SharedBuckets>,
     /// Whether there is any usage plan that limits something.
@@ -36,6 +37,7 @@ pub(super) struct Levels {
     stages: Vec<StageLevel>,
     /// For stages without a limit of their own for it.
     otherwise: Option<ThrottleLayer>,
+    mode: Mode,
 }
 
 struct StageLevel {
@@ -70,6 +72,10 @@ impl Guard for Levels {
             Some(layer) => layer.check(head),
             None => Verdict::Pass,
         }
+    }
+
+    fn mode(&self) -> Mode {
+        self.mode
     }
 }
 
@@ -134,6 +140,7 @@ pub(super) fn levels(spec: &ApiSpec, place: Place<'_>, shared: &Shared) -> Optio
     Some(Levels {
         stages,
         otherwise: anywhere.then(|| layer(None)).flatten(),
+        mode: throttles.mode,
     })
 }
 

@@ -164,11 +164,19 @@ impl GatewayConfig {
                     .to_owned(),
             }),
         }
-        builder = builder.limit_headers(self.limit_headers);
         builder = self.observed(builder, &mut faults);
         if let Some(bytes) = self.cache_max_bytes {
             builder = builder.cache_max_bytes(bytes);
         }
+        builder = builder
+            .limit_headers(self.limit_headers)
+            .limit_mode(self.limit_mode);
+        #[cfg(feature = "redis")]
+        if let Some(shared) = self.limits_in_redis(&mut faults) {
+            builder = builder.shared_limits(shared);
+        }
+        #[cfg(not(feature = "redis"))]
+        self.refuse_redis(&mut faults);
         if let Some(account) = &self.account {
             match account_limit(account.rate_limit, account.burst_limit) {
                 Ok(Some(limit)) => builder = builder.account_limit(limit),

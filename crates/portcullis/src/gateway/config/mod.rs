@@ -11,6 +11,7 @@ mod keys;
 mod observe;
 mod parse;
 mod reader;
+mod shared;
 mod traces;
 mod upstreams;
 mod wording;
@@ -27,7 +28,7 @@ use super::edge::Edge;
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::PrincipalConfig;
 use crate::client::UpstreamPoolConfig;
-use crate::core::{ApiKind, ForwardingHeader};
+use crate::core::{ApiKind, ForwardingHeader, Mode};
 use crate::cors::CorsConfig;
 use crate::definition::{ApiKey, DomainName, EndpointType, SecretValue, Stage, UsagePlan};
 use crate::integrations::FunctionAlias;
@@ -41,6 +42,7 @@ pub use callers::IntrospectionConfig;
 pub use error::{ConfigError, ConfigFault};
 pub use issuers::IssuerConfig;
 pub use observe::{AccessLogConfig, EmfConfig, LogConfig};
+pub use shared::{LimitsAway, RedisConfig, SharedLimitsConfig};
 pub use traces::TracesConfig;
 
 /// Everything that a gateway is set up with, as one file says it: in YAML, JSON or TOML.
@@ -105,6 +107,12 @@ pub struct GatewayConfig {
     pub emf: Option<EmfConfig>,
     /// What clients are told of their limits. Default: nothing, as by the service.
     pub limit_headers: Headers,
+    /// Whether limits and quotas refuse requests, or only say what they would refuse. Default: they refuse.
+    pub limit_mode: Mode,
+    /// The store that several gateways share. Default: none.
+    pub redis: Option<RedisConfig>,
+    /// How limits are counted in that store. Default: each gateway counts for itself.
+    pub shared_limits: Option<SharedLimitsConfig>,
     /// Custom domains, with their mappings.
     pub domain_names: Vec<DomainName>,
     /// Functions by the name that integration URIs give.

@@ -12,8 +12,8 @@ use super::callers::{caller_headers, introspection};
 use super::endpoints::{deprecations, edge};
 use super::reader::{Object, Reader};
 use super::upstreams::upstreams;
-use super::{AccountConfig, ApiConfig, GatewayConfig, TlsFiles, issuers, observe, traces};
-use crate::core::{ApiKind, ForwardingHeader};
+use super::{AccountConfig, ApiConfig, GatewayConfig, TlsFiles, issuers, observe, shared, traces};
+use crate::core::{ApiKind, ForwardingHeader, Mode};
 use crate::cors::CorsConfig;
 use crate::definition::EndpointType;
 use crate::gateway::api::{Parity, UnknownRoute};
@@ -36,6 +36,7 @@ const UNKNOWN_ROUTES: &[(&str, UnknownRoute)] = &[
     ("as-service", UnknownRoute::AsService),
     ("not-found", UnknownRoute::NotFound),
 ];
+const LIMIT_MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("observe", Mode::Observe)];
 const FORWARDING_HEADERS: &[(&str, ForwardingHeader)] = &[
     ("x-forwarded-for", ForwardingHeader::XForwardedFor),
     ("forwarded", ForwardingHeader::Forwarded),
@@ -60,6 +61,9 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         "executionLogs",
         "metrics",
         "emf",
+        "limitMode",
+        "redis",
+        "sharedLimits",
         "domainNames",
         "functions",
         "upstreams",
@@ -158,6 +162,11 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
             config.cache_max_bytes = reader.number(cache, "maxBytes");
         }
     }
+    config.limit_mode = reader
+        .word(object, "limitMode", LIMIT_MODES)
+        .unwrap_or_default();
+    config.redis = shared::redis(object, reader);
+    config.shared_limits = shared::limits(object, reader);
     config.domain_names = reader.service_list(object, "domainNames");
     config.principals = reader.service_list(object, "principals");
     config.vpc_endpoints = reader.service_list(object, "vpcEndpoints");

@@ -1,0 +1,279 @@
+//! What one request must be within, and how the server is told.
+
+use std::sync::Arc;
+
+use portcullis_core::{Head, LimitStanding, Rejection};
+
+use crate::layer::{MAX_RULES, Shared};
+use crate::limit::Limit;
+use crate::plans::{Claim, SharedQuota};
+use crate::rule;
+use crate::stats::{QUOTA, USAGE_PLAN};
+
+/// One of the things that a request must be within, without what only the server needs to know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Need {
+    pub(super) of: Of,
+    /// The bucket in this process.
+    pub(super) id: u64,
+    pub(super) cost: u32,
+    /// Of a quota, none.
+    pub(super) limit: Limit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    Plan,
+    Quota,
+    Rule(usize),
+}
+
+impl Of {
+    /// Where its refusals are counted.
+    pub(super) const fn counter(self) -> usize {
+        match self {
+            Self::Plan => USAGE_PLAN,
+            Self::Quota => QUOTA,
+            Self::Rule(index) => index,
+        }
+    }
+}
+
+/// Everything that a request must be within, in the order in which it is asked.
+pub(super) struct Needs {
+    all: [Need; MAX_RULES + 2],
+    len: usize,
+}
+
+impl Needs {
+    pub(super) fn of(shared: &Shared, claim: Option<&Claim>, head: &Head<'_>) -> Self {
+        let mut needs = Self {
+            all: [Need {
+                of: Of::Plan,
+                id: 0,
+                cost: 0,
+                limit: Limit::nothing(),
+            }; MAX_RULES + 2],
+            len: 0,
+        };
+        if let Some(claim) = claim {
+            if let Some(limit) = claim.limit() {
+                needs.push(Of::Plan, claim.id(head, &shared.buckets), 1, *limit);
+            }
+            if claim.plan().quota.is_some() {
+                let id = claim.quota_id(&shared.buckets);
+                needs.push(Of::Quota, id, 1, Limit::nothing());
+            }
+        }
+        for (index, rule) in shared.rules.iter().enumerate() {
+            let (id, limit, cost) = rule.need(head);
+            if cost > 0 {
+                needs.push(Of::Rule(index), id, cost, limit);
+            }
+        }
+        needs
+    }
+
+    fn push(&mut self, of: Of, id: u64, cost: u32, limit: Limit) {
+        self.all[self.len] = Need {
+            of,
+            id,
+            cost,
+            limit,
+        };
+        self.len += 1;
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Need> {
+        self.all[..self.len].iter()
+    }
+
+    pub(super) fn as_slice(&self) -> &[Need] {
+        &self.all[..self.len]
+    }
+}
+
+/// One of the things that a request must be within, as the server is asked about it.
+pub(super) struct Level {
+    pub(super) need: Need,
+    /// What stands in one slot of a cluster has the same; nothing, if all does.
+    pub(super) slot: String,
+    pub(super) key: String,
+    pub(super) refusal: Rejection,
+    pub(super) what: What,
+}
+
+pub(super) enum What {
+    Bucket(Arc<str>),
+    Quota(Box<SharedQuota>),
+}
+
+/// What the server has said about one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// The microseconds that the bucket has spent, and the tokens that were taken.
+    Bucket { spent: i64, taken: i64 },
+    /// Used, granted beyond, start and end; and how many were counted.
+    Quota { account: [i64; 4], taken: i64 },
+}
+
+impl Said {
+    /// Another one in the same slot has refused, so nothing was taken.
+    pub(super) const fn is_not_taken(&mut self) {
+        match self {
+            Self::Bucket { taken, .. } => *taken = 0,
+            Self::Quota { account, taken } => {
+                account[0] -= *taken;
+                *taken = 0;
+            }
+        }
+    }
+
+    pub(super) const fn taken(self) -> i64 {
+        match self {
+            Self::Bucket { taken, .. } | Self::Quota { taken, .. } => taken,
+        }
+    }
+}
+
+impl Level {
+    pub(super) fn of(
+        need: Need,
+        shared: &Shared,
+        claim: Option<&Claim>,
+        head: &Head<'_>,
+        apart: bool,
+    ) -> Option<Self> {
+        let buckets = &shared.buckets;
+        let refusal = refusal(&need, shared, claim, head);
+        let slot_of = |digest: &dyn Fn() -> String| if apart { digest() } else { String::new() };
+        Some(match need.of {
+            Of::Plan => {
+                let claim = claim?;
+                Self {
+                    slot: slot_of(&|| claim.shared_holder(buckets)),
+                    key: format!(
+                        "plan/{}:{}",
+                        claim.plan().id,
+                        claim.shared_key(head, buckets)
+                    ),
+                    what: What::Bucket(claim.name()),
+                    need,
+                    refusal,
+                }
+            }
+            Of::Quota => {
+                let (plans, claim) = (shared.plans.as_ref()?, claim?);
+                let holder = claim.shared_holder(buckets);
+                Self {
+                    key: quota_key(&claim.plan().id, &holder),
+                    slot: slot_of(&|| holder.clone()),
+                    what: What::Quota(Box::new(SharedQuota::of(plans, claim)?)),
+                    need,
+                    refusal,
+                }
+            }
+            Of::Rule(index) => {
+                let rule = shared.rules.get(index)?;
+                let digest = rule.shared_key(head);
+                Self {
+                    slot: slot_of(&|| match &*digest {
+                        "" => rule.name().to_owned(),
+                        digest => digest.to_owned(),
+                    }),
+                    key: format!("{}:{digest}", rule.name()),
+                    what: What::Bucket(Arc::clone(rule.full_name())),
+                    need,
+                    refusal,
+                }
+            }
+        })
+    }
+
+    /// What the script that takes is told.
+    pub(super) fn arguments(&self, want: u32, arguments: &mut Vec<String>) {
+        match &self.what {
+            What::Bucket(_) => arguments.extend([
+                period(&self.need.limit),
+                self.need.limit.burst().to_string(),
+                self.need.cost.to_string(),
+                want.to_string(),
+            ]),
+            What::Quota(quota) => {
+                arguments.extend(quota.arguments());
+                arguments.push(want.to_string());
+            }
+        }
+    }
+
+    /// The microseconds that so many tokens count for.
+    pub(super) fn worth(&self, tokens: i64) -> String {
+        let micros = self.need.limit.period() as f64 / 1000.0 * tokens as f64;
+        format!("{micros:.3}")
+    }
+
+    /// Reads what the server has said about this one, and leaves the rest.
+    pub(super) fn read(&self, reply: &mut &[i64]) -> Option<Said> {
+        match &self.what {
+            What::Bucket(_) => {
+                let ([spent, taken], rest) = reply.split_first_chunk()?;
+                *reply = rest;
+                Some(Said::Bucket {
+                    spent: *spent,
+                    taken: *taken,
+                })
+            }
+            What::Quota(_) => {
+                let (account, rest) = reply.split_first_chunk()?;
+                let ([taken], rest) = rest.split_first_chunk()?;
+                *reply = rest;
+                Some(Said::Quota {
+                    account: *account,
+                    taken: *taken,
+                })
+            }
+        }
+    }
+
+    pub(super) const fn is_quota(&self) -> bool {
+        matches!(self.what, What::Quota(_))
+    }
+
+    /// How the caller stands with a bucket that has spent so much.
+    pub(super) fn standing(&self, debt: u64) -> Option<LimitStanding> {
+        match &self.what {
+            What::Bucket(name) => Some(rule::standing(name, &self.need.limit, debt)),
+            What::Quota(_) => None,
+        }
+    }
+}
+
+/// The refusal of a request that is not within this.
+pub(super) fn refusal(
+    need: &Need,
+    shared: &Shared,
+    claim: Option<&Claim>,
+    head: &Head<'_>,
+) -> Rejection {
+    let refusal = match (need.of, claim) {
+        (Of::Rule(index), _) => return shared.rules[index].refuse(&need.limit),
+        (Of::Quota, Some(claim)) => claim.exceeded(),
+        (_, Some(claim)) => claim.throttled(head),
+        (_, None) => portcullis_core::RejectionKind::Throttled.into(),
+    };
+    refusal.for_api(shared.api)
+}
+
+/// The key of a quota in the shared store.
+pub(super) fn quota_key(plan: &str, holder: &str) -> String {
+    format!("quota/{plan}:{holder}")
+}
+
+/// The largest number that a script counts exactly.
+pub(super) const MOST: u64 = (1 << 53) - 1;
+
+/// The microseconds that a token counts for, as text that is the same wherever it is made.
+fn period(limit: &Limit) -> String {
+    let nanos = limit.period();
+    format!("{}.{:03}", nanos / 1000, nanos % 1000)
+}
