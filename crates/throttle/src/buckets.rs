@@ -137,6 +137,12 @@ impl Buckets {
         since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos()) + 1
     }
 
+    /// When that time began.
+    #[cfg(feature = "redis")]
+    pub(crate) fn epoch(&self) -> Instant {
+        self.inner.epoch
+    }
+
     /// A hasher for a key. Its seed is this process's own, so nobody outside can make keys that collide.
     pub(crate) fn hasher(&self) -> FoldHasher<'_> {
         self.inner.hasher.build_hasher()

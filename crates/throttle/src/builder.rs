@@ -62,7 +62,7 @@ impl ThrottleBuilder {
         self
     }
 
-    /// Counts in buckets that several machines share; quotas are counted by each for itself. The layer's own buckets decide while those do not answer, if
+    /// Counts in buckets that several machines share, and quotas there, too. The layer's own buckets decide while those do not answer, if
     /// [`WhenAway`](crate::WhenAway) says so.
     #[cfg(feature = "redis")]
     pub fn shared(mut self, buckets: SharedBuckets) -> Self {
@@ -110,6 +110,8 @@ impl ThrottleBuilder {
             }
         }
         let buckets = self.buckets.unwrap_or_default();
+        #[cfg(feature = "redis")]
+        let epoch = buckets.epoch();
         let rules = self.rules.into_iter();
         let rules = rules.map(|rule| Arc::new(rule.activate(&buckets, self.api)));
         Ok(ThrottleLayer::of(Shared {
@@ -121,7 +123,7 @@ impl ThrottleBuilder {
             mode: AtomicU8::new(self.mode as u8),
             api: self.api,
             #[cfg(feature = "redis")]
-            store: self.store,
+            store: self.store.map(|store| store.beginning(epoch)),
         }))
     }
 }

@@ -94,9 +94,14 @@ impl ThrottleLayer {
     pub fn stats(&self) -> ThrottleStats {
         let shared = &self.shared;
         let names = shared.rules.iter().map(|rule| rule.name());
+        #[cfg(feature = "redis")]
+        let store = shared.store.as_ref().map(SharedBuckets::stats);
+        #[cfg(not(feature = "redis"))]
+        let store = None;
+        let has_plans = shared.plans.is_some();
         shared
             .counters
-            .read(names, shared.plans.is_some(), &shared.buckets)
+            .read(names, has_plans, &shared.buckets, store)
     }
 
     /// The buckets, which other layers may share.

@@ -87,7 +87,7 @@
 //!
 //! # Features
 //!
-//! `redis` adds [`SharedBuckets`].
+//! `redis` adds [`SharedBuckets`]: limits and quotas that several machines share.
 
 mod bucket;
 mod buckets;
@@ -122,9 +122,9 @@ pub use {
     key::{Key, KeyWriter},
     layer::ThrottleLayer,
     limit::Limit,
-    plans::{Usage, UsagePlan, UsagePlans},
+    plans::{DayUsage, Usage, UsagePlan, UsagePlans},
     quota::{Quota, QuotaPeriod},
     rule::{Rule, RuleHandle},
     service::{Throttled, ThrottledFuture},
-    stats::ThrottleStats,
+    stats::{StoreStats, ThrottleStats},
 };

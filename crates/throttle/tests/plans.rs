@@ -131,6 +131,44 @@ async fn a_methods_own_rate_takes_the_place_of_the_plans() {
 }
 
 #[tokio::test]
+async fn a_key_in_several_plans_has_at_each_stage_the_one_that_opens_it() {
+    let plans = UsagePlans::new([
+        UsagePlan::new("z-prod")
+            .limit(limit(0.001, 1))
+            .stage("shop", "prod")
+            .key("k"),
+        UsagePlan::new("b-anywhere").limit(limit(0.001, 3)).key("k"),
+        UsagePlan::new("a-test")
+            .limit(limit(0.001, 2))
+            .stage("shop", "test")
+            .key("k"),
+        UsagePlan::new("a-other")
+            .limit(limit(0.001, 4))
+            .stage("other", "prod")
+            .key("k"),
+    ]);
+    let layer = with_clock(&ManualClock::default(), &plans);
+    let layer = layer.build().expect("a layer");
+    let unnamed = |stage: &'static str| {
+        move || {
+            let mut request = Request::new(());
+            let context = RequestContext::of(&mut request);
+            context.set_api_key(CallerKey::new(ApiKeyId::new("k")));
+            let mut facts = ApiStage::default();
+            (facts.api_id, facts.stage) = ("shop".to_owned(), stage.to_owned());
+            context.set_stage(facts);
+            request
+        }
+    };
+    assert_eq!(passing(&layer, unnamed("prod")).await, 1);
+    assert_eq!(passing(&layer, unnamed("test")).await, 2);
+    assert_eq!(passing(&layer, unnamed("beta")).await, 3);
+    plans.remove("b-anywhere");
+    let answer = call(&layer, unnamed("beta")()).await;
+    assert_eq!(answer.status(), 200, "no plan has anything to say");
+}
+
+#[tokio::test]
 async fn a_used_up_quota_is_refused_in_the_services_words() {
     // A Wednesday at midnight.
     let clock = ManualClock::default();
@@ -230,6 +268,37 @@ fn what_is_used_can_be_read_and_changed_for_the_period() {
     );
     assert_eq!(plans.usage("free", "k"), None);
     assert!(!plans.set_remaining("free", "k", 1) && !plans.set_remaining("none", "k", 1));
+}
+
+#[tokio::test]
+async fn usage_is_listed_day_by_day() {
+    let clock = ManualClock::default();
+    let week = UsagePlan::new("p").quota(quota(10, QuotaPeriod::Week));
+    let plans = UsagePlans::with_clock([week], clock.clone());
+    let layer = with_clock(&clock, &plans).build().expect("a layer");
+    let days = || {
+        let days = plans.days("p", "k").expect("a quota");
+        let days = days.iter().map(|day| (day.used, day.remaining));
+        days.collect::<Vec<_>>()
+    };
+    let day = Duration::from_secs(86_400);
+    assert_eq!(days(), [(0, 10)]);
+    // The clock begins on a Wednesday.
+    for count in [3, 2, 0, 4, 1] {
+        for _ in 0..count {
+            assert_eq!(call(&layer, get("k", "p")).await.status(), 200);
+        }
+        clock.advance(day);
+    }
+    // On Sunday a new week began.
+    assert_eq!(days(), [(3, 7), (2, 5), (4, 1), (1, 9), (0, 9)]);
+    let since = plans.days("p", "k").expect("a quota")[0].since;
+    let since = since.duration_since(UNIX_EPOCH).expect("after it");
+    assert_eq!(since.as_secs() % 86_400, 0);
+    clock.advance(day * 88);
+    let remembered = [(4, 1), (1, 9), (0, 10)];
+    assert_eq!(days(), remembered, "90 days");
+    assert_eq!(plans.days("none", "k"), None);
 }
 
 #[tokio::test]

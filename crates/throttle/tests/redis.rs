@@ -417,6 +417,26 @@ async fn leased_tokens_are_spent_without_asking_and_never_more_than_there_are() 
     assert!(machine(&server, WhenAway::Open).lease(1).is_err());
 }
 
+#[tokio::test]
+async fn layers_over_buckets_of_their_own_leave_a_server_alone_for_the_same_time() {
+    let mut server = RedisServer::start();
+    let clock = ManualClock::default();
+    let (older, shared) = impatient(&server, WhenAway::Open, &clock);
+    until_it_answers(&older, &shared, &clock).await;
+    clock.advance(Duration::from_secs(3600));
+    let younger = over(&shared, &clock).build().expect("a layer");
+    server.kill();
+    assert_eq!(status(&older, "a").await, 200);
+    assert!(shared.is_away());
+    let asked = shared.asked();
+    assert_eq!(status(&younger, "a").await, 200);
+    assert_eq!(shared.asked(), asked, "it is known to be gone");
+    server.restart();
+    until_it_answers(&younger, &shared, &clock).await;
+    clock.advance(Duration::from_secs(1));
+    until_it_answers(&older, &shared, &clock).await;
+}
+
 #[test]
 fn a_share_is_a_part() {
     let redis = || {

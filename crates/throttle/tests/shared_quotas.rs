@@ -227,6 +227,9 @@ async fn what_was_used_is_known_to_a_server_that_comes_back_empty() {
     server.kill();
     assert_eq!(machine.passing().await, 4, "half of what was left");
     assert!(machine.shared.is_away());
+    let stats = machine.layer.stats().store.expect("it has one");
+    assert!(stats.away);
+    assert!(stats.decided_away >= 4, "{stats:?}");
     server.restart();
     for attempt in 0.. {
         assert!(attempt < 200, "it never answers again");

@@ -91,6 +91,8 @@ fn the_guide_and_its_example_have_every_field() {
         "apis: []\nfunctions: {f: {qqqq: 1}}",
         "apis: []\naccount: {throttle: {qqqq: 1}}",
         "apis: []\ncredentials: {qqqq: 1}",
+        "apis: []\nredis: {url: x, qqqq: 1}",
+        "apis: []\nredis: {url: x}\nsharedLimits: {qqqq: 1}",
         "apis: []\nupstreams: {u: {qqqq: 1}}",
         "apis: []\nupstreams: {u: {ejection: {qqqq: 1}}}",
         "apis: []\nupstreams: {u: {health: {qqqq: 1}}}",

@@ -1,7 +1,7 @@
 //! What the keys have used of their quotas.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,6 +31,23 @@ pub(super) struct Account {
     /// How many of these are on their way to it.
     #[serde(skip)]
     reporting: u64,
+    /// The day of the last request, counted from the epoch, and what was used when it began.
+    #[serde(default)]
+    day: i64,
+    #[serde(default)]
+    before: u64,
+    /// The days before it on which there were requests, the latest last.
+    #[serde(default)]
+    days: VecDeque<Day>,
+}
+
+/// What was used on one day, and what was left at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Day {
+    /// Counted from the epoch.
+    pub(super) day: i64,
+    pub(super) used: u64,
+    pub(super) remaining: u64,
 }
 
 /// What this process knows of a key's quota, for a store that may know more.
@@ -63,9 +80,16 @@ pub(super) struct Ledger {
 
 const SHARDS: usize = 16;
 
+/// The days of which is remembered what was used.
+const DAYS: usize = 90;
+
+/// Seconds.
+const DAY: i64 = 86_400;
+
 impl Account {
     /// Begins a new period if `now` is beyond the one that is counted. A clock that steps back does not bring used requests back.
     fn turn(&mut self, quota: &Quota, now: i64) {
+        self.end_day(quota, now.div_euclid(DAY));
         let same = self.period == quota.period() && self.offset == quota.offset();
         if same && now < self.end {
             return;
@@ -76,10 +100,41 @@ impl Account {
             self.extra = 0;
             self.pending = 0;
             self.reporting = 0;
+            self.before = 0;
             self.start = window.start;
         }
         self.end = window.end;
         (self.period, self.offset) = (quota.period(), quota.offset());
+    }
+
+    /// Ends the day that was counted, if `today` is a later one.
+    fn end_day(&mut self, quota: &Quota, today: i64) {
+        if today <= self.day {
+            return;
+        }
+        let ended = self.today(quota);
+        if ended.used > 0 {
+            self.days.push_back(ended);
+        }
+        while self
+            .days
+            .front()
+            .is_some_and(|day| day.day < today - DAYS as i64)
+        {
+            self.days.pop_front();
+        }
+        self.day = today;
+        self.before = self.used.saturating_add(self.pending);
+    }
+
+    /// The day that is being counted.
+    fn today(&self, quota: &Quota) -> Day {
+        let standing = self.standing(quota);
+        Day {
+            day: self.day,
+            used: standing.used.saturating_sub(self.before),
+            remaining: standing.remaining,
+        }
     }
 
     /// What may be used in this period.
@@ -208,6 +263,7 @@ impl Ledger {
             if account.start < said.start {
                 (account.start, account.end) = (said.start, said.end);
                 (account.used, account.pending, account.reporting) = (0, 0, 0);
+                account.before = 0;
             }
             if account.start == said.start {
                 // Answers may overtake each other.
@@ -238,6 +294,18 @@ impl Ledger {
         };
         account.turn(quota, now);
         account.standing(quota)
+    }
+
+    /// What a key used on the days before today on which there were requests, and today.
+    pub(super) fn days(&self, plan: &Arc<str>, key: &str, quota: &Quota, now: i64) -> Vec<Day> {
+        let id = self.id(plan, key);
+        let mut account = match self.shard(id).get(&id) {
+            Some(account) => account.clone(),
+            None => new(plan, key, quota, now),
+        };
+        account.turn(quota, now);
+        let today = account.today(quota);
+        account.days.into_iter().chain([today]).collect()
     }
 
     /// Sets what a key has left in this period.
@@ -331,6 +399,9 @@ fn new(plan: &Arc<str>, key: &str, quota: &Quota, now: i64) -> Account {
         extra: 0,
         pending: 0,
         reporting: 0,
+        day: now.div_euclid(DAY),
+        before: 0,
+        days: VecDeque::new(),
     }
 }
 
@@ -338,10 +409,8 @@ fn new(plan: &Arc<str>, key: &str, quota: &Quota, now: i64) -> Account {
 mod tests {
     use std::sync::Arc;
 
-    use super::Ledger;
+    use super::{DAY, Ledger};
     use crate::quota::{Quota, QuotaPeriod};
-
-    const DAY: i64 = 86_400;
 
     fn quota(limit: u64, period: QuotaPeriod) -> Quota {
         Quota::new(limit, period, 0).expect("a quota")

@@ -7,7 +7,7 @@ mod plan;
 #[cfg(feature = "redis")]
 mod shared;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, Thread};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use portcullis_core::{Clock, Head, LimitStanding, Live, SystemClock};
+use portcullis_core::{Clock, Head, LimitStanding, Live, RequestContext, SystemClock};
 
 use crate::buckets::Buckets;
 use ledger::{Ledger, Standing};
@@ -67,8 +67,9 @@ struct Kept {
 
 #[derive(Clone, Default)]
 struct Table {
-    plans: HashMap<Arc<str>, Arc<UsagePlan>>,
-    by_key: HashMap<Arc<str>, Arc<UsagePlan>>,
+    plans: BTreeMap<Arc<str>, Arc<UsagePlan>>,
+    /// The plans that name a key, by their ids.
+    by_key: HashMap<Arc<str>, Vec<Arc<UsagePlan>>>,
 }
 
 /// What a key has used of its quota in the current period.
@@ -83,6 +84,18 @@ pub struct Usage {
     pub since: SystemTime,
     /// When the next one begins.
     pub until: SystemTime,
+}
+
+/// What a key has used of its quota on one day, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DayUsage {
+    /// The midnight with which the day began.
+    pub since: SystemTime,
+    /// Requests on that day.
+    pub used: u64,
+    /// Requests that were left at its end; of today, that are left.
+    pub remaining: u64,
 }
 
 /// How often used quotas are written.
@@ -164,6 +177,23 @@ impl UsagePlans {
         })
     }
 
+    /// What a key has used day by day, as the service's `GetUsage` lists it: those of the last 90 days on which it sent requests, and, as the last, today. `None` if there is no such plan, or it has
+    /// no quota. (Of a quota that several machines share, as far as this process has heard on each day.)
+    #[must_use]
+    pub fn days(&self, plan: &str, key: &str) -> Option<Vec<DayUsage>> {
+        let table = self.inner.plans.load();
+        let plan = table.plans.get(plan)?;
+        let quota = plan.quota.as_ref()?;
+        let now = self.inner.wall();
+        let days = self.inner.ledger.days(&plan.id, key, quota, now);
+        let days = days.into_iter().map(|day| DayUsage {
+            since: time(day.day.saturating_mul(86_400)),
+            used: day.used,
+            remaining: day.remaining,
+        });
+        Some(days.collect())
+    }
+
     /// Sets how many requests a key has left until the current period ends: more or fewer than it had. Says whether there is such a plan with a quota.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn set_remaining(&self, plan: &str, key: &str, remaining: u64) -> bool {
@@ -188,7 +218,7 @@ impl UsagePlans {
         let table = self.inner.plans.load();
         let plan = match caller.usage_plan() {
             Some(id) => table.plans.get(id)?,
-            None => table.by_key.get(caller.id().as_str())?,
+            None => table.plan_of(caller.id().as_str(), context)?,
         };
         Some(Claim::new(plan, caller.id(), head, context))
     }
@@ -261,13 +291,31 @@ impl Table {
     fn of(plans: impl IntoIterator<Item = UsagePlan>) -> Self {
         let mut table = Self::default();
         for plan in plans {
-            let plan = Arc::new(plan);
+            table.plans.insert(Arc::clone(&plan.id), Arc::new(plan));
+        }
+        for plan in table.plans.values() {
             for key in &plan.keys {
-                table.by_key.insert(Arc::clone(key), Arc::clone(&plan));
+                let plans = table.by_key.entry(Arc::clone(key)).or_default();
+                plans.push(Arc::clone(plan));
             }
-            table.plans.insert(Arc::clone(&plan.id), plan);
         }
         table
+    }
+
+    /// The plan of a key at the stage that serves the request.
+    fn plan_of(&self, key: &str, context: &RequestContext) -> Option<&Arc<UsagePlan>> {
+        let plans = self.by_key.get(key)?;
+        let opens = |plan: &&Arc<UsagePlan>| {
+            context.stage().is_some_and(|here| {
+                let mut stages = plan.stages.iter();
+                stages.any(|(api, stage)| **api == *here.api_id && **stage == *here.stage)
+            })
+        };
+        let anywhere = |plan: &&Arc<UsagePlan>| plan.stages.is_empty();
+        plans
+            .iter()
+            .find(opens)
+            .or_else(|| plans.iter().find(anywhere))
     }
 }
 

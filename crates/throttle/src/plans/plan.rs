@@ -29,6 +29,8 @@ pub struct UsagePlan {
     pub(crate) quota: Option<Quota>,
     pub(super) methods: Vec<MethodLimit>,
     pub(super) keys: Vec<Arc<str>>,
+    /// The stages that it opens; none: wherever its keys call.
+    pub(super) stages: Vec<(Box<str>, Box<str>)>,
     made: Arc<Made>,
 }
 
@@ -60,6 +62,7 @@ impl UsagePlan {
             quota: None,
             methods: Vec::new(),
             keys: Vec::new(),
+            stages: Vec::new(),
             made: Arc::new(Made {
                 throttled: OnceLock::new(),
                 exceeded: OnceLock::new(),
@@ -103,6 +106,13 @@ impl UsagePlan {
     /// ([`CallerKey::usage_plan`](portcullis_core::CallerKey::usage_plan)).
     pub fn key(mut self, id: impl Into<Arc<str>>) -> Self {
         self.keys.push(id.into());
+        self
+    }
+
+    /// Opens a stage of an API. A key that is in several plans has at each stage the plan that opens it, or else the first by its id that names no stages. Like
+    /// [`key`](Self::key), it is needed only where authentication does not say which plan it is.
+    pub fn stage(mut self, api: &str, stage: &str) -> Self {
+        self.stages.push((api.into(), stage.into()));
         self
     }
 

@@ -33,6 +33,7 @@ pub(crate) fn check(
         head,
         claim: claim.as_ref(),
         now,
+        at: store.at(now),
     };
     let needs = Needs::of(shared, claim.as_ref(), head);
     // What never passes need not be asked about.
@@ -45,7 +46,7 @@ pub(crate) fn check(
         return Verdict::Pass;
     }
     if let Some(leases) = &store.leases {
-        match leases.spend(needs.as_slice(), now) {
+        match leases.spend(needs.as_slice(), here.at) {
             Spend::Passed => {
                 here.note(leases, &needs);
                 here.fetch(leases, &needs);
@@ -64,7 +65,7 @@ pub(crate) fn check(
         levels: levels.collect(),
         context: head.context().cloned(),
     };
-    if !store.may_ask(now) {
+    if !store.may_ask(here.at) {
         return match question.alone(shared, store, now) {
             Ok(()) => Verdict::Pass,
             Err(refusal) => Verdict::Refuse(refusal),
@@ -80,7 +81,10 @@ struct Here<'a> {
     store: &'a SharedBuckets,
     head: &'a Head<'a>,
     claim: Option<&'a Claim>,
+    /// The time of the layer's buckets.
     now: u64,
+    /// The same as that of the store.
+    at: u64,
 }
 
 impl Here<'_> {
@@ -114,7 +118,7 @@ impl Here<'_> {
             return;
         }
         for need in needs.iter() {
-            let (left, debt) = leases.standing(need.id, self.now);
+            let (left, debt) = leases.standing(need.id, self.at);
             let mut standing = match need.of {
                 Of::Rule(index) => {
                     rule::standing(self.shared.rules[index].full_name(), &need.limit, debt)
@@ -138,7 +142,7 @@ impl Here<'_> {
 
     /// Fetches tokens of the buckets that have few left, beside the request.
     fn fetch(&self, leases: &Arc<Leases>, needs: &Needs) {
-        let now = self.now;
+        let now = self.at;
         for need in needs.iter() {
             let Some(want) = leases.wanted(need.id, now) else {
                 continue;
@@ -198,12 +202,12 @@ struct Question {
 
 impl Question {
     async fn ask(mut self, shared: &Shared, store: &SharedBuckets) -> Result<(), Rejection> {
-        let now = shared.buckets.now();
+        let at = store.at(shared.buckets.now());
         let wants: Vec<_> = self
             .levels
             .iter()
             .map(|level| match &store.leases {
-                Some(leases) => leases.want(level.need.id, level.need.cost, now),
+                Some(leases) => leases.want(level.need.id, level.need.cost, at),
                 None => level.need.cost,
             })
             .collect();
@@ -211,11 +215,12 @@ impl Question {
             Ok(reply) => reply,
             Err(away) => {
                 let now = shared.buckets.now();
-                store.leave_alone(&away, now);
+                store.leave_alone(&away, store.at(now));
                 return self.alone(shared, store, now);
             }
         };
         let now = shared.buckets.now();
+        let at = store.at(now);
         self.note(shared, &reply.said);
         let Some((index, micros)) = reply.refused else {
             if let Some(leases) = &store.leases {
@@ -223,7 +228,7 @@ impl Question {
                     match said {
                         Some(said) => {
                             let cost = level.need.cost;
-                            level.put(leases, *said, cost, now);
+                            level.put(leases, *said, cost, at);
                         }
                         None => leases.end(level.need.id),
                     }
@@ -244,7 +249,7 @@ impl Question {
             for own in &self.levels {
                 leases.end(own.need.id);
             }
-            leases.refuse(self.levels[index].need.id, remembered, now);
+            leases.refuse(self.levels[index].need.id, remembered, at);
         }
         Err(self.refuse(shared, &self.levels[index], wait, now))
     }

@@ -22,6 +22,8 @@ struct Shard {
 #[derive(Debug, Default)]
 struct Held {
     left: u32,
+    /// How many there were when they were last fetched.
+    most: u32,
     /// What the bucket had spent when the server was last asked, in nanoseconds, and when that was.
     debt: u64,
     heard: u64,
@@ -107,7 +109,7 @@ impl Leases {
     pub(super) fn wanted(&self, id: u64, now: u64) -> Option<u32> {
         let mut shard = self.shard(id);
         let held = shard.held.get_mut(&id)?;
-        if now < held.fetching || now >= held.until || held.left > self.tokens / 2 {
+        if now < held.fetching || now >= held.until || held.left > held.most / 2 {
             return None;
         }
         held.fetching = now + LIFE;
@@ -147,6 +149,7 @@ impl Leases {
             held.left = 0;
         }
         held.left = held.left.saturating_add(tokens).min(self.tokens);
+        held.most = held.left;
         held.until = now.saturating_add(life);
         held.refused = 0;
         held.fetching = 0;

@@ -5,10 +5,9 @@ mod lease;
 mod level;
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::{Duration, Instant};
 
 use portcullis_redis::{Redis, RedisError, Script};
 use tokio::time::timeout;
@@ -16,6 +15,7 @@ use tokio::time::timeout;
 use crate::buckets::Buckets;
 use crate::error::ConfigError;
 use crate::plans::{SharedQuota, Usage, UsagePlans, shared_holder};
+use crate::stats::StoreStats;
 use lease::Leases;
 use level::{Level, Said};
 
@@ -51,6 +51,8 @@ pub struct SharedBuckets {
     spread: bool,
     leases: Option<Arc<Leases>>,
     state: Arc<State>,
+    /// The nanoseconds from the beginning of the state's time to that of the layer's.
+    offset: i64,
 }
 
 /// What is decided while the shared buckets do not answer.
@@ -70,7 +72,9 @@ pub enum WhenAway {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Until when the server is not asked, in the nanoseconds of the buckets.
+    /// When its time began: with the buckets of the first layer.
+    epoch: OnceLock<Instant>,
+    /// Until when the server is not asked, in nanoseconds of that time.
     quiet_until: AtomicU64,
     asked: AtomicU64,
     away: AtomicU64,
@@ -127,6 +131,7 @@ impl SharedBuckets {
             spread: false,
             leases: None,
             state: Arc::default(),
+            offset: 0,
         })
     }
 
@@ -185,6 +190,32 @@ impl SharedBuckets {
     #[must_use]
     pub fn is_away(&self) -> bool {
         self.state.quiet_until.load(Ordering::Relaxed) != 0
+    }
+
+    /// How it has done so far.
+    #[must_use]
+    pub fn stats(&self) -> StoreStats {
+        StoreStats {
+            away: self.is_away(),
+            asked: self.asked(),
+            decided_away: self.decided_away(),
+        }
+    }
+
+    /// The same for a layer whose time began at `epoch`.
+    pub(crate) fn beginning(mut self, epoch: Instant) -> Self {
+        let first = *self.state.epoch.get_or_init(|| epoch);
+        let nanos = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+        self.offset = match epoch.checked_duration_since(first) {
+            Some(later) => nanos(later),
+            None => -nanos(first.saturating_duration_since(epoch)),
+        };
+        self
+    }
+
+    /// The layer's time as that of the state, which layers over other buckets share.
+    const fn at(&self, now: u64) -> u64 {
+        now.saturating_add_signed(self.offset)
     }
 
     /// Whether the server may be asked now. Of those who come when its rest is over, one may.
