@@ -44,8 +44,9 @@ pub(crate) fn count(rows: &[&Row]) -> Result<BTreeMap<String, Counts>> {
     let counts = in_parallel(rows, |row| {
         let file = folder.join(row.name.replace('/', "_"));
         let few = callgrind(row, FEW, &file)?;
-        let many = callgrind(row, MANY, &file)?;
-        let each = |few: u64, many: u64| (many as f64 - few as f64) / (MANY - FEW) as f64;
+        let more = (MANY - FEW) * row.repeat;
+        let many = callgrind(row, FEW + more, &file)?;
+        let each = |few: u64, many: u64| (many as f64 - few as f64) / more as f64;
         Ok((
             row.name.clone(),
             Counts {

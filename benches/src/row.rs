@@ -11,6 +11,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) rows: Vec<Row>,
     pub(crate) goals: Vec<Goal>,
+    /// How often its rows are repeated while instructions are counted, beyond the usual.
+    pub(crate) repeat: u64,
 }
 
 impl Case {
@@ -20,7 +22,14 @@ impl Case {
             name: name.into(),
             rows: Vec::new(),
             goals: Vec::new(),
+            repeat: 1,
         }
+    }
+
+    /// Repeats the rows that follow so many times as often while instructions are counted: what they do once is not the same in each run.
+    pub(crate) const fn repeat(mut self, times: u64) -> Self {
+        self.repeat = times;
+        self
     }
 
     /// Adds a row. `prepare` does what is done once; what it returns is what is measured.
@@ -35,6 +44,7 @@ impl Case {
         self.rows.push(Row {
             name: format!("{}/{}/{who}", self.layer, self.name),
             who,
+            repeat: self.repeat,
             prepare: Box::new(move || {
                 let mut once = prepare();
                 // The loop is in here, so that the work is inlined into it and only the loop is behind a pointer.
@@ -63,6 +73,7 @@ pub(crate) struct Row {
     /// `layer/case/who`.
     pub(crate) name: String,
     pub(crate) who: Who,
+    pub(crate) repeat: u64,
     prepare: Box<dyn Fn() -> Work + Send + Sync>,
 }
 

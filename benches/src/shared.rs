@@ -158,6 +158,8 @@ where
                 if !once(lane * EACH + index).await? {
                     bail!("refused");
                 }
+                // A request of a real server has waited for its socket.
+                tokio::task::yield_now().await;
             }
             Ok(())
         }

@@ -86,18 +86,44 @@ const QUIET: u64 = 100_000_000;
 /// How long a request waits for a decision, unless it is said.
 const DEADLINE: Duration = Duration::from_millis(25);
 
-static TAKE: LazyLock<Script> = LazyLock::new(|| {
+/// Put together here, for what is called as a function in a script is made anew by each run of it.
+static BUCKETS: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
-        include_str!("account.lua"),
-        include_str!("take.lua")
+        include_str!("start.lua"),
+        "local at, out = 1, 3\n",
+        "for i = 1, #KEYS do\n",
+        include_str!("bucket.lua"),
+        "end\n",
+        "for i = 1, #KEYS do\n",
+        "  redis.call('SET', KEYS[i], values[i], 'PX', lives[i])\n",
+        "end\n",
+        "return reply\n",
     ))
 });
-static GIVE: LazyLock<Script> = LazyLock::new(|| {
+static BUCKETS_AND_QUOTA: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("account.lua"),
-        include_str!("give.lua")
+        include_str!("start.lua"),
+        "local quota = tonumber(ARGV[1])\n",
+        "local at, out = 2, 3\n",
+        "for i = 1, #KEYS do\n",
+        "  if i == quota then\n",
+        include_str!("quota.lua"),
+        "  else\n",
+        include_str!("bucket.lua"),
+        "  end\n",
+        "end\n",
+        "for i = 1, #KEYS do\n",
+        "  if i == quota then\n",
+        "    keep(KEYS[i], start, finish, used, extra)\n",
+        "  else\n",
+        "    redis.call('SET', KEYS[i], values[i], 'PX', lives[i])\n",
+        "  end\n",
+        "end\n",
+        "return reply\n",
     ))
 });
+static GIVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("give.lua")));
 static USAGE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("account.lua"),
@@ -331,13 +357,18 @@ impl SharedBuckets {
                 .filter(|member| levels[*member].slot == slot)
                 .collect();
             let quota = members.iter().position(|member| levels[*member].is_quota());
-            let mut arguments = vec![quota.map_or(0, |index| index + 1).to_string()];
+            let script = match quota {
+                Some(_) => &BUCKETS_AND_QUOTA,
+                None => &BUCKETS,
+            };
+            let mut arguments = Vec::with_capacity(8 * members.len());
+            arguments.extend(quota.map(|index| (index + 1).to_string()));
             for member in &members {
                 levels[*member].arguments(wants[*member], &mut arguments);
             }
             self.state.asked.fetch_add(1, Ordering::Relaxed);
             let keys = self.keys(levels, &members);
-            let answer = self.redis.script(&TAKE, &keys, &arguments).await;
+            let answer = self.redis.script(script, &keys, &arguments).await;
             let answer = answer.map_err(Away::Failed)?;
             let ([refusing, micros], mut rest) =
                 answer.split_first_chunk().ok_or(Away::Nonsense)?;

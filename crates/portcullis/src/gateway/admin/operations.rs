@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::answer;
 use super::endpoints::Operation;
-use crate::core::Body;
+use crate::core::{Body, BoxError};
 use crate::gateway::{GatewayHandle, HandleError, HandleErrorKind, NewDeployment};
+use crate::throttle::Usage;
 
 /// A request for one endpoint.
 pub(super) struct Call {
@@ -102,18 +103,13 @@ fn carry_out(handle: &GatewayHandle, call: &Call) -> Result<Value, HandleError> 
             Value::Null
         }
         Operation::FlushCache => {
-            // This thread may block; the cache may be in another process.
-            let flushing = handle.flush_stage_cache(api, second);
-            let flushed = tokio::runtime::Handle::current().block_on(flushing)?;
+            let flushed = wait(handle.flush_stage_cache(api, second))?;
             json!({ "flushed": flushed })
         }
-        Operation::Usage => usage(handle, api, second)?,
+        Operation::Usage => usage(api, wait(handle.usage(api, second)))?,
         Operation::SetUsage => {
             let Grant { remaining } = read(call)?;
-            if !handle.usage_plans().set_remaining(api, second, remaining) {
-                return Err(no_quota(api));
-            }
-            usage(handle, api, second)?
+            usage(api, wait(handle.set_remaining(api, second, remaining)))?
         }
         Operation::Routes => {
             let routes = handle.routes();
@@ -174,8 +170,16 @@ fn create(handle: &GatewayHandle, api: &str, call: &Call) -> Result<Value, Handl
     Ok(json!(made?))
 }
 
-fn usage(handle: &GatewayHandle, plan: &str, key: &str) -> Result<Value, HandleError> {
-    let usage = handle.usage_plans().usage(plan, key);
+/// Waits for what may be in another process. This thread may block.
+fn wait<F: Future>(answer: F) -> F::Output {
+    tokio::runtime::Handle::current().block_on(answer)
+}
+
+fn usage(plan: &str, usage: Result<Option<Usage>, BoxError>) -> Result<Value, HandleError> {
+    let usage = usage.map_err(|error| {
+        let message = format!("the store of the shared limits: {error}");
+        HandleError::new(HandleErrorKind::Store, "", "sharedLimits", message)
+    })?;
     let usage = usage.ok_or_else(|| no_quota(plan))?;
     Ok(json!({
         "used": usage.used,

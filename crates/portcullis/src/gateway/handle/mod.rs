@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::control::Standing;
 use super::{Coverage, Gateway, RouteSummary};
-use crate::throttle::UsagePlans;
+use crate::core::BoxError;
+use crate::throttle::{Usage, UsagePlans};
 
 pub use error::{HandleError, HandleErrorKind};
 
@@ -72,6 +73,29 @@ impl GatewayHandle {
     #[must_use]
     pub fn usage_plans(&self) -> UsagePlans {
         self.gateway.usage_plans()
+    }
+
+    /// What a key has used of a plan's quota: see [`Gateway::usage`].
+    ///
+    /// # Errors
+    ///
+    /// If the limits are shared, and their store does not answer.
+    pub async fn usage(&self, plan: &str, key: &str) -> Result<Option<Usage>, BoxError> {
+        self.gateway.usage(plan, key).await
+    }
+
+    /// Sets how many requests a key has left until the current period ends: see [`Gateway::set_remaining`].
+    ///
+    /// # Errors
+    ///
+    /// If the limits are shared, and their store does not answer.
+    pub async fn set_remaining(
+        &self,
+        plan: &str,
+        key: &str,
+        remaining: u64,
+    ) -> Result<Option<Usage>, BoxError> {
+        self.gateway.set_remaining(plan, key, remaining).await
     }
 
     fn standing(&self) -> Arc<Standing> {
