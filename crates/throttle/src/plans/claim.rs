@@ -63,6 +63,7 @@ impl Claim {
         self.plan.quota.is_some_and(|quota| quota.limit() > 0)
     }
 
+    #[cfg(feature = "redis")]
     pub(crate) const fn limit(&self) -> Option<&Limit> {
         self.limit.as_ref()
     }
