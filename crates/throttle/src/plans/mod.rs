@@ -86,6 +86,17 @@ pub struct Usage {
     pub until: SystemTime,
 }
 
+impl From<Standing> for Usage {
+    fn from(standing: Standing) -> Self {
+        Self {
+            used: standing.used,
+            remaining: standing.remaining,
+            since: time(standing.window.start),
+            until: time(standing.window.end),
+        }
+    }
+}
+
 /// What a key has used of its quota on one day, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -169,12 +180,7 @@ impl UsagePlans {
         let quota = plan.quota.as_ref()?;
         let now = self.inner.wall();
         let standing = self.inner.ledger.read(&plan.id, key, quota, now);
-        Some(Usage {
-            used: standing.used,
-            remaining: standing.remaining,
-            since: time(standing.window.start),
-            until: time(standing.window.end),
-        })
+        Some(standing.into())
     }
 
     /// What a key has used day by day, as the service's `GetUsage` lists it: those of the last 90 days on which it sent requests, and, as the last, today. `None` if there is no such plan, or it has

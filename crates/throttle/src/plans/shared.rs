@@ -5,7 +5,7 @@ use std::sync::Arc;
 use portcullis_core::ApiKeyId;
 
 use super::ledger::{Known, Standing};
-use super::{Usage, UsagePlan, UsagePlans, time};
+use super::{UsagePlan, UsagePlans};
 use crate::plans::Claim;
 use crate::quota::Quota;
 
@@ -87,15 +87,6 @@ impl SharedQuota {
         let now = self.plans.inner.wall();
         let ledger = &self.plans.inner.ledger;
         ledger.read(&self.plan.id, self.key.as_str(), &self.quota, now)
-    }
-
-    pub(crate) fn usage(&self, standing: Standing) -> Usage {
-        Usage {
-            used: standing.used,
-            remaining: standing.remaining,
-            since: time(standing.window.start),
-            until: time(standing.window.end),
-        }
     }
 
     /// Whether it lets anything pass in any period.

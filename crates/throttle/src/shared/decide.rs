@@ -251,7 +251,7 @@ impl Question {
             }
             leases.refuse(self.levels[index].need.id, remembered, at);
         }
-        Err(self.refuse(shared, &self.levels[index], wait, now))
+        Err(refuse(shared, &self.levels[index], wait, now))
     }
 
     /// Notes what the server has said: the quota's account, and, if answers shall say so, how the caller stands.
@@ -307,7 +307,7 @@ impl Question {
                     What::Quota(quota) => quota.give_back_alone(),
                 }
             }
-            return Err(self.refuse(shared, level, wait, now));
+            return Err(refuse(shared, level, wait, now));
         }
         shared.counters.passed(now);
         Ok(())
@@ -348,11 +348,11 @@ impl Question {
             }
         }
     }
+}
 
-    fn refuse(&self, shared: &Shared, level: &Level, wait: Option<u64>, now: u64) -> Rejection {
-        shared.counters.refused(level.need.of.counter(), now);
-        with_wait(level.refusal.clone(), shared, wait)
-    }
+fn refuse(shared: &Shared, level: &Level, wait: Option<u64>, now: u64) -> Rejection {
+    shared.counters.refused(level.need.of.counter(), now);
+    with_wait(level.refusal.clone(), shared, wait)
 }
 
 /// This process's share of a limit, and what a request costs of it.

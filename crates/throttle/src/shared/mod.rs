@@ -309,7 +309,7 @@ impl SharedBuckets {
             [used, extra, start, end] => quota.learn([used, extra, start, end]),
             _ => quota.standing(),
         };
-        Ok(Some(quota.usage(standing)))
+        Ok(Some(standing.into()))
     }
 
     fn key(&self, slot: &str, key: &str) -> String {
