@@ -65,7 +65,7 @@ pub(super) fn redis(object: Object<'_>, reader: &mut Reader) -> Option<RedisConf
         reader.fault(own.at("url"), "must name one address at least");
     }
     Some(RedisConfig {
-        url: urls.iter().map(|url| SecretValue::new(url)).collect(),
+        url: urls.iter().map(SecretValue::new).collect(),
         cluster: reader.flag(own, "cluster").unwrap_or_default(),
         prefix: reader.text(own, "prefix").map(str::to_owned),
     })
