@@ -94,14 +94,14 @@ mod gateway;
 
 #[cfg(feature = "gateway")]
 pub use gateway::{
-    AccessLogConfig, AccountConfig, ApiConfig, ApiSpec, Change, ConfigError, ConfigFault,
-    ConfigFormat, Coverage, CoveredField, CredentialsConfig, DeploymentDiff, DeploymentSummary,
-    Destination, Edge, EmfConfig, FieldChange, FileStore, FunctionConfig, FunctionPlace, Gateway,
-    GatewayBuilder, GatewayConfig, GatewayError, GatewayFault, GatewayFuture, GatewayHandle,
-    HandleError, HandleErrorKind, IntrospectionConfig, IssuerConfig, LimitsAway, LogConfig,
-    NewDeployment, Parity, RedisConfig, RouteChange, RouteSummary, Served, SharedLimitsConfig,
-    StageSummary, StateError, StateStore, StoredState, TlsFiles, TracesConfig, UnknownRoute,
-    UpstreamConfig,
+    AccessLogConfig, AccountConfig, ApiConfig, ApiSpec, CanaryRules, CanarySummary, Change,
+    ConfigError, ConfigFault, ConfigFormat, Coverage, CoveredField, CredentialsConfig,
+    DeploymentDiff, DeploymentSummary, Destination, Edge, EmfConfig, FieldChange, FileStore,
+    FunctionConfig, FunctionPlace, Gateway, GatewayBuilder, GatewayConfig, GatewayError,
+    GatewayFault, GatewayFuture, GatewayHandle, HandleError, HandleErrorKind, IntrospectionConfig,
+    IssuerConfig, LimitsAway, LogConfig, NewDeployment, Parity, RedisConfig, RouteChange,
+    RouteSummary, Served, SharedLimitsConfig, StageSummary, StateError, StateStore, StoredState,
+    TlsFiles, TracesConfig, UnknownRoute, UpstreamConfig,
 };
 #[cfg(feature = "admin")]
 pub use gateway::{AdminFuture, AdminService};

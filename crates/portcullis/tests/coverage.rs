@@ -299,7 +299,7 @@ fn stages_and_domains_are_reported_member_by_member() {
         ("stage prod:/description", Served::DocumentationOnly),
         ("stage prod:/createdDate", Served::DocumentationOnly),
         ("stage prod:/tracingEnabled", Served::NotServed),
-        ("stage prod:/canarySettings", Served::NotServed),
+        ("stage prod:/canarySettings", Served::Enforced),
         ("domain api.example.com:/domainName", Served::Enforced),
         ("domain api.example.com:/basePathMappings", Served::Enforced),
         ("domain api.example.com:/routingMode", Served::Enforced),

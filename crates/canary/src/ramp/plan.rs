@@ -120,8 +120,17 @@ impl Ramp {
         self
     }
 
+    /// Says what is wrong with it, as [`Split::start_ramp`](crate::Split::start_ramp) would.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong first: a share that is none or does not rise, a margin or a window that is none.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.clone().checked().map(drop)
+    }
+
     /// What the ramp comes to when it is checked.
-    pub(super) fn check(self) -> Result<CheckedRamp, ConfigError> {
+    pub(super) fn checked(self) -> Result<CheckedRamp, ConfigError> {
         let wrong = |field: &'static str, problem: &str| Err(ConfigError::new(field, problem));
         if self.steps.is_empty() {
             return wrong(
@@ -210,8 +219,9 @@ mod tests {
     use super::Ramp;
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "it reads better")]
     fn refused(ramp: Ramp, expected: &str) {
-        let error = ramp.check().err().expect("it is wrong");
+        let error = ramp.check().unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
 

@@ -89,7 +89,7 @@ impl Ramps {
         at: Now,
         setting: &impl Setting,
     ) -> Result<(), ConfigError> {
-        let ramp = ramp.check()?;
+        let ramp = ramp.checked()?;
         let mut slot = self.lock();
         if let Some(running) = slot.as_ref().filter(|own| own.state == RampState::Running) {
             let problem = format!("a ramp of `{}` runs; stop it first", running.name);

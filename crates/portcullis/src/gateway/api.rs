@@ -1,7 +1,9 @@
 //! An API as it is handed to the builder.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::canary::CanaryRules;
 use crate::auth::caller_headers::CallerHeadersLayer;
 use crate::core::{ApiKind, Chain, Guard};
 use crate::cors::CorsRules;
@@ -52,6 +54,8 @@ pub struct ApiSpec {
     pub(super) deprecations: BTreeMap<String, Deprecation>,
     pub(super) strict: bool,
     pub(super) parity: Parity,
+    /// By stage.
+    pub(super) canaries: BTreeMap<String, Arc<CanaryRules>>,
 }
 
 /// What a client gets for a path or method that the API does not have.
@@ -108,6 +112,7 @@ impl ApiSpec {
             deprecations: BTreeMap::new(),
             strict: false,
             parity: Parity::default(),
+            canaries: BTreeMap::new(),
         }
     }
 
@@ -155,6 +160,12 @@ impl ApiSpec {
     /// Adds a document that stages with this `deploymentId` serve instead of the API's own.
     pub fn deployment(mut self, id: impl Into<String>, document: impl Into<String>) -> Self {
         self.deployments.insert(id.into(), document.into());
+        self
+    }
+
+    /// Says who gets the canary of a stage, where `canarySettings` give it one, and how its share rises.
+    pub fn canary(mut self, stage: impl Into<String>, rules: CanaryRules) -> Self {
+        self.canaries.insert(stage.into(), Arc::new(rules));
         self
     }
 

@@ -13,6 +13,7 @@ use tower_service::Service;
 use super::Gateway;
 use super::api::ApiSpec;
 use super::caching::Caching;
+use super::canary::KeptSplits;
 use super::compile::{AuthorizerCaches, Issuers};
 use super::control::Control;
 use super::deployments::DEFAULT_KEPT;
@@ -72,6 +73,7 @@ pub struct GatewayBuilder {
     pub(super) issuers: Issuers,
     pub(super) authorizer_caches: AuthorizerCaches,
     pub(super) observe: ObserveSettings,
+    pub(super) canaries: KeptSplits,
     pub(super) kept_deployments: usize,
     pub(super) state: State,
     pub(super) caching: Caching,
@@ -113,6 +115,7 @@ impl GatewayBuilder {
             issuers: Issuers::default(),
             authorizer_caches: AuthorizerCaches::default(),
             observe: ObserveSettings::default(),
+            canaries: KeptSplits::default(),
             kept_deployments: DEFAULT_KEPT,
             state: State::default(),
             caching: Caching::default(),
@@ -646,9 +649,10 @@ impl GatewayBuilder {
         Control::begin(self)
     }
 
-    /// Keeps what the authorizers of the gateway that this one takes the place of have said.
+    /// Keeps what the authorizers of the gateway that this one takes the place of have said, and the canaries with their ramps.
     pub(super) fn take_answers_from(&mut self, before: &Self) {
         self.authorizer_caches = before.authorizer_caches.clone();
+        self.canaries = before.canaries.clone();
     }
 
     /// A guard that is configured anew remembers what the one before it knew.

@@ -10,6 +10,7 @@ use http::{Method, Request, Response};
 use tracing::Span;
 use tracing::span::EnteredSpan;
 
+use super::canary::CanaryTurn;
 use super::observe::Watching;
 use super::plan::{MethodPlan, Plan, StagePlan};
 use crate::core::{
@@ -40,6 +41,8 @@ pub(super) struct Finish {
     captured: Captured,
     /// What the API's CORS rules grant, if it has any.
     pub(super) grant: Option<Granted>,
+    /// What is to be done for the canary of the stage, if there is anything.
+    pub(super) canary: Option<Box<CanaryTurn>>,
     /// How the response is compressed, if the API compresses any.
     compression: Option<Offer>,
     /// Who looks at the request, if anybody does.
@@ -65,6 +68,7 @@ impl Finish {
             stage: None,
             captured: Captured::default(),
             grant: None,
+            canary: None,
             compression: None,
             following: None,
         }
@@ -83,6 +87,11 @@ impl Finish {
         self.stage
             .as_ref()
             .map_or(self.kind, |stage| stage.api.kind)
+    }
+
+    /// Whether the response may come from the stage's cache.
+    pub(super) fn uses_cache(&self) -> bool {
+        self.stage.as_ref().is_some_and(|stage| stage.uses_cache)
     }
 
     /// The request turns out to be for no stage, at most for an API of this kind.
@@ -227,6 +236,9 @@ impl Finish {
         }
         if let Some(Granted::Now(grant)) = self.grant {
             grant.decorate(headers);
+        }
+        if let Some(turn) = self.canary {
+            turn.finish(&mut response);
         }
         let status = response.status().as_u16();
         self.context.measure(Measure::Status, status.into());

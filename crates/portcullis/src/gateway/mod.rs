@@ -5,6 +5,7 @@ mod admin;
 mod api;
 mod builder;
 mod caching;
+mod canary;
 mod compile;
 mod config;
 mod control;
@@ -37,6 +38,7 @@ use plan::Plan;
 pub use admin::{AdminFuture, AdminService};
 pub use api::{ApiSpec, Parity, UnknownRoute};
 pub use builder::GatewayBuilder;
+pub use canary::CanaryRules;
 pub use config::{
     AccessLogConfig, AccountConfig, ApiConfig, ConfigError, ConfigFault, ConfigFormat,
     CredentialsConfig, EmfConfig, FunctionConfig, FunctionPlace, GatewayConfig,
@@ -50,7 +52,7 @@ pub use deployments::{
 };
 pub use edge::Edge;
 pub use error::{GatewayError, GatewayFault};
-pub use handle::{GatewayHandle, HandleError, HandleErrorKind};
+pub use handle::{CanarySummary, GatewayHandle, HandleError, HandleErrorKind};
 pub use service::GatewayFuture;
 pub use state::{FileStore, StateError, StateStore, StoredState};
 pub use upstreams::Destination;

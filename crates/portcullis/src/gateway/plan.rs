@@ -1,17 +1,20 @@
 //! What a definition is compiled to: everything that serving looks at.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::Method;
 
 use super::RouteSummary;
 use super::api::UnknownRoute;
+use super::canary::CanaryPlan;
 use super::compile::MethodCaches;
 use super::entry::Entry;
 use super::mutual_tls::MutualTls;
 use super::observe::{Observers, StageObservers};
 use super::traces::StageTraces;
 use crate::auth::caller_headers::CallerHeadersLayer;
+use crate::canary::Split;
 use crate::core::{ApiKind, ApiStage, Chain, Clock, Route};
 use crate::cors::CorsRules;
 use crate::integrations::{Compression, Integration};
@@ -33,6 +36,8 @@ pub(super) struct Plan {
     pub(super) observers: Option<Arc<Observers>>,
     /// By id; for printing.
     pub(super) apis: Vec<(String, Arc<ApiPlan>)>,
+    /// The splits of the stages that have a canary, by API and stage; for operators.
+    pub(super) canaries: BTreeMap<(String, String), Split>,
     /// API and stage, with a slash between; for the log.
     pub(super) stages: Vec<String>,
 }
@@ -49,6 +54,10 @@ pub(super) struct StagePlan {
     pub(super) traces: Option<StageTraces>,
     /// What clients are told, if the stage goes away.
     pub(super) deprecation: Option<Deprecation>,
+    /// Whether responses may come from the stage's cache, and go there: a canary's may only if it says so.
+    pub(super) uses_cache: bool,
+    /// The canary beside it, if it has one.
+    pub(super) canary: Option<Box<CanaryPlan>>,
 }
 
 /// What the stages of one deployment share.

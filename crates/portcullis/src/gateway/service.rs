@@ -90,12 +90,20 @@ where
             };
         }
     };
-    let stage = Arc::clone(resolved.target());
+    let mut stage = Arc::clone(resolved.target());
     let consumed = resolved.consumed();
     resolved.note(&context);
     let endpoint_type = stage.facts.endpoint_type.as_deref();
     plan.entry
         .enter(endpoint_type, &mut request, &context, client);
+    // The choice is made once, before anything looks at the definition.
+    if let Some(canary) = &stage.canary {
+        let (chosen, turn) = canary.begin(&mut request);
+        finish.canary = turn;
+        if let Some(chosen) = chosen {
+            stage = Arc::clone(chosen);
+        }
+    }
     context.set_stage(Arc::clone(&stage.facts));
     finish.enter(&stage, &request);
     let entered = finish.entered();
@@ -338,7 +346,8 @@ fn call(finish: &mut Finish, method: &Arc<MethodPlan>, mut request: Request<Body
         finish.leave_as_it_is();
     }
     let context = finish.context();
-    if let Some(cache) = method.caches.as_ref().and_then(|caches| caches.of(context)) {
+    let caches = method.caches.as_ref().filter(|_| finish.uses_cache());
+    if let Some(cache) = caches.and_then(|caches| caches.of(context)) {
         let (method, context) = (Arc::clone(method), context.clone());
         finish.begin_phase(|| tracing::info_span!("cache"));
         let _entered = finish.entered();

@@ -52,6 +52,33 @@ impl Admin {
 }
 
 #[tokio::test]
+async fn an_operator_gives_a_stage_a_canary_promotes_it_and_takes_it_back_over_http() {
+    let admin = Admin::start().await;
+    let (status, green) = admin.send("POST /apis/shop/deployments", &release(2)).await;
+    assert_eq!(status, 201, "{green}");
+    let canary = json!({ "percentTraffic": 5.5, "deploymentId": green["id"] }).to_string();
+    let path = "/apis/shop/stages/prod/canary";
+    let (status, own) = admin.send(&format!("PUT {path}"), &canary).await;
+    assert_eq!((status, &own["percentTraffic"]), (200, &json!(5.5)));
+    let weight = format!("PUT {path}/weight");
+    let (status, own) = admin.send(&weight, r#"{"percentTraffic": 100}"#).await;
+    assert_eq!((status, &own["percentTraffic"]), (200, &json!(100.0)));
+    assert_eq!(text(&admin.gateway, "/prod/release").await, "2");
+    let (status, error) = admin.send(&weight, r#"{"percentTraffic": 101}"#).await;
+    assert_eq!(
+        (status, &error["faults"][0]["place"]),
+        (400, &json!("stage prod:/canarySettings/percentTraffic"))
+    );
+    let (_, stage) = admin.send(&format!("POST {path}/promotion"), "").await;
+    assert_eq!(stage["deploymentId"], green["id"]);
+    let (_, stage) = admin.send(&format!("POST {path}/rollback"), "").await;
+    assert_ne!(stage["deploymentId"], green["id"]);
+    assert_eq!(admin.get(path).await["percentTraffic"], 0.0);
+    assert_eq!(admin.send(&format!("DELETE {path}"), "").await.0, 200);
+    assert_eq!(admin.send(&format!("GET {path}"), "").await.0, 404);
+}
+
+#[tokio::test]
 async fn an_operator_deploys_compares_promotes_and_rolls_back_over_http() {
     let admin = Admin::start().await;
     let blue = admin.get("/apis/shop/stages/prod").await["deploymentId"].clone();

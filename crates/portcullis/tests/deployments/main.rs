@@ -1,6 +1,7 @@
 //! Deployments, stages and what operators do with them, by the public API and over real sockets.
 
 mod admin;
+mod canary;
 mod handle;
 mod soak;
 mod state;

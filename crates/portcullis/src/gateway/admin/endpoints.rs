@@ -35,6 +35,12 @@ pub(super) enum Operation {
     Promote,
     RollBack,
     Variables,
+    Canary,
+    SetCanary,
+    CanaryWeight,
+    PromoteCanary,
+    RollBackCanary,
+    DisableCanary,
     FlushAuthorizers,
     FlushCache,
     Usage,
@@ -71,6 +77,12 @@ pub(super) const ENDPOINTS: &[Endpoint] = endpoints! {
     PUT "/apis/{api}/stages/{stage}/deployment" Promote Json(r#"{"deploymentId": "0123456789abcdef"}"#), "Serves a deployment, or what another stage serves (`fromStage`)";
     POST "/apis/{api}/stages/{stage}/rollback" RollBack Nothing, "Serves what the stage served before";
     PATCH "/apis/{api}/stages/{stage}/variables" Variables Json(r#"{"backend": "green.example.com", "old": null}"#), "Sets variables; null removes one";
+    GET "/apis/{api}/stages/{stage}/canary" Canary Nothing, "The canary of a stage, with its ramp";
+    PUT "/apis/{api}/stages/{stage}/canary" SetCanary Json(r#"{"percentTraffic": 5, "deploymentId": "0123456789abcdef", "stageVariableOverrides": {"backend": "next.example.com"}}"#), "Gives a stage a canary, under the names of `canarySettings`";
+    PUT "/apis/{api}/stages/{stage}/canary/weight" CanaryWeight Json(r#"{"percentTraffic": 25}"#), "Sets the share of a canary, and stops its ramp";
+    POST "/apis/{api}/stages/{stage}/canary/promotion" PromoteCanary Nothing, "Makes the canary production; it stays, with no share";
+    POST "/apis/{api}/stages/{stage}/canary/rollback" RollBackCanary Nothing, "Gives production all requests, and takes a promotion back";
+    DELETE "/apis/{api}/stages/{stage}/canary" DisableCanary Nothing, "Takes the canary off a stage";
     DELETE "/apis/{api}/stages/{stage}/cache/authorizers" FlushAuthorizers Nothing, "Forgets what custom authorizers said";
     DELETE "/apis/{api}/stages/{stage}/cache/data" FlushCache Nothing, "Forgets the cached responses of a stage, and says how many there were";
     GET "/usageplans/{plan}/keys/{key}/usage" Usage Nothing, "What a key has used of its quota";

@@ -58,6 +58,9 @@ pub use service::AdminFuture;
 /// | `PUT /apis/{api}/stages/{stage}/deployment` | serves `{"deploymentId": …}`, or what `{"fromStage": …}` serves |
 /// | `POST /apis/{api}/stages/{stage}/rollback` | serves what the stage served before |
 /// | `PATCH /apis/{api}/stages/{stage}/variables` | sets the variables of `{"name": "value"}`; `null` removes one |
+/// | `GET`, `PUT`, `DELETE /apis/{api}/stages/{stage}/canary` | the canary, under the names of `canarySettings` |
+/// | `PUT /apis/{api}/stages/{stage}/canary/weight` | its share: `{"percentTraffic": 25}` |
+/// | `POST /apis/{api}/stages/{stage}/canary/promotion`, `…/canary/rollback` | makes it production, or takes that back |
 /// | `DELETE /apis/{api}/stages/{stage}/cache/authorizers` | forgets what custom authorizers said |
 /// | `DELETE /apis/{api}/stages/{stage}/cache/data` | forgets the cached responses of a stage, and says how many there were |
 /// | `GET /usageplans/{plan}/keys/{key}/usage` | what a key has used of its quota |

@@ -33,6 +33,12 @@ struct Promotion {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Weight {
+    percent_traffic: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Grant {
     remaining: u64,
 }
@@ -98,6 +104,15 @@ fn carry_out(handle: &GatewayHandle, call: &Call) -> Result<Value, HandleError> 
             let variables: BTreeMap<String, Option<String>> = read(call)?;
             json!(handle.change_stage_variables(api, second, variables)?)
         }
+        Operation::Canary => json!(handle.canary(api, second)?),
+        Operation::SetCanary => json!(handle.set_canary(api, second, read(call)?)?),
+        Operation::CanaryWeight => {
+            let Weight { percent_traffic } = read(call)?;
+            json!(handle.set_canary_weight(api, second, percent_traffic)?)
+        }
+        Operation::PromoteCanary => json!(handle.promote_canary(api, second)?),
+        Operation::RollBackCanary => json!(handle.roll_back_canary(api, second)?),
+        Operation::DisableCanary => json!(handle.disable_canary(api, second)?),
         Operation::FlushAuthorizers => {
             handle.flush_authorizers_cache(api, second)?;
             Value::Null

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::document::{self, Address};
-use super::{Compiling, Shared, deployment, observe, quotas, stages, strict_faults, throttle};
+use super::{
+    Compiling, Shared, canary, deployment, observe, quotas, stages, strict_faults, throttle,
+};
+use crate::canary::Split;
 use crate::core::ApiKind;
 use crate::definition::Stage;
 use crate::gateway::api::ApiSpec;
@@ -21,6 +24,8 @@ pub(super) struct Compiled {
     /// Its default endpoint is closed.
     pub(super) disabled: bool,
     pub(super) coverage: Coverage,
+    /// The splits of the stages that have a canary.
+    pub(super) canaries: Vec<(String, Split)>,
 }
 
 /// Parses the API's document. What an export says of itself is put into `spec`, and stays when another document is deployed; so is its region into
@@ -82,6 +87,15 @@ pub(super) fn compile(
     }
     api = api.private(main.endpoint_type == "PRIVATE");
     stages::check_deprecations(spec, faults);
+    canary::check(spec, shared, faults);
+    let common = canary::Common {
+        spec,
+        history,
+        shared,
+        deployments: &deployments,
+        main: &main,
+    };
+    let mut canaries = Vec::new();
     for configured in &spec.stages {
         stages::check_deployments(spec, configured, faults);
         let stage = &history.effective(configured);
@@ -96,7 +110,12 @@ pub(super) fn compile(
         stages::survey_variables(&spec.id, stage, plan, &mut coverage);
         throttle::survey(spec, stage, Some(plan), &shared.observe, &mut coverage);
         let facts = stages::facts(spec, stage, &main.endpoint_type, &plan.name, shared);
+        let canary = canary::compile(stage, &common);
+        let split = canary.as_ref().map(|own| own.kept.split.clone());
+        canaries.extend(split.map(|split| (stage.stage_name.clone(), split)));
         let stage_plan = StagePlan {
+            canary: canary.map(Box::new),
+            uses_cache: true,
             longest_target: stages::longest_target(spec, stage, shared),
             traces: stages::traces(stage, &facts, shared),
             facts: Arc::new(facts),
@@ -115,6 +134,7 @@ pub(super) fn compile(
         stages: api,
         disabled: main.disabled,
         coverage,
+        canaries,
     })
 }
 

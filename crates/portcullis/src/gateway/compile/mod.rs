@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod authorizers;
 mod cache;
+mod canary;
 mod deployment;
 mod document;
 mod domains;
@@ -28,6 +29,7 @@ use std::time::SystemTime;
 
 use super::api::ApiSpec;
 use super::builder::GatewayBuilder;
+use super::canary::KeptSplits;
 use super::coverage::{Coverage, Served};
 use super::deployments::{Digest, Histories, History, Snapshot, Written};
 use super::entry::Entry;
@@ -110,6 +112,7 @@ struct Shared {
     cache: ResponseCache,
     traces: Option<Traces>,
     trace_every_stage: bool,
+    canaries: KeptSplits,
 }
 
 /// What compiling one document notes besides its routes.
@@ -263,6 +266,7 @@ fn prepare(
         cache: source.caching.cache(&source.clock),
         traces: source.traces.clone(),
         trace_every_stage: source.trace_every_stage,
+        canaries: source.canaries.clone(),
     };
 
     unnamed::survey(source, &mut coverage);
@@ -300,6 +304,7 @@ pub(super) fn assemble(
     };
     let mut resolver = Resolver::builder(shared.region.clone());
     let mut plans = Vec::new();
+    let mut canaries = BTreeMap::new();
     let mut disabled = false;
     let mut stages = Vec::new();
     for api in &source.apis {
@@ -313,6 +318,8 @@ pub(super) fn assemble(
             stages.extend(names.map(|stage| format!("{}/{stage}", api.id)));
             disabled |= compiled.disabled;
             coverage.extend(compiled.coverage);
+            let splits = compiled.canaries.into_iter();
+            canaries.extend(splits.map(|(stage, split)| ((api.id.clone(), stage), split)));
             plans.push((compiled.id, compiled.plan));
             resolver = resolver.api(compiled.stages);
         }
@@ -362,6 +369,7 @@ pub(super) fn assemble(
         mutual_tls: prepared.mutual_tls.clone(),
         observers: source.observe.observers(&source.clock),
         apis: plans,
+        canaries,
         stages,
     };
     Ok(Assembled {

@@ -71,11 +71,17 @@ pub(super) fn check(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault
 pub(super) fn check_deployments(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault>) {
     let deployments = &spec.deployments;
     let canary = stage.canary_settings.as_ref();
-    let named = stage.deployment_id.iter();
-    for deployment in named.chain(canary.and_then(|canary| canary.deployment_id.as_ref())) {
+    let canary = canary.and_then(|canary| canary.deployment_id.as_ref());
+    for (deployment, field) in [
+        (stage.deployment_id.as_ref(), "/deploymentId"),
+        (canary, "/canarySettings/deploymentId"),
+    ] {
+        let Some(deployment) = deployment else {
+            continue;
+        };
         // Without any, ids are those of the service, and all stages serve the one document.
         if !deployments.is_empty() && !deployments.contains_key(deployment) {
-            let place = format!("stage {}:/deploymentId", stage.stage_name);
+            let place = format!("stage {}:{field}", stage.stage_name);
             let message = format!("`{deployment}` is not among the deployments");
             faults.push(GatewayFault::new(&spec.id, place, message));
         }
@@ -131,7 +137,7 @@ pub(super) fn survey_variables(id: &str, stage: &Stage, plan: &ApiPlan, coverage
 pub(super) fn survey(id: &str, stage: &Stage, shared: &Shared, coverage: &mut Coverage) {
     let name = format!("stage {}", stage.stage_name);
     let fate = |member: &str, value: &Value| match member {
-        "stageName" | "deploymentId" | "variables" => ENFORCED,
+        "stageName" | "deploymentId" | "variables" | "canarySettings" => ENFORCED,
         "description"
         | "tags"
         | "createdDate"
@@ -141,7 +147,6 @@ pub(super) fn survey(id: &str, stage: &Stage, shared: &Shared, coverage: &mut Co
         | "autoDeploy"
         | "cacheClusterStatus"
         | "lastDeploymentStatusMessage" => DOCUMENTATION,
-        "canarySettings" => not_served("canaries are not served yet"),
         "accessLogSettings" => observe::log_fate(stage, &shared.observe),
         "cacheClusterEnabled" if value == false || cache::is_on(stage) => ENFORCED,
         "cacheClusterEnabled" => (

@@ -265,6 +265,9 @@ impl GatewayConfig {
         for stage in &api.stages {
             spec = spec.stage(stage.clone());
         }
+        for (stage, rules) in &api.canaries {
+            spec = spec.canary(stage, rules.clone());
+        }
         if let Some(endpoint_type) = api.endpoint_type {
             spec = spec.endpoint_type(endpoint_type);
         }

@@ -3,6 +3,7 @@
 mod backends;
 mod build;
 mod callers;
+mod canary;
 mod endpoints;
 mod environment;
 mod error;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::api::{Parity, UnknownRoute};
+use super::canary::CanaryRules;
 use super::edge::Edge;
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::PrincipalConfig;
@@ -179,6 +181,8 @@ pub struct ApiConfig {
     pub deployments: BTreeMap<String, PathBuf>,
     /// The stages.
     pub stages: Vec<Stage>,
+    /// Who gets the canaries of stages, and how their shares rise, by stage.
+    pub canaries: BTreeMap<String, CanaryRules>,
     /// The standard CORS layer, for an API that has no CORS of its own.
     pub cors: Option<CorsConfig>,
     /// How the service's hazards are treated.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::backends::{credentials, function};
 use super::callers::{caller_headers, introspection};
+use super::canary::canary;
 use super::endpoints::{deprecations, edge};
 use super::reader::{Object, Reader};
 use super::upstreams::upstreams;
@@ -237,6 +238,7 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
         "endpointType",
         "deployments",
         "stages",
+        "canaries",
         "cors",
         "parity",
         "strict",
@@ -288,6 +290,12 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
         }
     }
     config.deployments = deployments;
+    for (stage, path, item) in reader.map(object, "canaries") {
+        let rules = canary(item, &path, reader);
+        config
+            .canaries
+            .extend(rules.map(|rules| (stage.to_owned(), rules)));
+    }
     config.stages = reader.service_list(object, "stages");
     config.deprecations = deprecations(object, reader);
     config.introspection = introspection(object, reader);

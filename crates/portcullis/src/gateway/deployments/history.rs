@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::canary::CanaryState;
 use super::snapshot::{Digest, Snapshot};
 use crate::definition::Stage;
 use crate::gateway::api::ApiSpec;
@@ -26,7 +27,7 @@ pub(in crate::gateway) struct History {
 }
 
 /// What an operator may change of a stage while it serves.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(in crate::gateway) struct StageState {
     /// What the source says that it serves.
@@ -39,6 +40,8 @@ pub(in crate::gateway) struct StageState {
     /// Variables that were set, or removed, beside those of the source.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(in crate::gateway) variables: BTreeMap<String, Option<String>>,
+    #[serde(skip_serializing_if = "CanaryState::is_none")]
+    pub(in crate::gateway) canary: CanaryState,
 }
 
 /// The deployments that a stage can be rolled back through.
@@ -109,6 +112,7 @@ impl History {
                 target.clone_into(&mut state.configured);
                 state.serve(target);
             }
+            state.canary.reconcile(stage.canary_settings.as_ref());
         }
     }
 
@@ -216,14 +220,23 @@ impl History {
     }
 
     fn in_use(&self) -> impl Iterator<Item = &str> {
-        self.stages.values().map(|stage| &*stage.deployment)
+        let stages = self.stages.values();
+        let production = stages.clone().map(|stage| &*stage.deployment);
+        // One that is not here is an id of the service's, and stands for what the stage serves.
+        let canaries = stages.filter_map(|stage| stage.canary.deployment());
+        production.chain(canaries.filter(|id| self.find(id).is_some()))
     }
 
-    /// The stages that serve a deployment.
+    /// The stages that serve a deployment, and those whose canaries do: `prod/canary`.
     pub(in crate::gateway) fn stages_of(&self, id: &str) -> Vec<String> {
         let stages = self.stages.iter();
-        let own = stages.filter(|(_, stage)| stage.deployment == id);
-        own.map(|(name, _)| name.clone()).collect()
+        let mut own = Vec::new();
+        for (name, stage) in stages {
+            own.extend((stage.deployment == id).then(|| name.clone()));
+            let is_canarys = stage.canary.deployment() == Some(id);
+            own.extend(is_canarys.then(|| format!("{name}/canary")));
+        }
+        own
     }
 
     /// Forgets a deployment that nothing serves.
@@ -263,6 +276,7 @@ impl History {
             return own;
         };
         own.deployment_id = Some(state.deployment.clone());
+        own.canary_settings.clone_from(&state.canary.settings);
         for (name, value) in &state.variables {
             match value {
                 Some(value) => own.variables.insert(name.clone(), value.clone()),

@@ -1,5 +1,6 @@
 //! Deployments: definitions that do not change any more, and which stages serve which.
 
+mod canary;
 mod diff;
 mod history;
 mod new;

@@ -12,7 +12,8 @@ use crate::gateway::deployments::{
 };
 
 impl GatewayHandle {
-    /// Makes a deployment and serves it: on the stages that it names, or on all that do not name a deployment of their own.
+    /// Makes a deployment and serves it: on the stages that it names, or on all that do not name a deployment of their own. Where a stage has a canary, the
+    /// canary gets it, as in the service.
     ///
     /// # Errors
     ///
@@ -28,14 +29,17 @@ impl GatewayHandle {
             let id = draft.add(api, deployment)?;
             let (spec, history) = draft.api(api)?;
             for stage in &stages {
-                serve(spec, history, stage, &id)?;
+                by_hand(spec, stage)?;
+                if let Some(own) = history.stages.get_mut(stage) {
+                    own.redeploy(&id);
+                }
             }
             if stages.is_empty() {
                 history.current.clone_from(&id);
                 for stage in &spec.stages {
                     let own = history.stages.get_mut(&stage.stage_name);
                     if let (Some(own), None) = (own, pinned(spec, stage)) {
-                        own.serve(&id);
+                        own.redeploy(&id);
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! What an operator does with a gateway while it serves.
 
+mod canaries;
 mod deployments;
 mod error;
 mod stages;
@@ -12,6 +13,7 @@ use super::{Coverage, Gateway, RouteSummary};
 use crate::core::BoxError;
 use crate::throttle::{Usage, UsagePlans};
 
+pub use canaries::CanarySummary;
 pub use error::{HandleError, HandleErrorKind};
 
 /// A handle on a gateway, for its operators: [`Gateway::handle`] gives one. Clones are handles on the same gateway.

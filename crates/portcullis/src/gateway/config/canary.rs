@@ -1,0 +1,188 @@
+//! From a tree to what a stage's canary goes by.
+
+use std::time::Duration;
+
+use http::HeaderName;
+use serde_json::Value;
+
+use super::reader::{Object, Reader};
+use crate::canary::{Carry, Forced, Ramp, SigningKey, Sticky, StickyCookie};
+use crate::gateway::CanaryRules;
+
+/// The rules of one stage's canary.
+pub(super) fn canary(item: &Value, path: &str, reader: &mut Reader) -> Option<CanaryRules> {
+    let object = reader.object(item, path, &["sticky", "forced", "carry", "salt", "ramp"])?;
+    let mut rules = CanaryRules::new();
+    if let Some(value) = object.get("sticky") {
+        let path = object.at("sticky");
+        if let Some(sticky) = sticky(value, &path, reader) {
+            rules = rules.sticky(sticky);
+        }
+    }
+    if let Some(value) = object.get("forced") {
+        let path = object.at("forced");
+        if let Some(forced) = forced(value, &path, reader) {
+            rules = rules.forced(forced);
+        }
+    }
+    if let Some(value) = object.get("carry") {
+        let path = object.at("carry");
+        if let Some(carry) = carry(value, &path, reader) {
+            rules = rules.carry(carry);
+        }
+    }
+    if let Some(salt) = reader.text(object, "salt") {
+        rules = rules.salt(salt);
+    }
+    if let Some(value) = object.get("ramp") {
+        let path = object.at("ramp");
+        if let Some(ramp) = ramp(value, &path, reader) {
+            rules = rules.ramp(ramp);
+        }
+    }
+    Some(rules.written(item.clone()))
+}
+
+/// One of several ways, or a list of them: the next is looked at where one finds nobody.
+fn sticky(value: &Value, path: &str, reader: &mut Reader) -> Option<Sticky> {
+    if let Some(items) = value.as_array() {
+        let items = items.iter().enumerate();
+        let ways = items.filter_map(|(index, item)| way(item, &format!("{path}/{index}"), reader));
+        // All of them, so that all faults are told.
+        let ways: Vec<_> = ways.collect();
+        return ways.into_iter().reduce(Sticky::or);
+    }
+    way(value, path, reader)
+}
+
+fn way(value: &Value, path: &str, reader: &mut Reader) -> Option<Sticky> {
+    const WAYS: &[&str] = &["cookie", "ownCookie", "header", "clientAddress"];
+    let object = reader.object(value, path, WAYS)?;
+    match WAYS.iter().filter(|way| object.get(way).is_some()).count() {
+        1 => {}
+        // What is there instead is a fault already.
+        0 if value.as_object().is_some_and(|own| !own.is_empty()) => return None,
+        _ => {
+            let message = "must have one of `cookie`, `ownCookie`, `header` and `clientAddress`; several of them are a list";
+            reader.fault(path, message);
+            return None;
+        }
+    }
+    if object.get("cookie").is_some() {
+        return reader.text(object, "cookie").map(Sticky::cookie);
+    }
+    if object.get("header").is_some() {
+        return header(object, "header", reader).map(Sticky::header);
+    }
+    if object.get("clientAddress").is_some() {
+        if reader.flag(object, "clientAddress") == Some(false) {
+            reader.fault(object.at("clientAddress"), "must be true, or be left out");
+        }
+        return Some(Sticky::client_address());
+    }
+    let path = object.at("ownCookie");
+    let fields = ["name", "signingKey", "maxAge", "path", "domain", "secure"];
+    let own = reader.object(object.get("ownCookie")?, &path, &fields)?;
+    let mut cookie = StickyCookie::new(reader.needed(own, "name")?.to_owned());
+    if let Some(key) = signing_key(own, reader) {
+        cookie = cookie.signed(key);
+    }
+    if let Some(seconds) = reader.number(own, "maxAge") {
+        match u32::try_from(seconds) {
+            Ok(seconds) => cookie = cookie.max_age_seconds(seconds),
+            Err(_) => reader.fault(own.at("maxAge"), "must be a number of seconds below 2³²"),
+        }
+    }
+    if let Some(path) = reader.text(own, "path") {
+        cookie = cookie.path(path.to_owned());
+    }
+    if let Some(domain) = reader.text(own, "domain") {
+        cookie = cookie.domain(domain.to_owned());
+    }
+    if let Some(secure) = reader.flag(own, "secure") {
+        cookie = cookie.secure(secure);
+    }
+    Some(Sticky::own_cookie(cookie))
+}
+
+fn forced(value: &Value, path: &str, reader: &mut Reader) -> Option<Forced> {
+    let object = reader.object(value, path, &["header", "cookie", "signingKey"])?;
+    let forced = match (object.get("header"), object.get("cookie")) {
+        (Some(_), None) => Forced::header(header(object, "header", reader)?),
+        (None, Some(_)) => Forced::cookie(reader.text(object, "cookie")?),
+        _ => {
+            reader.fault(path, "must have one of `header` and `cookie`");
+            return None;
+        }
+    };
+    Some(match signing_key(object, reader) {
+        Some(key) => forced.signed(key),
+        None => forced,
+    })
+}
+
+fn carry(value: &Value, path: &str, reader: &mut Reader) -> Option<Carry> {
+    let object = reader.object(value, path, &["header", "trustInbound"])?;
+    reader.needed(object, "header")?;
+    let carry = Carry::header(header(object, "header", reader)?);
+    let trust = reader.flag(object, "trustInbound").unwrap_or_default();
+    Some(carry.trust_inbound(trust))
+}
+
+fn ramp(value: &Value, path: &str, reader: &mut Reader) -> Option<Ramp> {
+    const FIELDS: &[&str] = &[
+        "steps",
+        "windowSeconds",
+        "minRequests",
+        "maxErrorRateAbove",
+        "maxP99Times",
+    ];
+    let object = reader.object(value, path, FIELDS)?;
+    let mut steps = Vec::new();
+    for (path, item) in reader.list(object, "steps") {
+        let Some(step) = reader.object(item, &path, &["percent", "seconds"]) else {
+            continue;
+        };
+        let percent = reader.decimal(step, "percent");
+        let seconds = reader.number(step, "seconds").unwrap_or_default();
+        match percent {
+            Some(percent) => steps.push((percent, Duration::from_secs(seconds))),
+            None if step.get("percent").is_none() => reader.fault(step.at("percent"), "is missing"),
+            None => {}
+        }
+    }
+    let mut ramp = Ramp::new(steps);
+    if let Some(seconds) = reader.number(object, "windowSeconds") {
+        ramp = ramp.window(Duration::from_secs(seconds));
+    }
+    if let Some(requests) = reader.number(object, "minRequests") {
+        ramp = ramp.min_requests(requests);
+    }
+    if let Some(points) = reader.decimal(object, "maxErrorRateAbove") {
+        ramp = ramp.max_error_rate_above(points);
+    }
+    if let Some(times) = reader.decimal(object, "maxP99Times") {
+        ramp = ramp.max_p99_times(times);
+    }
+    Some(ramp)
+}
+
+fn header(object: Object<'_>, name: &str, reader: &mut Reader) -> Option<HeaderName> {
+    let text = reader.text(object, name)?;
+    let header = HeaderName::try_from(text).ok();
+    if header.is_none() {
+        reader.fault(object.at(name), format!("`{text}` is no name of a header"));
+    }
+    header
+}
+
+fn signing_key(object: Object<'_>, reader: &mut Reader) -> Option<SigningKey> {
+    let secret = reader.text(object, "signingKey")?;
+    match SigningKey::new(secret) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            reader.fault(object.at("signingKey"), error.problem());
+            None
+        }
+    }
+}
