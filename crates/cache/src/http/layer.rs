@@ -76,6 +76,23 @@ impl HttpCacheLayer {
         let place = Place::of(&self.shared.rules.load(), &asked, &asked.scan())?;
         Some(Key::from_bytes(place.target_key()))
     }
+
+    /// Serves one request from the cache, or by a service that is ready: for what is no stack of layers.
+    pub fn serve<S, ReqBody, ResBody>(
+        &self,
+        inner: S,
+        request: Request<ReqBody>,
+    ) -> HttpCacheFuture<S::Future, ResBody, S::Error>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Send + 'static,
+        ReqBody: http_body::Body + Send + 'static,
+        ResBody: http_body::Body<Data = Bytes> + Send + 'static,
+        ResBody::Error: Into<BoxError>,
+    {
+        self.layer(inner).call(request)
+    }
 }
 
 impl<S> Layer<S> for HttpCacheLayer {

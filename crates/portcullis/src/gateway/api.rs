@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::canary::CanaryRules;
 use crate::auth::caller_headers::CallerHeadersLayer;
+use crate::cache::http::HttpCacheRulesBuilder;
 use crate::core::{ApiKind, Chain, Guard};
 use crate::cors::CorsRules;
 use crate::definition::{EndpointType, Stage};
@@ -41,6 +42,7 @@ pub struct ApiSpec {
     pub(super) endpoint_type: Option<EndpointType>,
     pub(super) base_path: BasePath,
     pub(super) cors: Option<CorsRules>,
+    pub(super) http_cache: Option<HttpCacheRulesBuilder>,
     pub(super) unknown_route: UnknownRoute,
     /// By route, as its key names it.
     pub(super) guards: Vec<(String, Chain)>,
@@ -101,6 +103,7 @@ impl ApiSpec {
             endpoint_type: None,
             base_path: BasePath::default(),
             cors: None,
+            http_cache: None,
             unknown_route: UnknownRoute::default(),
             guards: Vec::new(),
             caller_headers: None,
@@ -186,6 +189,21 @@ impl ApiSpec {
     /// (An HTTP API takes its rules from its document.)
     pub fn cors(mut self, rules: CorsRules) -> Self {
         self.cors = Some(rules);
+        self
+    }
+
+    /// Serves responses of an HTTP API from the gateway's cache for as long as they themselves say, by RFC 9111. The service has no cache for HTTP APIs, and by
+    /// default there is none. Each stage has its own [scope](HttpCacheRulesBuilder::scope), which is flushed with it.
+    ///
+    /// ```
+    /// use portcullis::ApiSpec;
+    /// use portcullis::cache::http::HttpCacheRules;
+    ///
+    /// # let document = "";
+    /// let api = ApiSpec::http(document).http_cache(HttpCacheRules::builder());
+    /// ```
+    pub fn http_cache(mut self, rules: HttpCacheRulesBuilder) -> Self {
+        self.http_cache = Some(rules);
         self
     }
 

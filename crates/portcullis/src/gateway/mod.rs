@@ -16,6 +16,7 @@ mod entry;
 mod error;
 mod finish;
 mod handle;
+mod http_cache;
 mod limits;
 mod mutual_tls;
 mod observe;

@@ -10,6 +10,7 @@ use super::api::UnknownRoute;
 use super::canary::CanaryPlan;
 use super::compile::MethodCaches;
 use super::entry::Entry;
+use super::http_cache::HttpCaches;
 use super::mutual_tls::MutualTls;
 use super::observe::{Observers, StageObservers};
 use super::traces::StageTraces;
@@ -96,6 +97,8 @@ pub(super) struct MethodPlan {
     pub(super) caches: Option<MethodCaches>,
     /// Whom the integration calls, as traces name it.
     pub(super) callee: Option<Callee>,
+    /// The caches by RFC 9111 that its API has; absent if it has none.
+    pub(super) http_caches: Option<Arc<HttpCaches>>,
     /// Whether its responses pass as they come, so that nothing may hold them up.
     pub(super) streams: bool,
     /// The stage variables in its address; for the coverage report.

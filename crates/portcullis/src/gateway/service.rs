@@ -18,6 +18,7 @@ use tower_service::Service;
 use super::Gateway;
 use super::api::UnknownRoute;
 use super::finish::{Finish, Granted};
+use super::http_cache::CachedFuture;
 use super::plan::{MethodPlan, Plan, StagePlan};
 use crate::cache::{CacheBody, CacheFuture};
 use crate::core::{
@@ -307,6 +308,8 @@ pin_project! {
         },
         Integration { #[pin] future: IntegrationFuture, started: Instant },
         Cached { #[pin] future: CacheFuture<IntegrationFuture, Body, Rejection>, started: Instant },
+        // Boxed, so that requests without such a cache are no larger for it.
+        HttpCached { future: Pin<Box<CachedFuture>>, started: Instant },
     }
 }
 
@@ -357,6 +360,17 @@ fn call(finish: &mut Finish, method: &Arc<MethodPlan>, mut request: Request<Body
                 method.integration.call(request, &context)
             }),
         };
+    }
+    if let Some(caches) = &method.http_caches {
+        match caches.call(method, context, request) {
+            Ok(future) => {
+                return State::HttpCached {
+                    started: finish.clock().now(),
+                    future: Box::pin(future),
+                };
+            }
+            Err(back) => request = back,
+        }
     }
     finish.call(method.callee.as_ref());
     let _entered = finish.entered();
@@ -435,6 +449,12 @@ impl Future for GatewayFuture {
                         }),
                     }
                 }
+                StateProjection::HttpCached { future, started } => {
+                    let outcome = ready!(future.as_mut().poll(cx));
+                    State::Reply {
+                        response: Some(finish.cached(outcome, *started)),
+                    }
+                }
                 StateProjection::Cached { future, started } => {
                     let outcome = ready!(future.poll(cx));
                     State::Reply {
@@ -456,6 +476,7 @@ impl fmt::Debug for GatewayFuture {
             State::Guards { .. } => "GatewayFuture(guards)",
             State::Integration { .. } => "GatewayFuture(integration)",
             State::Cached { .. } => "GatewayFuture(cached)",
+            State::HttpCached { .. } => "GatewayFuture(cached by HTTP)",
         })
     }
 }

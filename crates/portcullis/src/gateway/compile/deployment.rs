@@ -61,6 +61,12 @@ pub(super) fn compile(
     let mut keys_shut = None;
     let (routes, responses, cors, validates) = match &read.api {
         Api::Rest(api) => {
+            if spec.http_cache.is_some() {
+                let message = "a REST API has the service's own cache: set `cacheClusterEnabled` on its stages";
+                notes
+                    .faults
+                    .push(GatewayFault::new(&spec.id, "cache", message));
+            }
             let access = Access::rest(api, spec, shared, &mut notes)?;
             access::survey(&access, spec, shared, &mut coverage);
             let authorizers = Authorizers::rest(api, (&access, spec, shared), &mut notes);

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::guards::Doors;
-use super::{Notes, Shared, guards, integration};
+use super::{Notes, Shared, cache_scope, guards, integration};
 use crate::core::Route;
 use crate::cors::{Conduct, CorsConfig, CorsRules};
 use crate::definition::HttpApi;
 use crate::gateway::api::{ApiSpec, Parity};
 use crate::gateway::error::GatewayFault;
+use crate::gateway::http_cache::HttpCaches;
 use crate::gateway::plan::{MethodPlan, Routes};
 use crate::routing::HttpRoutes;
 
@@ -19,6 +20,7 @@ pub(super) fn routes(
     shared: &Shared,
     notes: &mut Notes<'_>,
 ) -> Option<Routes> {
+    let caches = http_caches(spec, shared, notes);
     let mut routes = HttpRoutes::builder();
     for (index, route) in api.routes.iter().enumerate() {
         let (verb, path) = route
@@ -32,6 +34,7 @@ pub(super) fn routes(
         let plan = MethodPlan {
             index,
             caches: None,
+            http_caches: caches.clone().filter(|_| !compiled.streams),
             method: verb.to_owned(),
             route: Arc::new(facts),
             summary: compiled.summary,
@@ -55,6 +58,23 @@ pub(super) fn routes(
             let faults = errors.iter();
             let faults = faults.map(|error| GatewayFault::new(notes.api, error.path(), error));
             notes.faults.extend(faults);
+            None
+        }
+    }
+}
+
+/// The caches of an API that has some.
+fn http_caches(spec: &ApiSpec, shared: &Shared, notes: &mut Notes<'_>) -> Option<Arc<HttpCaches>> {
+    let rules = spec.http_cache.as_ref()?;
+    let stages = spec.stages.iter().map(|stage| {
+        let name = stage.stage_name.as_str();
+        (name, cache_scope(&spec.id, name))
+    });
+    match HttpCaches::new(rules, &shared.cache, stages) {
+        Ok(caches) => Some(Arc::new(caches)),
+        Err(error) => {
+            let place = format!("cache/{}", error.field());
+            notes.faults.push(GatewayFault::new(&spec.id, place, error));
             None
         }
     }

@@ -45,6 +45,7 @@ pub(super) fn routes(
             let plan = MethodPlan {
                 index,
                 caches: caches.of(place, method, compiled.streams, notes),
+                http_caches: None,
                 method: verb.clone(),
                 route: Arc::clone(&shared_route),
                 summary: compiled.summary,

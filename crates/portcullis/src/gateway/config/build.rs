@@ -297,6 +297,20 @@ impl GatewayConfig {
                 }),
             }
         }
+        if let Some(cache) = &api.cache {
+            let place = format!("/apis/{index}/cache");
+            let rules = cache.clone().into_builder();
+            if api.kind == ApiKind::Rest {
+                let message = "a REST API has the service's own cache: set `cacheClusterEnabled` on its stages";
+                let message = message.to_owned();
+                faults.push(ConfigFault { place, message });
+            } else if let Err(error) = rules.clone().build() {
+                let message = error.to_string();
+                faults.push(ConfigFault { place, message });
+            } else {
+                spec = spec.http_cache(rules);
+            }
+        }
         Some(spec)
     }
 

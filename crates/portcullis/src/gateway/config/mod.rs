@@ -7,6 +7,7 @@ mod canary;
 mod endpoints;
 mod environment;
 mod error;
+mod http_cache;
 mod issuers;
 mod keys;
 mod observe;
@@ -29,6 +30,7 @@ use super::canary::CanaryRules;
 use super::edge::Edge;
 use crate::auth::access::VpcEndpoint;
 use crate::auth::credentials::PrincipalConfig;
+use crate::cache::http::HttpCacheConfig;
 use crate::client::UpstreamPoolConfig;
 use crate::core::{ApiKind, ForwardingHeader, Mode};
 use crate::cors::CorsConfig;
@@ -185,6 +187,8 @@ pub struct ApiConfig {
     pub canaries: BTreeMap<String, CanaryRules>,
     /// The standard CORS layer, for an API that has no CORS of its own.
     pub cors: Option<CorsConfig>,
+    /// The cache by RFC 9111 of an HTTP API. Default: none, as in the service.
+    pub cache: Option<HttpCacheConfig>,
     /// How the service's hazards are treated.
     pub parity: Parity,
     /// Makes it an error if a field of the definition is not served yet.

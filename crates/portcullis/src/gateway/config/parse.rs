@@ -240,6 +240,7 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
         "stages",
         "canaries",
         "cors",
+        "cache",
         "parity",
         "strict",
         "unknownRoute",
@@ -259,6 +260,7 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
         kind: reader.word(object, "kind", KINDS).unwrap_or_default(),
         endpoint_type: reader.word(object, "endpointType", ENDPOINT_TYPES),
         cors: cors(object, reader),
+        cache: super::http_cache::parse(object, reader),
         parity: reader.word(object, "parity", PARITIES).unwrap_or_default(),
         strict: reader.flag(object, "strict").unwrap_or_default(),
         unknown_route: reader
