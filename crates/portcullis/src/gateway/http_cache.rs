@@ -41,24 +41,26 @@ impl HttpCaches {
         })
     }
 
-    /// Answers from the cache of the request's stage, or calls the integration; the request comes back if the stage has none.
-    pub(super) fn call(
-        &self,
-        method: &Arc<MethodPlan>,
-        context: &RequestContext,
-        request: Request<Body>,
-    ) -> Result<CachedFuture, Request<Body>> {
+    /// The one for a request, if its stage has one.
+    pub(super) fn of(&self, context: &RequestContext) -> Option<&HttpCacheLayer> {
         let stage = context.stage().map(|stage| &*stage.stage);
         let own = self.stages.iter().find(|(own, _)| Some(&**own) == stage);
-        let Some((_, layer)) = own else {
-            return Err(request);
-        };
-        let integration = Behind {
-            method: Arc::clone(method),
-            context: context.clone(),
-        };
-        Ok(layer.serve(integration, request))
+        own.map(|(_, layer)| layer)
     }
+}
+
+/// Answers from a cache, or calls the integration.
+pub(super) fn call(
+    layer: &HttpCacheLayer,
+    method: &Arc<MethodPlan>,
+    context: &RequestContext,
+    request: Request<Body>,
+) -> CachedFuture {
+    let integration = Behind {
+        method: Arc::clone(method),
+        context: context.clone(),
+    };
+    layer.serve(integration, request)
 }
 
 /// A method's integration, as what the cache calls. Its refusals are errors, so that the cache may have something to serve in their place.

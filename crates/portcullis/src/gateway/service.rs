@@ -18,7 +18,7 @@ use tower_service::Service;
 use super::Gateway;
 use super::api::UnknownRoute;
 use super::finish::{Finish, Granted};
-use super::http_cache::CachedFuture;
+use super::http_cache::{self, CachedFuture};
 use super::plan::{MethodPlan, Plan, StagePlan};
 use crate::cache::{CacheBody, CacheFuture};
 use crate::core::{
@@ -361,16 +361,12 @@ fn call(finish: &mut Finish, method: &Arc<MethodPlan>, mut request: Request<Body
             }),
         };
     }
-    if let Some(caches) = &method.http_caches {
-        match caches.call(method, context, request) {
-            Ok(future) => {
-                return State::HttpCached {
-                    started: finish.clock().now(),
-                    future: Box::pin(future),
-                };
-            }
-            Err(back) => request = back,
-        }
+    let caches = method.http_caches.as_ref();
+    if let Some(layer) = caches.and_then(|caches| caches.of(context)) {
+        return State::HttpCached {
+            started: finish.clock().now(),
+            future: Box::pin(http_cache::call(layer, method, context, request)),
+        };
     }
     finish.call(method.callee.as_ref());
     let _entered = finish.entered();
