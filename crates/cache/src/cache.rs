@@ -208,7 +208,7 @@ impl ResponseCache {
     pub(crate) fn noted<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
         answer.inspect_err(|error| {
             self.shared.counters.count(Event::StoreError);
-            tracing::warn!(%error, "served without the cache");
+            tracing::debug!(%error, "served without the cache");
         })
     }
 
@@ -368,7 +368,7 @@ impl ResponseCacheBuilder {
             max_detached,
             max_filling_bytes,
         } = self;
-        ResponseCache {
+        let cache = ResponseCache {
             shared: Arc::new(Shared {
                 store: Arc::new(store),
                 clock,
@@ -386,6 +386,14 @@ impl ResponseCacheBuilder {
                 max_filling_bytes,
                 filling_bytes: AtomicUsize::new(0),
             }),
-        }
+        };
+        // What other machines purge holds for fetches under way here, too.
+        let shared = Arc::downgrade(&cache.shared);
+        cache.shared.store.on_purge(Box::new(move |purge| {
+            if let Some(shared) = shared.upgrade() {
+                shared.purges.note(purge.clone());
+            }
+        }));
+        cache
     }
 }

@@ -1,5 +1,8 @@
 //! A stored response.
 
+#[cfg(feature = "redis")]
+mod wire;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -88,7 +88,7 @@
 //!
 //! # Features
 //!
-//! None.
+//! `redis` adds `RedisStore`, which several machines share, and `TwoTiers`, which has memory before it.
 
 mod body;
 mod cache;
@@ -107,9 +107,13 @@ mod pump;
 mod purges;
 mod rules;
 mod service;
+#[cfg(feature = "redis")]
+mod shared;
 mod stats;
 mod store;
 
+#[cfg(feature = "redis")]
+pub use shared::{RedisStore, TwoTiers};
 pub use {
     body::CacheBody,
     cache::{ResponseCache, ResponseCacheBuilder},

@@ -25,6 +25,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// How much it holds, as far as it knows.
     fn size(&self) -> StoreSize;
+
+    /// Tells `listener` of purges by others, on other machines. A store that knows of none need not do anything.
+    fn on_purge(&self, listener: Box<dyn Fn(&Purge) + Send + Sync>) {
+        drop(listener);
+    }
 }
 
 /// What a store answers: now, or later.
@@ -151,6 +156,12 @@ impl Purge {
     pub fn scope(scope: &[u8]) -> Self {
         let key = KeyBuilder::new(scope);
         Self::of(Selection::Scope(key.as_bytes().to_vec()))
+    }
+
+    /// Entries of a scope, as it stands in keys.
+    #[cfg(feature = "redis")]
+    pub(crate) fn written_scope(scope: &[u8]) -> Self {
+        Self::of(Selection::Scope(scope.to_vec()))
     }
 
     /// All entries.

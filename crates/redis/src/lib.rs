@@ -36,9 +36,11 @@
 
 mod connection;
 mod error;
+mod log;
 mod store;
 
 pub use {
     error::RedisError,
+    log::{Follower, Logged},
     store::{Redis, RedisBuilder, Script},
 };

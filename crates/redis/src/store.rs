@@ -227,8 +227,29 @@ impl Redis {
         shared.settle(timeout(shared.deadline, run).await)
     }
 
-    fn key(&self, key: &str) -> String {
+    pub(crate) fn deadline(&self) -> Duration {
+        self.shared.deadline
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
+    pub(crate) fn key(&self, key: &str) -> String {
         [&*self.shared.prefix, key].concat()
+    }
+
+    /// Runs what must not be run twice.
+    pub(crate) async fn run_once<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
+        let shared = &*self.shared;
+        let Ok(_permit) = shared.permits.try_acquire() else {
+            return Err(RedisError::busy(shared.max_waiting));
+        };
+        let run = async {
+            let mut connection = shared.connection().await?;
+            command.query_async(&mut connection).await
+        };
+        shared.settle(timeout(shared.deadline, run).await)
     }
 
     async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {

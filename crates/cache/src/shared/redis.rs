@@ -1,0 +1,266 @@
+//! The store in Redis or Valkey.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use portcullis_redis::{Follower, Redis, RedisError};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::known::{Fate, KEPT, Known};
+use super::wire;
+use crate::entry::Entry;
+use crate::key::Key;
+use crate::moment::Moment;
+use crate::store::{Answer, Purge, Selection, Store, StoreError, StoreSize};
+
+/// Entries in Redis or Valkey, which several machines share.
+///
+/// An entry is one value that the server forgets with its time. A purge is written into a log that all machines follow: what was stored before it is not
+/// served after it, by none of them, and no entry is looked for to delete it (the server's own limit of memory makes room). While the server is away,
+/// requests pass. A machine that was cut off reads what it missed when it is connected again.
+///
+/// Cloning it gives another handle. It needs a tokio runtime.
+#[derive(Clone)]
+pub struct RedisStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    redis: Redis,
+    known: Mutex<Known>,
+    state: watch::Sender<State>,
+    /// Where the log has been read to.
+    read: watch::Sender<u64>,
+    started: Once,
+    listeners: Mutex<Vec<Box<dyn Fn(&Purge) + Send + Sync>>>,
+}
+
+/// How this machine stands with the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It has not been reached, and has not been found away.
+    Starting,
+    Following,
+    Away,
+}
+
+const LOG: &str = "cache:purges";
+
+/// How long a purge waits for its own word to come back.
+const ECHO: Duration = Duration::from_secs(1);
+
+impl RedisStore {
+    /// A store over this connection, by its prefix apart from others on the same server.
+    #[must_use]
+    pub fn new(redis: Redis) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                redis,
+                known: Mutex::default(),
+                state: watch::Sender::new(State::Starting),
+                read: watch::Sender::new(0),
+                started: Once::new(),
+                listeners: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Begins to follow the log, once there is a runtime to do it in.
+    fn start(&self) {
+        if let Ok(runtime) = Handle::try_current() {
+            self.inner.started.call_once(|| {
+                let follower = self.inner.redis.follow(LOG);
+                runtime.spawn(follow(Arc::downgrade(&self.inner), follower));
+            });
+        }
+    }
+
+    pub(super) async fn find(&self, key: Key) -> Result<Option<Entry>, StoreError> {
+        let inner = &*self.inner;
+        inner.following().await?;
+        let found = inner.redis.get(&name(key.as_bytes())).await;
+        let found = found.map_err(StoreError::new)?;
+        let read = found.and_then(|bytes| wire::read_entry(&bytes, key.as_bytes()));
+        Ok(read.and_then(|(epoch, entry)| {
+            match lock(&inner.known).fate(epoch, key.as_bytes(), &entry) {
+                Fate::Good => Some(entry),
+                Fate::Stale => {
+                    entry.mark_stale();
+                    Some(entry)
+                }
+                Fate::Gone => None,
+            }
+        }))
+    }
+
+    pub(super) async fn keep(&self, key: Key, entry: Entry, now: Moment) -> Result<(), StoreError> {
+        let inner = &*self.inner;
+        inner.following().await?;
+        let epoch = lock(&inner.known).epoch();
+        let bytes = wire::write_entry(epoch, key.as_bytes(), &entry);
+        let life = entry.keep_until().since(now);
+        if life.is_zero() {
+            return Ok(());
+        }
+        let name = name(key.as_bytes());
+        let kept = inner.redis.set_for(&name, bytes, life).await;
+        kept.map_err(StoreError::new)
+    }
+
+    pub(super) async fn take(&self, purge: Purge) -> Result<u64, StoreError> {
+        let inner = &*self.inner;
+        let at = inner.redis.append(LOG, wire::write_purge(&purge), KEPT);
+        let at = at.await.map_err(StoreError::new)?;
+        lock(&inner.known).note(at, purge.clone());
+        let mut count = 0;
+        if let Selection::Key(key) = purge.selection()
+            && !purge.is_soft()
+        {
+            let removed = inner.redis.remove(&name(key.as_bytes())).await;
+            count = u64::from(removed.map_err(StoreError::new)?);
+        }
+        // What is stored from here on is known to come after it.
+        let mut read = inner.read.subscribe();
+        let _ = tokio::time::timeout(ECHO, read.wait_for(|read| *read >= at)).await;
+        Ok(count)
+    }
+}
+
+impl Store for RedisStore {
+    fn get(&self, key: &[u8]) -> Answer<Option<Entry>> {
+        self.start();
+        let (store, key) = (self.clone(), Key::from_bytes(key));
+        Answer::Later(Box::pin(async move { store.find(key).await }))
+    }
+
+    fn put(&self, key: &Key, entry: Entry, now: Moment) -> Answer<()> {
+        self.start();
+        let (store, key) = (self.clone(), key.clone());
+        Answer::Later(Box::pin(async move { store.keep(key, entry, now).await }))
+    }
+
+    /// Of a purge by anything but a key, nobody counts the entries: it is 0.
+    fn purge(&self, purge: &Purge) -> Answer<u64> {
+        self.start();
+        let (store, purge) = (self.clone(), purge.clone());
+        Answer::Later(Box::pin(async move { store.take(purge).await }))
+    }
+
+    /// Not known here.
+    fn size(&self) -> StoreSize {
+        StoreSize::default()
+    }
+
+    fn on_purge(&self, listener: Box<dyn Fn(&Purge) + Send + Sync>) {
+        lock(&self.inner.listeners).push(listener);
+    }
+}
+
+impl Inner {
+    /// Waits for the first word on whether the log can be followed.
+    async fn following(&self) -> Result<(), StoreError> {
+        let mut state = self.state.subscribe();
+        let state = state.wait_for(|state| *state != State::Starting).await;
+        match state.as_deref() {
+            Ok(State::Following) => Ok(()),
+            _ => Err(StoreError::new("the log of purges cannot be followed")),
+        }
+    }
+
+    fn tell(&self, purge: &Purge) {
+        for listener in &*lock(&self.listeners) {
+            listener(purge);
+        }
+    }
+
+    fn apply(&self, at: u64, purge: &Purge) {
+        if lock(&self.known).follow(at, purge.clone()) {
+            self.tell(purge);
+        }
+        self.read.send_replace(at);
+    }
+}
+
+/// Follows the log for as long as anybody has the store.
+async fn follow(store: Weak<Inner>, mut follower: Follower) {
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        match step(&store, &mut follower).await {
+            Ok(Some(())) => pause = SHORTEST_PAUSE,
+            Ok(None) => return,
+            Err(_) => {
+                let Some(inner) = store.upgrade() else {
+                    return;
+                };
+                inner.state.send_replace(State::Away);
+                drop(inner);
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Reads on; nothing if nobody has the store any more.
+async fn step(store: &Weak<Inner>, follower: &mut Follower) -> Result<Option<()>, RedisError> {
+    let Some(inner) = store.upgrade() else {
+        return Ok(None);
+    };
+    let state = *inner.state.borrow();
+    if state != State::Following {
+        let first = follower.first().await?;
+        if state == State::Away && lock(&inner.known).goes_on(first) {
+            inner.tell(&Purge::everything());
+        }
+        loop {
+            let batch = follower.catch_up().await?;
+            if batch.is_empty() {
+                break;
+            }
+            for entry in batch {
+                inner.apply(entry.at, &wire::read_purge(&entry.text));
+            }
+        }
+        inner.state.send_replace(State::Following);
+    }
+    drop(inner);
+    let batch = follower.next().await?;
+    let Some(inner) = store.upgrade() else {
+        return Ok(None);
+    };
+    for entry in batch {
+        inner.apply(entry.at, &wire::read_purge(&entry.text));
+    }
+    Ok(Some(()))
+}
+
+/// What an entry is called in the server. The entry has its whole key.
+fn name(key: &[u8]) -> String {
+    use fmt::Write as _;
+    let mut name = String::with_capacity(72);
+    name.push_str("cache:");
+    for byte in digest(&SHA256, key).as_ref() {
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("redis", &self.inner.redis)
+            .field("state", &*self.inner.state.borrow())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,71 @@
+//! Two machines that share a cache: memory before Redis.
+//!
+//! `redis-server --port 6379 &`, then `cargo run --example cache_two_tiers`, then
+//!
+//! ```text
+//! curl -s localhost:3000/time; curl -s localhost:3001/time    # the same second, though two machines answer
+//! curl -s -X POST localhost:3000/purge                        # flushed on one
+//! curl -s localhost:3001/time                                 # and gone on the other
+//! ```
+//!
+//! Another address of Redis goes into `REDIS`.
+
+use std::env;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::routing::{get, post};
+use portcullis::cache::{CacheLayer, CacheRules, Purge, RedisStore, ResponseCache, TwoTiers};
+use portcullis::redis::Redis;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000 127.0.0.1:3001".to_owned());
+    let mut machines = tokio::task::JoinSet::new();
+    for address in listen.split_whitespace() {
+        let listener = tokio::net::TcpListener::bind(address).await?;
+        println!("listening on http://{}", listener.local_addr()?);
+        let app = machine()?;
+        machines.spawn(async move { axum::serve(listener, app).await });
+    }
+    while let Some(ended) = machines.join_next().await {
+        ended??;
+    }
+    Ok(())
+}
+
+/// What each machine runs.
+fn machine() -> Result<Router, Box<dyn std::error::Error>> {
+    let address = env::var("REDIS").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
+    let redis = RedisStore::new(Redis::builder(address).build()?);
+    let cache = ResponseCache::builder().build(TwoTiers::new(64 * 1024 * 1024, redis));
+    // Both answer to one name; here they differ in their ports.
+    let rules = CacheRules::builder().ttl(Duration::from_secs(60)).build()?;
+    Ok(Router::new()
+        .route("/time", get(time))
+        .layer(CacheLayer::new(&cache, rules))
+        .layer(axum::middleware::map_request(one_name))
+        .route("/purge", post(async move || purge(&cache).await)))
+}
+
+async fn one_name<B>(mut request: http::Request<B>) -> http::Request<B> {
+    let name = http::HeaderValue::from_static("shop.example");
+    request.headers_mut().insert(http::header::HOST, name);
+    request
+}
+
+async fn time() -> String {
+    #[expect(clippy::disallowed_methods, reason = "an answer that changes")]
+    let now = SystemTime::now();
+    let seconds = now
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    format!("{seconds}\n")
+}
+
+async fn purge(cache: &ResponseCache) -> String {
+    match cache.purge(Purge::prefix("/time")).await {
+        Ok(count) => format!("{count} in memory here\n"),
+        Err(error) => format!("{error}\n"),
+    }
+}
