@@ -285,7 +285,7 @@ async fn a_stage_limits_its_methods_each_for_itself() {
     assert_eq!(
         at("*~1*/cachingEnabled"),
         Some(Served::Enforced),
-        "there is no cache"
+        "it is off, and nothing is cached"
     );
     assert_eq!(
         at("~01open~1GET/throttlingBurstLimit"),
@@ -293,7 +293,8 @@ async fn a_stage_limits_its_methods_each_for_itself() {
     );
     assert_eq!(
         at("~01open~1GET/cacheTtlInSeconds"),
-        Some(Served::NotServed)
+        Some(Served::DocumentationOnly),
+        "the stage has no cache"
     );
     assert_eq!(
         at("~1gone~1GET/throttlingRateLimit"),

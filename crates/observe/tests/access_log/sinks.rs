@@ -255,14 +255,14 @@ fn lines_can_go_to_files_that_take_turns() {
 fn requests_to_a_canary_are_in_both_logs() {
     let (all, canary) = (Written::default(), Written::default());
     let log = log(LogSink::writer(all.clone())).canary_sink(LogSink::writer(canary.clone()));
-    let (_, context) = bare();
-    let exchange = Exchange::new(&context, Outcome::Complete, None, 0, Duration::ZERO);
     for release in [
         portcullis_core::Release::None,
         portcullis_core::Release::Production,
         portcullis_core::Release::Canary("next".into()),
     ] {
+        let (_, context) = bare();
         context.set_release(release);
+        let exchange = Exchange::new(&context, Outcome::Complete, None, 0, Duration::ZERO);
         log.write(&Captured::default(), &exchange);
     }
     drop(log);

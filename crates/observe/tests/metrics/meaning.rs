@@ -120,12 +120,12 @@ fn a_method_of_a_gateway_says_by_itself_whether_it_has_details() {
 fn a_canary_has_measures_of_its_own() {
     let (metrics, handle) = exported(Metrics::builder());
     let bound = metrics.method(true);
-    let context = context(ApiKind::Rest);
     for release in [
         Release::None,
         Release::Production,
         Release::Canary("next".into()),
     ] {
+        let context = context(ApiKind::Rest);
         context.set_release(release);
         metrics.record(None, &ended(&context, 200));
         bound.record(&ended(&context, 200));
