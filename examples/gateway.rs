@@ -39,6 +39,8 @@ enum Source {
 #[tokio::main]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt()
+        // Whoever reads the log may go away before the gateway does.
+        .log_internal_errors(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
         )
@@ -94,8 +96,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     tokio::spawn(async move {
         shutdown_signal().await;
-        tracing::info!("ending when the requests in flight have ended");
+        // First, so that it ends whatever has become of the log.
         handle.shutdown();
+        tracing::info!("ending when the requests in flight have ended");
     });
     let reloaded = gateway.clone();
     let listener = server.handle();

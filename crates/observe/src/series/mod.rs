@@ -127,6 +127,7 @@ pub(crate) struct Seen {
     /// The class of its status: see [`Exchange::class`].
     pub(crate) class: u16,
     /// Whether something was refused, or would have been, or limits were looked at.
+    #[cfg(feature = "metrics")]
     pub(crate) notable: bool,
 }
 
@@ -138,6 +139,7 @@ impl Seen {
                 Release::None | Release::Production => None,
             },
             class: exchange.class(facts.refusal),
+            #[cfg(feature = "metrics")]
             notable: facts.refusal.is_some()
                 || !facts.observed.is_empty()
                 || !facts.limits.is_empty(),

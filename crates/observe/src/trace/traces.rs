@@ -255,18 +255,11 @@ impl TracesBuilder {
 
 impl fmt::Debug for Traces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shared {
-            subject,
-            sampling,
-            incoming,
-            bridge,
-            ..
-        } = &*self.shared;
         f.debug_struct("Traces")
-            .field("service", &subject.name)
-            .field("sampling", sampling)
-            .field("incoming", incoming)
-            .field("bridge", &bridge.is_some())
+            .field("service", &self.shared.subject.name)
+            .field("sampling", &self.shared.sampling)
+            .field("incoming", &self.shared.incoming)
+            .field("bridge", &self.shared.bridge.is_some())
             .finish_non_exhaustive()
     }
 }

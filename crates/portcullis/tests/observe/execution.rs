@@ -100,3 +100,14 @@ fn execution_logs_without_a_place_are_reported() {
         .expect("the setting is in the report");
     assert!(field.note.contains("`executionLogs`"), "{}", field.note);
 }
+
+#[test]
+fn a_level_that_there_is_not_is_a_fault_that_names_the_setting() {
+    let stages =
+        json!([{ "stageName": "prod", "methodSettings": { "*/*": { "loggingLevel": "DEBUG" } } }]);
+    let error = builder().api(rest(stages)).build().unwrap_err().to_string();
+    assert!(
+        error.contains("stage prod:/methodSettings/*~1*/loggingLevel: must be `OFF`, `ERROR` or `INFO`, not `DEBUG`"),
+        "{error}"
+    );
+}

@@ -257,7 +257,7 @@ pub(in crate::gateway) fn account(
     limit(rate, burst).transpose()
 }
 
-/// The faults of a stage's limits.
+/// The faults of a stage's limits and log levels.
 pub(super) fn check_stage(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault>) {
     let mut note = |member: &str, key: &str, found: Option<Result<Limit, ConfigError>>| {
         if let Some(Err(error)) = found {
@@ -282,6 +282,19 @@ pub(super) fn check_stage(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<Gatewa
     if let Some(own) = &stage.default_route_settings {
         let found = limit(own.throttling_rate_limit, own.throttling_burst_limit);
         note("defaultRouteSettings", "", found);
+    }
+    for (key, own) in &stage.method_settings {
+        if let Some(level) = &own.logging_level
+            && !["OFF", "ERROR", "INFO"].contains(&&**level)
+        {
+            let place = format!(
+                "stage {}:/methodSettings/{}/loggingLevel",
+                stage.stage_name,
+                escape(key)
+            );
+            let message = format!("must be `OFF`, `ERROR` or `INFO`, not `{level}`");
+            faults.push(GatewayFault::new(&spec.id, place, message));
+        }
     }
 }
 

@@ -344,7 +344,9 @@ impl GatewayConfig {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::one(path.display(), error))?;
         let mut config = Self::parse_with(&text, format, variables)?;
-        config.folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        // The parent of a bare name is empty, which is no folder that can be listed.
+        let folder = path.parent().filter(|own| !own.as_os_str().is_empty());
+        config.folder = folder.unwrap_or_else(|| Path::new(".")).to_path_buf();
         Ok(config)
     }
 
