@@ -16,7 +16,7 @@ use std::time::Duration;
 use axum::{Extension, Router, routing::get};
 use portcullis::auth::api_key::{ApiKeyLayer, FileKeys};
 use portcullis::core::RequestContext;
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listener, logs, shown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -24,9 +24,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .init();
+    logs("debug");
 
     let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/keys.csv");
     let path = std::env::args()
@@ -50,7 +48,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     });
-    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

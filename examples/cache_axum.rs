@@ -8,15 +8,20 @@
 //! curl -s -X POST localhost:3000/purge                                 # how many were forgotten
 //! ```
 
-use std::env;
+use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::routing::{get, post};
 use portcullis::cache::{CacheLayer, CacheRules, Purge, ResponseCache};
+use portcullis_examples::{listener, shown};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let cache = ResponseCache::in_memory(64 * 1024 * 1024);
     let rules = CacheRules::builder().ttl(Duration::from_secs(30)).build()?;
     let app = Router::new()
@@ -24,8 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .layer(CacheLayer::new(&cache, rules))
         .route("/purge", post(async move || purge(&cache).await));
 
-    let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = tokio::net::TcpListener::bind(listen).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

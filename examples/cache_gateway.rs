@@ -9,16 +9,21 @@
 //! curl -si -H 'cache-control: max-age=0' localhost:8080/prod/owners           # it does not: a warning
 //! ```
 
-use std::env;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use portcullis::definition::Stage;
 use portcullis::serve::Server;
 use portcullis::{ApiSpec, Gateway};
+use portcullis_examples::{listen, shown};
 use serde_json::{Value, json};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let stage: Stage = serde_json::from_value(json!({
         "stageName": "prod",
         "cacheClusterEnabled": true,
@@ -38,8 +43,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .build()?;
 
-    let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let server = Server::builder().listen(listen).bind().await?;
+    let server = Server::builder()
+        .listen(listen("127.0.0.1:8080"))
+        .bind()
+        .await?;
     for address in server.handle().local_addrs() {
         println!("listening on http://{address}");
     }

@@ -11,18 +11,18 @@
 //! curl -X POST localhost:3000/admin/rollback; curl localhost:3000/
 //! ```
 
+use std::process::ExitCode;
+
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::{get, post, put};
 use http::{HeaderName, StatusCode};
 use portcullis::canary::{CanaryLayer, Carry, Forced, Split, Sticky, StickyCookie};
+use portcullis_examples::{listener, shown};
 
 #[tokio::main]
-async fn main() {
-    if let Err(error) = run().await {
-        eprintln!("{error}");
-        std::process::exit(1);
-    }
+async fn main() -> ExitCode {
+    shown(run().await)
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -67,8 +67,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
             }),
         );
 
-    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = tokio::net::TcpListener::bind(listen).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     let address = listener.local_addr()?;
     println!("listening on http://{address}");
     println!("  curl -i http://{address}/");

@@ -17,7 +17,7 @@ use portcullis::auth::credentials::{Caller, Credential, MemoryCredentials};
 use portcullis::auth::iam::{CallerPolicies, IdentityPolicy, Principal};
 use portcullis::serve::Server;
 use portcullis::{ApiSpec, Gateway};
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, logs, shown};
 use serde_json::{Value, json};
 
 /// An operation that asks for a signature.
@@ -52,9 +52,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .init();
+    logs("debug");
 
     let definition = json!({
         "openapi": "3.0.1",

@@ -20,7 +20,7 @@ use portcullis::auth::custom::{
     AuthorizerError, AuthorizerReply, AuthorizerRequest, CustomAuthorizerLayer,
 };
 use portcullis::core::RequestContext;
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listener, logs, shown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -28,9 +28,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .init();
+    logs("debug");
 
     let sessions = CustomAuthorizerLayer::new(ask_the_database)
         .identity_sources(["$request.header.X-Session"])?
@@ -40,7 +38,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let app = Router::new()
         .route("/pets", get(pets).layer(sessions))
         .route("/flush", post(async move || kept.flush()));
-    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

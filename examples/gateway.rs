@@ -6,7 +6,8 @@
 //! cargo run --example gateway -- --config gateway.yaml     # a configuration file
 //! ```
 //!
-//! `--reset-state` before the others forgets what operators did (`state` in the configuration).
+//! `--reset-state` before the others forgets what operators did (`state` in the configuration). The variable `LISTEN` is another address to listen on,
+//! whatever the configuration says, and `RUST_LOG` says what is logged.
 //!
 //! It prints the routes and what is not served yet, logs one line per request, reads its configuration again on SIGHUP, and
 //! ends on Ctrl-C when the requests in flight have ended.
@@ -22,11 +23,20 @@ use hyper::body::Incoming;
 use portcullis::core::{Body, Clock, RequestContext, SystemClock};
 use portcullis::serve::{Server, ServerBuilder, hangup, shutdown_signal};
 use portcullis::{Gateway, GatewayBuilder, GatewayConfig};
-use portcullis_examples::listen;
+use portcullis_examples::{listen, logs};
 use serde_json::{Value, json};
 use tower::{Service, ServiceExt, service_fn};
 
-const USAGE: &str = "usage: gateway [--reset-state] [--config gateway.yaml | export.json]";
+const USAGE: &str = "\
+usage: gateway [--reset-state] [--config gateway.yaml | export.json]
+
+  export.json             an export of an API, in JSON or YAML; without one, a bundled pet store
+  --config gateway.yaml   a configuration file: YAML, JSON or TOML
+  --reset-state           forgets what operators did (`state` in the configuration)
+
+variables:
+  LISTEN                  where to listen, whatever the configuration says: 127.0.0.1:9000, [::]:8080
+  RUST_LOG                what is logged: info (the default), debug, portcullis=debug";
 
 /// What the command line asks for.
 enum Source {
@@ -38,13 +48,7 @@ enum Source {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        // Whoever reads the log may go away before the gateway does.
-        .log_internal_errors(false)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
-        )
-        .init();
+    logs("info");
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -123,7 +127,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
 /// The gateway that a source describes, and where it listens.
 fn load(source: &Source) -> Result<(GatewayBuilder, ServerBuilder), Box<dyn Error>> {
-    let config = match source {
+    let mut config = match source {
         Source::PetStore(port) => {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("petstore/gateway.yaml");
             GatewayConfig::load_with(path, |name| {
@@ -140,6 +144,9 @@ fn load(source: &Source) -> Result<(GatewayBuilder, ServerBuilder), Box<dyn Erro
             ));
         }
     };
+    if let Ok(address) = std::env::var("LISTEN") {
+        config.listen = vec![address];
+    }
     let server = config.server()?;
     Ok((config.gateway()?, server))
 }

@@ -18,7 +18,7 @@ use portcullis::auth::credentials::{Caller, Credential, MemoryCredentials};
 use portcullis::auth::iam::{CallerPolicies, IdentityPolicy, Principal};
 use portcullis::auth::sigv4::{SigV4Layer, SigV4Rules, SigV4Verifier};
 use portcullis::core::RequestContext;
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listener, logs, shown};
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -27,9 +27,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .init();
+    logs("debug");
 
     let own_orders = IdentityPolicy::parse(include_str!("policies/own-orders.json"))?;
     let tom = Caller::new(Principal::from_arn("arn:aws:iam::123456789012:user/tom")?)
@@ -45,7 +43,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .route("/orders/{who}", get(orders))
         .route("/orders/{who}/{id}", get(orders))
         .layer(signed);
-    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

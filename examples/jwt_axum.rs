@@ -5,7 +5,7 @@
 use axum::{Extension, Router, routing::get};
 use portcullis::auth::jwt::{Issuer, JwtLayer};
 use portcullis::core::RequestContext;
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listener, shown};
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -22,7 +22,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
 
     let tokens = JwtLayer::new(Issuer::discover(&issuer)?.audience(audience.as_str()));
     let app = Router::new().route("/pets", get(pets)).layer(tokens);
-    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     let address = listener.local_addr()?;
     println!("listening on http://{address}; with a token of {issuer} for {audience}:");
     println!("  curl -i http://{address}/pets -H \"Authorization: Bearer $TOKEN\"");

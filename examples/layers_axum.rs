@@ -12,7 +12,7 @@ use axum::{Json, Router, routing::get};
 use portcullis::core::{Guard, GuardLayer, Head, Never, Rejection, RejectionKind, Verdict};
 use portcullis::cors::{CorsLayer, CorsRules};
 use portcullis::responses::{GatewayResponses, ResponseConfig, ResponsesLayer};
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listener, logs, shown};
 use std::process::ExitCode;
 
 /// Refuses what says that it is meant for a time of maintenance.
@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt::init();
+    logs("info");
     let cors = CorsRules::builder()
         .allow_origins(["https://*.example.com"])
         .allow_methods(["GET", "PUT"])
@@ -60,7 +60,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .layer(ResponsesLayer::new(responses))
         .layer(CorsLayer::new(cors));
 
-    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

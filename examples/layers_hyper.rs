@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use portcullis::core::{Body, Guard, GuardLayer, Head, Never, Rejection, RejectionKind, Verdict};
 use portcullis::cors::{CorsLayer, CorsRules};
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listener, shown};
 use tower::{ServiceBuilder, service_fn};
 
 /// Lets only `GET` and `HEAD` through.
@@ -53,7 +53,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .layer(GuardLayer::new(ReadOnly))
         .service(service_fn(hello));
 
-    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3001")).await?;
+    let listener = listener("127.0.0.1:3001").await?;
     println!("listening on http://{}", listener.local_addr()?);
     loop {
         let (stream, _peer) = listener.accept().await?;

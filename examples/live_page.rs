@@ -10,6 +10,7 @@
 //!
 //! With `--load` the example sends itself some requests, one in five to a canary. `LISTEN` is another address. Page and metrics are open here: mount them where only operators come.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use portcullis::core::{Guard, Head, Never, Release, Verdict};
 use portcullis::definition::Stage;
 use portcullis::observe::{LivePage, Metrics};
 use portcullis::{ApiSpec, Gateway};
+use portcullis_examples::{listener, shown};
 use serde_json::json;
 use tower::ServiceExt;
 
@@ -40,7 +42,11 @@ impl Guard for Split {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let recorder = PrometheusBuilder::new()
         .set_buckets(&Metrics::DURATION_BUCKETS)?
         .build_recorder();
@@ -80,8 +86,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/metrics", get(move || std::future::ready(scrape.render())))
         .route_service("/live", LivePage::titled("Pets, live", "/metrics"))
         .fallback_service(gateway);
-    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = tokio::net::TcpListener::bind(listen).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     println!("listening on http://{}/live", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use portcullis::{ConfigFormat, GatewayConfig};
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, logs, shown};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 const CONFIG: &str = "
@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt::init();
+    logs("info");
     let folder = std::env::temp_dir().join(format!("portcullis-mutual-tls-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     certificates(&folder)?;

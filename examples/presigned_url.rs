@@ -15,7 +15,7 @@ use portcullis::auth::credentials::{Caller, Credential, MemoryCredentials};
 use portcullis::auth::iam::Principal;
 use portcullis::auth::sigv4::{SigV4Layer, SigV4Rules, SigV4Verifier};
 use portcullis::core::{Clock, SystemClock};
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listener, logs, shown};
 
 const KEY: &str = "AKIDLINKS";
 const SECRET: &str = "the-links-secret";
@@ -26,9 +26,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .init();
+    logs("debug");
 
     // The layer honours the life that a link says, a week at most. With a replay guard each would work once.
     let verifier = SigV4Verifier::new(SigV4Rules::new("eu-west-1", "execute-api")?);
@@ -38,7 +36,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .route("/reports/{name}", get(async || "what you were to read\n"))
         .layer(SigV4Layer::new(verifier, keys));
 
-    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     let url = format!("http://{}/reports/2026.txt", listener.local_addr()?);
     println!("listening on http://{}", listener.local_addr()?);
     println!("  curl -i '{}'", presigned(&url, Duration::from_secs(600))?);

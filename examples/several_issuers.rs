@@ -9,7 +9,7 @@ use portcullis::auth::combine::AnyOf;
 use portcullis::auth::introspection::{Introspection, IntrospectionLayer};
 use portcullis::auth::jwt::{Algorithm, Issuer, JwtLayer, Key, Verifier};
 use portcullis::core::RequestContext;
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listener, logs, shown};
 use std::process::ExitCode;
 use tower::ServiceBuilder;
 
@@ -19,9 +19,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .init();
+    logs("debug");
 
     // Each issuer has keys, audiences and rules of its own; a token says itself which of them it is of.
     let shop = Issuer::given("shop", [Key::secret(Algorithm::HS256, SHOP)?])?.audience("pets");
@@ -57,7 +55,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
                     .layer(headers),
             ),
         );
-    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     let address = listener.local_addr()?;
     println!("listening on http://{address}");
     for (name, secret, claims) in [

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use axum::extract::ConnectInfo;
 use axum::{Router, routing::get};
 use portcullis::throttle::{ClientAddress, Headers, Limit, Rule, ThrottleLayer};
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listener, shown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -34,7 +34,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .route("/", get(async || "hello\n"))
         .route("/other", get(async || "hello again\n"))
         .layer(throttle);
-    let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     // The address of the other end is there only if the server is asked for it.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();

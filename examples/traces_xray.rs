@@ -10,14 +10,21 @@
 //!
 //! With `AWS_XRAY_DAEMON_ADDRESS` set, segments go to the daemon that is there. `LISTEN` is another address to listen on.
 
+use std::process::ExitCode;
+
 use axum::{Router, http::StatusCode, routing::get};
 use portcullis::observe::ObserveLayer;
 use portcullis::observe::trace::{SamplingRules, Traces, XrayDaemon};
-use tokio::net::{TcpListener, UdpSocket};
+use portcullis_examples::{listener, logs, shown};
+use tokio::net::UdpSocket;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().init();
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    logs("info");
     let daemon = match std::env::var("AWS_XRAY_DAEMON_ADDRESS") {
         Ok(address) => address,
         Err(_) => printing_daemon().await?,
@@ -43,8 +50,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         )
         .route("/health", get(async || "well\n"))
         .layer(ObserveLayer::new(traces));
-    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = TcpListener::bind(listen).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     println!(
         "listening on http://{}, segments go to {daemon}",
         listener.local_addr()?
