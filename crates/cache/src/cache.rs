@@ -10,11 +10,11 @@ use quick_cache::sync::Cache;
 
 use crate::entry::Entry;
 use crate::fill::Landing;
-use crate::flight::{Boarding, Flight, Flights};
+use crate::flight::{Boarding, Flight, Flights, Outcome, Seat};
 use crate::key::Key;
 use crate::memory::MemoryStore;
 use crate::moment::Moment;
-use crate::purges::Purges;
+use crate::purges::{Purges, Sought};
 use crate::stats::{CacheStats, Counters, Event};
 use crate::store::{Answer, Purge, Store, StoreError};
 
@@ -107,19 +107,19 @@ impl ResponseCache {
         self.shared.counters.count_status(status);
     }
 
-    /// How long a request waits for what another fetches.
-    pub(crate) fn patience(&self) -> Duration {
-        self.shared.patience
-    }
-
     /// How long a fetch may take that nobody waits for.
     pub(crate) fn fill_timeout(&self) -> Duration {
         self.shared.fill_timeout
     }
 
     /// Joins those who want the response of a key, or leads them.
-    pub(crate) fn take_turn(&self, key: &[u8], usable: impl FnOnce(&Entry) -> bool) -> Turn {
+    pub(crate) fn take_turn(
+        &self,
+        sought: Sought<'_>,
+        usable: impl FnOnce(&Entry) -> bool,
+    ) -> Turn {
         let shared = &*self.shared;
+        let key = sought.key;
         let epoch = shared.purges.epoch();
         if shared
             .private
@@ -127,8 +127,8 @@ impl ResponseCache {
         {
             return Turn::Alone(Landing::alone(self, key, epoch));
         }
-        match shared.flights.board(key, epoch) {
-            Boarding::Follow(flight) => Turn::Follow(flight),
+        match shared.flights.board(key, epoch, self.outdated(sought)) {
+            Boarding::Follow(seat) => Turn::Follow(seat),
             Boarding::Lead(flight, key) => {
                 let landing = Landing::leading(self, key, flight);
                 // Another fetch may have ended between the look into the store and here.
@@ -143,17 +143,44 @@ impl ResponseCache {
         }
     }
 
+    /// Whether a fetch brings what a purge since it began takes away, as far as that is known.
+    fn outdated(&self, sought: Sought<'_>) -> impl FnOnce(&Flight) -> bool {
+        let purges = &self.shared.purges;
+        move |flight| {
+            purges.concern(flight.epoch, sought)
+                || flight
+                    .entry()
+                    .is_some_and(|entry| purges.covers(flight.epoch, sought.key, entry))
+        }
+    }
+
+    /// Waits for what another request fetches, but not for too long.
+    pub(crate) async fn outcome(&self, seat: &Seat, key: &[u8]) -> Option<Outcome> {
+        let Seat { flight, epoch } = seat;
+        let outcome = flight.outcome(self.shared.patience).await?;
+        let purges = &self.shared.purges;
+        match &outcome {
+            // Which tags it has is known only by now.
+            Outcome::Stored(entry) if purges.covers_until(flight.epoch, *epoch, key, entry) => {
+                Some(Outcome::Purged)
+            }
+            _ => Some(outcome),
+        }
+    }
+
     /// A fetch of what is to take the place of an entry, which serves until then. What was asked for before it does not replace it.
-    pub(crate) fn refresh(&self, key: &Key) -> Landing {
-        self.shared.purges.note(Purge::key(key.clone()));
-        match self
-            .shared
+    pub(crate) fn refresh(&self, sought: Sought<'_>) -> Landing {
+        let shared = &*self.shared;
+        let key = Key::from_bytes(sought.key);
+        shared.purges.note(Purge::key(key));
+        let epoch = shared.purges.epoch();
+        match shared
             .flights
-            .board(key.as_bytes(), self.shared.purges.epoch())
+            .board(sought.key, epoch, self.outdated(sought))
         {
             Boarding::Lead(flight, key) => Landing::leading(self, key, flight),
             // Another client asked for the same in between.
-            Boarding::Follow(flight) => Landing::alone(self, key.as_bytes(), flight.epoch),
+            Boarding::Follow(seat) => Landing::alone(self, sought.key, seat.flight.epoch),
         }
     }
 
@@ -267,7 +294,7 @@ pub(crate) enum Turn {
     /// It is to be fetched, for nobody else: those of late were not to be shared.
     Alone(Landing),
     /// Somebody else fetches it.
-    Follow(Arc<Flight>),
+    Follow(Seat),
 }
 
 /// How long it is remembered that the responses of a key are not to be waited for.

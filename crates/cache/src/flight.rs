@@ -37,12 +37,21 @@ pub(crate) enum Outcome {
     Private,
     /// It brought nothing, or an error.
     Failed,
+    /// For those who joined it after a purge: it brought what that takes away.
+    Purged,
+}
+
+/// A place among those who wait for a fetch.
+pub(crate) struct Seat {
+    pub(crate) flight: Arc<Flight>,
+    /// How many purges there had been when it was taken.
+    pub(crate) epoch: u64,
 }
 
 /// Who has come to fetch what.
 pub(crate) enum Boarding {
     Lead(Arc<Flight>, Key),
-    Follow(Arc<Flight>),
+    Follow(Seat),
 }
 
 impl Flights {
@@ -59,14 +68,20 @@ impl Flights {
         self.hasher.hash_one(key)
     }
 
-    /// Joins the fetch of a key, or begins it.
-    pub(crate) fn board(&self, key: &[u8], epoch: u64) -> Boarding {
+    /// Joins the fetch of a key, or begins it. `is_outdated` says whether a purge since a fetch began is about it.
+    pub(crate) fn board(
+        &self,
+        key: &[u8],
+        epoch: u64,
+        is_outdated: impl FnOnce(&Flight) -> bool,
+    ) -> Boarding {
         let mut flights = self.shard(key);
         // What was asked for before a purge is not for those who come after it.
         if let Some(flight) = flights.get(key)
-            && flight.epoch == epoch
+            && (flight.epoch == epoch || !is_outdated(flight))
         {
-            return Boarding::Follow(Arc::clone(flight));
+            let flight = Arc::clone(flight);
+            return Boarding::Follow(Seat { flight, epoch });
         }
         let flight = Arc::new(Flight {
             epoch,
@@ -107,6 +122,14 @@ impl Flight {
     pub(crate) fn land(&self, outcome: Outcome) {
         if self.outcome.set(outcome).is_ok() {
             self.landed.notify_waiters();
+        }
+    }
+
+    /// What it has brought, once it has.
+    pub(crate) fn entry(&self) -> Option<&Entry> {
+        match self.outcome.get() {
+            Some(Outcome::Stored(entry)) => Some(entry),
+            _ => None,
         }
     }
 

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
+use http::uri::PathAndQuery;
 use portcullis_core::{BoxError, CacheStatus, RequestContext};
 
 use crate::body::CacheBody;
 use crate::cache::{ResponseCache, Turn};
 use crate::entry::Entry;
 use crate::fill::{Landing, Lead};
-use crate::flight::{Flight, Outcome};
+use crate::flight::{Outcome, Seat};
 use crate::key::{Key, KeyBuilder};
+use crate::purges::Sought;
 use crate::rules::{Asked, CacheRules, Codings, RulesAdmit, Wish};
 use crate::store::{Answer, StoreError};
 
@@ -66,19 +68,15 @@ pub(crate) fn look(cache: &ResponseCache, asked: &Asked<'_>, mut key: KeyBuilder
     }
     let usable =
         |entry: &Entry| entry.is_fresh(cache.now()) && Codings::of(asked.headers).read(entry);
-    match cache.take_turn(key.as_bytes(), usable) {
+    match cache.take_turn(sought(key.as_bytes(), asked.target()), usable) {
         Turn::Found(entry) => hit(cache, asked.context, entry, CacheStatus::Collapsed),
         Turn::Lead(landing) | Turn::Alone(landing) => {
             note(cache, asked.context, missed(stale));
             Look::Fetch(landing)
         }
-        Turn::Follow(flight) => Look::Slow(Search::new(
-            cache,
-            asked,
-            &key,
-            codings,
-            Wait::Follow(flight),
-        )),
+        Turn::Follow(seat) => {
+            Look::Slow(Search::new(cache, asked, &key, codings, Wait::Follow(seat)))
+        }
     }
 }
 
@@ -94,7 +92,15 @@ pub(crate) fn refresh(cache: &ResponseCache, asked: &Asked<'_>, mut key: KeyBuil
         }
     }
     note(cache, asked.context, CacheStatus::Refreshed);
-    cache.refresh(&key.to_key())
+    cache.refresh(sought(key.as_bytes(), asked.target()))
+}
+
+const fn sought<'a>(key: &'a [u8], target: &'a str) -> Sought<'a> {
+    Sought {
+        key,
+        root: key,
+        target: target.as_bytes(),
+    }
 }
 
 fn hit(
@@ -128,6 +134,7 @@ pub(crate) struct Search {
     cache: ResponseCache,
     context: Option<RequestContext>,
     key: Key,
+    target: Option<PathAndQuery>,
     accepted: Codings,
     /// The key names the codings already.
     classed: bool,
@@ -136,7 +143,7 @@ pub(crate) struct Search {
 
 enum Wait {
     Ask(Pin<Box<dyn Future<Output = Result<Option<Entry>, StoreError>> + Send>>),
-    Follow(Arc<Flight>),
+    Follow(Seat),
 }
 
 impl Search {
@@ -151,6 +158,7 @@ impl Search {
             cache: cache.clone(),
             context: asked.context.cloned(),
             key: key.to_key(),
+            target: asked.uri.path_and_query().cloned(),
             accepted: codings.unwrap_or_else(|| Codings::of(asked.headers)),
             classed: codings.is_some(),
             wait,
@@ -200,7 +208,8 @@ impl Search {
                     Ok(found) => found.is_some(),
                     Err(_) => break,
                 },
-                Wait::Follow(ref flight) => match flight.outcome(self.cache.patience()).await {
+                Wait::Follow(ref seat) => match self.cache.outcome(seat, self.key.as_bytes()).await
+                {
                     Some(Outcome::Stored(entry)) if self.usable(&entry) => {
                         note(&self.cache, self.context.as_ref(), CacheStatus::Collapsed);
                         return Ok(entry);
@@ -210,10 +219,13 @@ impl Search {
                         failed = true;
                         false
                     }
+                    Some(Outcome::Purged) => false,
                     _ => break,
                 },
             };
-            let turn = self.cache.take_turn(self.key.as_bytes(), |entry| {
+            let target = self.target.as_ref().map_or("/", PathAndQuery::as_str);
+            let sought = sought(self.key.as_bytes(), target);
+            let turn = self.cache.take_turn(sought, |entry| {
                 entry.is_fresh(self.cache.now()) && self.accepted.read(entry)
             });
             match turn {
@@ -225,7 +237,7 @@ impl Search {
                     note(&self.cache, self.context.as_ref(), missed(stale));
                     return Err(landing);
                 }
-                Turn::Follow(flight) => self.wait = Wait::Follow(flight),
+                Turn::Follow(seat) => self.wait = Wait::Follow(seat),
             }
         }
         note(&self.cache, self.context.as_ref(), CacheStatus::Miss);

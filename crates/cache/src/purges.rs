@@ -30,6 +30,15 @@ struct Late {
     forgotten: u64,
 }
 
+/// What a request wants to have fetched, as far as purges can tell.
+#[derive(Clone, Copy)]
+pub(crate) struct Sought<'a> {
+    pub(crate) key: &'a [u8],
+    /// Whose purge takes what is under the key away as well.
+    pub(crate) root: &'a [u8],
+    pub(crate) target: &'a [u8],
+}
+
 const KEYS: usize = 8192;
 const WIDE: usize = 64;
 
@@ -55,16 +64,45 @@ impl Purges {
 
     /// Whether an entry whose fetch began at `epoch` has been purged since.
     pub(crate) fn covers(&self, epoch: u64, key: &[u8], entry: &Entry) -> bool {
-        if self.epoch() == epoch {
+        let own = self.epoch();
+        self.any(epoch, own, &[key], |purge| purge.matches(key, entry))
+    }
+
+    /// Whether an entry whose fetch began at `epoch` had been purged by the time of a later one.
+    pub(crate) fn covers_until(&self, epoch: u64, until: u64, key: &[u8], entry: &Entry) -> bool {
+        self.any(epoch, until, &[key], |purge| purge.matches(key, entry))
+    }
+
+    /// Whether what has been fetched since `epoch` is known to be purged before it is there. By its tags it is not: nobody knows them yet.
+    pub(crate) fn concern(&self, epoch: u64, sought: Sought<'_>) -> bool {
+        let Sought { key, root, target } = sought;
+        self.any(epoch, self.epoch(), &[key, root], |purge| {
+            match purge.selection() {
+                Selection::Scope(scope) => key.starts_with(scope),
+                Selection::Prefix(prefix) => target.starts_with(prefix),
+                Selection::Everything => true,
+                Selection::Key(_) | Selection::Tag(_) => false,
+            }
+        })
+    }
+
+    /// Whether there has been a purge after `epoch`, up to `until`, of one of these keys, or a wide one that fits.
+    fn any(&self, epoch: u64, until: u64, keys: &[&[u8]], fits: impl Fn(&Purge) -> bool) -> bool {
+        if until == epoch {
             return false;
         }
-        let hash = self.hasher.hash_one(key);
         let late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys = late.keys.iter().rev().take_while(|(at, _)| *at > epoch);
-        let mut wide = late.wide.iter().rev().take_while(|(at, _)| *at > epoch);
+        let is_of = |at: u64| at > epoch;
+        let mut purged = late.keys.iter().rev().take_while(|(at, _)| is_of(*at));
+        let mut wide = late.wide.iter().rev().take_while(|(at, _)| is_of(*at));
+        let mut hashes = [None; 2];
+        for (hash, key) in hashes.iter_mut().zip(keys) {
+            *hash = Some(self.hasher.hash_one(key));
+        }
+        let is_one = |hash: u64| hashes.contains(&Some(hash));
         late.forgotten > epoch
-            || keys.map(|(_, hash)| *hash).any(|other| other == hash)
-            || wide.any(|(_, purge)| purge.matches(key, entry))
+            || purged.any(|(at, hash)| *at <= until && is_one(*hash))
+            || wide.any(|(at, purge)| *at <= until && fits(purge))
     }
 }
 
@@ -89,7 +127,7 @@ impl fmt::Debug for Purges {
 mod tests {
     use http::StatusCode;
 
-    use super::{KEYS, Purges, WIDE};
+    use super::{KEYS, Purges, Sought, WIDE};
     use crate::entry::{Draft, Entry};
     use crate::key::Key;
     use crate::store::Purge;
@@ -110,6 +148,43 @@ mod tests {
         assert!(!purges.covers(began, b"key", &entry()));
         purges.note(Purge::tag("pets"));
         assert!(purges.covers(began, b"key", &entry()));
+    }
+
+    #[test]
+    fn a_purge_concerns_the_fetches_that_it_fits_and_no_others() {
+        let sought = Sought {
+            key: b"key",
+            root: b"root",
+            target: b"/pets/1",
+        };
+        for (purge, expected) in [
+            (Purge::key(Key::from_bytes(b"key")), true),
+            (Purge::key(Key::from_bytes(b"root")), true),
+            (Purge::key(Key::from_bytes(b"other")), false),
+            (Purge::prefix("/pets"), true),
+            (Purge::prefix("/owners"), false),
+            (Purge::scope(b"api/prod"), false),
+            (Purge::tag("pets"), false),
+            (Purge::everything(), true),
+        ] {
+            let purges = Purges::default();
+            let began = purges.epoch();
+            purges.note(purge.clone());
+            assert_eq!(purges.concern(began, sought), expected, "{purge:?}");
+            assert!(!purges.concern(purges.epoch(), sought), "{purge:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_purged_after_somebody_came_is_good_for_him() {
+        let purges = Purges::default();
+        let came = purges.epoch();
+        purges.note(Purge::tag("pets"));
+        let later = purges.epoch();
+        assert!(!purges.covers_until(came, came, b"key", &entry()));
+        assert!(purges.covers_until(came, later, b"key", &entry()));
+        purges.note(Purge::tag("owners"));
+        assert!(!purges.covers_until(later, purges.epoch(), b"key", &entry()));
     }
 
     #[test]

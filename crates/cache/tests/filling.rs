@@ -11,7 +11,7 @@ use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, StreamBody};
 use portcullis_cache::{
-    CacheBody, CacheLayer, CacheRules, Cached, MemoryStore, Purge, ResponseCache,
+    CacheBody, CacheLayer, CacheRules, Cached, Key, MemoryStore, Purge, ResponseCache,
 };
 use portcullis_core::{Body as CoreBody, BoxError};
 use tokio::sync::{Notify, mpsc};
@@ -386,6 +386,59 @@ async fn what_was_asked_for_before_a_purge_is_not_stored_after_it() {
     origin.go.notify_one();
     assert_eq!(after.await.unwrap().unwrap(), "answer 2");
     assert_eq!(text(service).await.unwrap(), "answer 2");
+}
+
+#[tokio::test]
+async fn a_purge_of_something_else_does_not_divide_those_who_wait() {
+    let (origin, inner) = Origin::new(numbered);
+    let cache = cache();
+    let service = cached(&cache, inner);
+    let first = tokio::spawn(text(service.clone()));
+    settle().await;
+    for purge in [
+        Purge::key(Key::from_bytes(b"another")),
+        Purge::scope(b"another"),
+        Purge::prefix("/another"),
+        Purge::tag("another"),
+    ] {
+        cache.purge(purge).await.unwrap();
+    }
+    let second = tokio::spawn(text(service.clone()));
+    settle().await;
+    origin.go.notify_one();
+    assert_eq!(first.await.unwrap().unwrap(), "answer 1");
+    assert_eq!(second.await.unwrap().unwrap(), "answer 1");
+    assert_eq!(origin.calls(), 1);
+    assert_eq!(cache.stats().size.entries, 1);
+}
+
+#[tokio::test]
+async fn who_came_after_a_purge_by_tag_is_not_given_what_it_takes_away() {
+    let (origin, inner) = Origin::new(|number| {
+        let response = Response::builder().header("cache-tag", "pets");
+        Ok(response.body(format!("answer {number}").into())?)
+    });
+    let cache = cache();
+    let service = cached(&cache, inner);
+    let before = [(); 2].map(|()| tokio::spawn(text(service.clone())));
+    settle().await;
+    cache.purge(Purge::tag("pets")).await.unwrap();
+    // Nobody knows yet whether that concerns what is being fetched.
+    let after = [(); 2].map(|()| tokio::spawn(text(service.clone())));
+    settle().await;
+    assert_eq!(origin.calls(), 1);
+    origin.go.notify_one();
+    for request in before {
+        assert_eq!(request.await.unwrap().unwrap(), "answer 1");
+    }
+    settle().await;
+    assert_eq!(origin.calls(), 2);
+    origin.go.notify_one();
+    for request in after {
+        assert_eq!(request.await.unwrap().unwrap(), "answer 2");
+    }
+    assert_eq!(text(service).await.unwrap(), "answer 2");
+    assert_eq!(origin.calls(), 2);
 }
 
 #[tokio::test]

@@ -14,7 +14,8 @@ use portcullis_cache::{
     UnauthorizedRefresh,
 };
 use portcullis_core::{
-    Body as CoreBody, CacheStatus, Claims, ManualClock, Rejection, Release, RequestContext,
+    ApiStage, Body as CoreBody, CacheStatus, Claims, ManualClock, Rejection, Release,
+    RequestContext,
 };
 use tower::util::BoxCloneService;
 use tower::{Layer, ServiceExt, service_fn};
@@ -242,6 +243,25 @@ async fn callers_deployments_and_canaries_are_apart() {
     // Production of a stage that has a canary is the same as without.
     let production = with(get("/"), |context| context.set_release(Release::Production));
     assert_eq!(setup.text(production).await, answers[0]);
+}
+
+#[tokio::test]
+async fn a_canary_shares_with_production_where_the_rules_say_so() {
+    let canary = || {
+        with(get("/"), |context| {
+            context.set_release(Release::Canary("canary".into()));
+        })
+    };
+    let setup = Setup::numbered(rules().share_between_releases());
+    assert_eq!(setup.text(canary()).await, "answer 1");
+    assert_eq!(setup.get("/").await, "answer 1");
+    // One of another deployment does not.
+    let other = with(canary(), |context| {
+        let mut stage = ApiStage::default();
+        stage.deployment_id = Some("other".to_owned());
+        context.set_stage(Arc::new(stage));
+    });
+    assert_eq!(setup.text(other).await, "answer 2");
 }
 
 #[tokio::test]

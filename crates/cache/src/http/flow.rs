@@ -29,7 +29,8 @@ use crate::body::CacheBody;
 use crate::cache::{ResponseCache, Turn};
 use crate::entry::Entry;
 use crate::fill::{self, Landing, Lead};
-use crate::flight::Outcome;
+use crate::flight::{Outcome, Seat};
+use crate::purges::Sought;
 use crate::rules::{Asked, write_identity};
 use crate::store::Purge;
 
@@ -94,9 +95,9 @@ impl<S> Job<S> {
             };
             let landing = match landing {
                 Ok(landing) => landing,
-                Err(flight) => {
+                Err(seat) => {
                     turns += 1;
-                    match flight.outcome(self.cache.patience()).await {
+                    match self.cache.outcome(&seat, self.place.key()).await {
                         Some(Outcome::Stored(entry)) => {
                             collapsed = true;
                             if let Some(response) = self.collapse(&request, entry) {
@@ -112,7 +113,7 @@ impl<S> Job<S> {
                                 return Ok(self.answer(&request, stored, true));
                             }
                         }
-                        Some(Outcome::Private) => {}
+                        Some(Outcome::Private | Outcome::Purged) => {}
                         None => turns = TURNS,
                     }
                     continue;
@@ -136,7 +137,7 @@ impl<S> Job<S> {
         request: &Request<Q>,
         previous: Option<&Stored>,
         turns: usize,
-    ) -> Option<Result<Landing, Arc<crate::flight::Flight>>> {
+    ) -> Option<Result<Landing, Seat>> {
         let particular = self.wish.particular && !previous.is_some_and(can_be_confirmed);
         let alone = particular
             || turns >= TURNS
@@ -149,10 +150,21 @@ impl<S> Job<S> {
         let is_news = |entry: &Entry| {
             previous.is_none_or(|previous| previous.entry.stored_at() != entry.stored_at())
         };
-        match self.cache.take_turn(self.place.key(), is_news) {
+        match self.cache.take_turn(self.sought(request.uri()), is_news) {
             Turn::Found(_) => None,
             Turn::Lead(landing) | Turn::Alone(landing) => Some(Ok(landing)),
-            Turn::Follow(flight) => Some(Err(flight)),
+            Turn::Follow(seat) => Some(Err(seat)),
+        }
+    }
+
+    fn sought<'a>(&'a self, uri: &'a http::Uri) -> Sought<'a> {
+        Sought {
+            key: self.place.key(),
+            root: self.place.target_key(),
+            target: uri
+                .path_and_query()
+                .map_or("/", PathAndQuery::as_str)
+                .as_bytes(),
         }
     }
 
@@ -351,7 +363,8 @@ impl<S> Job<S> {
     {
         // Whoever else is served what is stale leaves it to the first. What was found not to be storable of late is not asked for again.
         let is_news = |entry: &Entry| stored.entry.stored_at() != entry.stored_at();
-        let Turn::Lead(landing) = self.cache.take_turn(self.place.key(), is_news) else {
+        let sought = self.sought(request.uri());
+        let Turn::Lead(landing) = self.cache.take_turn(sought, is_news) else {
             return;
         };
         let (Some(leave), Ok(runtime)) = (self.cache.detach(), Handle::try_current()) else {

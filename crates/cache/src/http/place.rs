@@ -84,7 +84,7 @@ impl Place {
             method: &Method::GET,
             ..*asked
         };
-        write_base(&asked, scan, &mut key);
+        write_base(&asked, scan, true, &mut key);
         key.part(target.as_bytes());
         let target_end = key.as_bytes().len();
         (target_end <= LONGEST_KEY).then_some(Self {

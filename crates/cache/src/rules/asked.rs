@@ -140,8 +140,9 @@ impl Steering {
     }
 }
 
-/// Writes what decides about the response of a request, whatever the rules say: method, host, release, and headers that steer origins.
-pub(crate) fn write_base(asked: &Asked<'_>, scan: &Scan<'_>, key: &mut KeyBuilder) {
+/// Writes what decides about the response of a request, whatever the rules say: method, host, deployment, release (if releases are kept `apart`), and headers
+/// that steer origins.
+pub(crate) fn write_base(asked: &Asked<'_>, scan: &Scan<'_>, apart: bool, key: &mut KeyBuilder) {
     key.part(asked.method.as_str().as_bytes());
     // A target in absolute form goes before the header, as it does for the origin.
     match (asked.uri.authority(), scan.host) {
@@ -164,7 +165,7 @@ pub(crate) fn write_base(asked: &Asked<'_>, scan: &Scan<'_>, key: &mut KeyBuilde
         Some(deployment) => key.part(deployment.as_bytes()),
         None => key.absent(),
     }
-    if let Some(Release::Canary(name)) = asked.context.map(RequestContext::release) {
+    if apart && let Some(Release::Canary(name)) = asked.context.map(RequestContext::release) {
         key.part(name.as_bytes());
     }
     key.absent();

@@ -33,6 +33,7 @@ impl CacheRulesBuilder {
                 parts: vec![KeyPart::Target],
                 max_body: 1_048_576,
                 shared_between_callers: false,
+                shared_between_releases: false,
                 stores_errors: false,
                 replays_cookies: false,
                 ignores_vary: false,
@@ -123,6 +124,13 @@ impl CacheRulesBuilder {
     /// they depend on.
     pub const fn dangerously_share_between_callers(mut self) -> Self {
         self.rules.shared_between_callers = true;
+        self
+    }
+
+    /// Serves a canary with what production made, and the other way round, as long as both are of one deployment, as far as the context knows: for a canary
+    /// that answers nothing else. By default, each has its own responses.
+    pub const fn share_between_releases(mut self) -> Self {
+        self.rules.shared_between_releases = true;
         self
     }
 

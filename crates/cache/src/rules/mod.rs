@@ -37,6 +37,7 @@ pub struct CacheRules {
     parts: Vec<KeyPart>,
     max_body: usize,
     shared_between_callers: bool,
+    shared_between_releases: bool,
     stores_errors: bool,
     replays_cookies: bool,
     ignores_vary: bool,
@@ -93,7 +94,7 @@ impl CacheRules {
             Some(namespace) => key.part(namespace.as_bytes()),
             None => key.absent(),
         }
-        asked::write_base(asked, &scan, &mut key);
+        asked::write_base(asked, &scan, !self.shared_between_releases, &mut key);
         if !self.shared_between_callers {
             let known = identity::write(asked.context, &mut key);
             // Credentials that nobody has looked at are for the origin, and its answer is for whoever has them.

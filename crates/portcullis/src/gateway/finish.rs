@@ -12,7 +12,7 @@ use tracing::span::EnteredSpan;
 
 use super::canary::CanaryTurn;
 use super::observe::Watching;
-use super::plan::{MethodPlan, Plan, StagePlan};
+use super::plan::{CacheUse, MethodPlan, Plan, StagePlan};
 use crate::core::{
     ApiKind, Body, Clock, EXTENDED_REQUEST_ID, HTTP_API_REQUEST_ID, Measure, REQUEST_ID, Rejection,
     RequestContext,
@@ -89,9 +89,10 @@ impl Finish {
             .map_or(self.kind, |stage| stage.api.kind)
     }
 
-    /// Whether the response may come from the stage's cache.
-    pub(super) fn uses_cache(&self) -> bool {
-        self.stage.as_ref().is_some_and(|stage| stage.uses_cache)
+    /// What the release that serves the request has of the stage's cache.
+    pub(super) fn cache_use(&self) -> CacheUse {
+        let stage = self.stage.as_ref();
+        stage.map_or(CacheUse::None, |stage| stage.cache_use)
     }
 
     /// The request turns out to be for no stage, at most for an API of this kind.

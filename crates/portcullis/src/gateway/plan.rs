@@ -55,10 +55,21 @@ pub(super) struct StagePlan {
     pub(super) traces: Option<StageTraces>,
     /// What clients are told, if the stage goes away.
     pub(super) deprecation: Option<Deprecation>,
-    /// Whether responses may come from the stage's cache, and go there: a canary's may only if it says so.
-    pub(super) uses_cache: bool,
+    /// What it has of the stage's cache.
+    pub(super) cache_use: CacheUse,
     /// The canary beside it, if it has one.
     pub(super) canary: Option<Box<CanaryPlan>>,
+}
+
+/// What a release has of its stage's cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CacheUse {
+    /// A canary takes nothing from it, and puts nothing there, unless it says so.
+    None,
+    /// What it has made itself.
+    Own,
+    /// A canary without variables of its own also has what production has made of the same deployment.
+    Shared,
 }
 
 /// What the stages of one deployment share.

@@ -349,8 +349,8 @@ fn call(finish: &mut Finish, method: &Arc<MethodPlan>, mut request: Request<Body
         finish.leave_as_it_is();
     }
     let context = finish.context();
-    let caches = method.caches.as_ref().filter(|_| finish.uses_cache());
-    if let Some(cache) = caches.and_then(|caches| caches.of(context)) {
+    let caches = method.caches.as_ref();
+    if let Some(cache) = caches.and_then(|caches| caches.of(context, finish.cache_use())) {
         let (method, context) = (Arc::clone(method), context.clone());
         finish.begin_phase(|| tracing::info_span!("cache"));
         let _entered = finish.entered();

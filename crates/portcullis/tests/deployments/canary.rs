@@ -11,6 +11,7 @@ use portcullis::core::{Body, ManualClock, RequestContext};
 use portcullis::definition::{CanarySettings, Stage};
 use portcullis::{
     ApiSpec, CanaryRules, ConfigFormat, Gateway, GatewayBuilder, GatewayConfig, HandleErrorKind,
+    Parity,
 };
 use portcullis_testkit::request as testkit;
 use serde_json::{Value, json};
@@ -323,50 +324,82 @@ async fn testers_choose_and_integrations_are_told() {
     assert_eq!(seen(&gateway, &[(served_by, "canary")]).await, "production");
 }
 
+/// A stage whose responses are cached, before a function that numbers its answers; what production answered, then the canary twice, then production again.
+async fn cached_answers(settings: Value, change: impl FnOnce(ApiSpec) -> ApiSpec) -> [String; 4] {
+    let mut stage = stage(settings);
+    stage.cache_cluster_enabled = true;
+    let cached = json!({ "cachingEnabled": true, "cacheTtlInSeconds": 300 });
+    let cached = serde_json::from_value(cached).expect("settings");
+    stage.method_settings.insert("*/*".to_owned(), cached);
+    let calls = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let gateway = Gateway::builder()
+        .api(change(shop(counted()).stage(stage)))
+        .handler("count", move |_event: Value| {
+            let count = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+            let reply = json!({ "statusCode": 200, "body": count.to_string() });
+            std::future::ready(Ok::<_, std::convert::Infallible>(reply))
+        })
+        .build()
+        .expect("a gateway");
+    let get = async || text(&gateway, "/prod/release").await;
+    let handle = gateway.handle();
+    let weigh = |weight: f64| {
+        handle
+            .set_canary_weight("shop", "prod", weight)
+            .expect("a share")
+    };
+    let production = get().await;
+    weigh(100.0);
+    let (canary, again) = (get().await, get().await);
+    weigh(0.0);
+    [production, canary, again, get().await]
+}
+
+fn counted() -> String {
+    document(
+        &json!({ "/release": { "get": { "x-amazon-apigateway-integration": {
+        "type": "aws_proxy", "httpMethod": "POST",
+        "uri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:count/invocations"
+    } } } }),
+    )
+}
+
 #[tokio::test]
 async fn the_canary_passes_the_cache_by_unless_it_uses_that_of_the_stage() {
-    for uses_cache in [false, true] {
-        let counted = document(
-            &json!({ "/release": { "get": { "x-amazon-apigateway-integration": {
-            "type": "aws_proxy", "httpMethod": "POST",
-            "uri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:count/invocations"
-        } } } }),
-        );
-        let settings = json!({
-            "percentTraffic": 0, "useStageCache": uses_cache, "stageVariableOverrides": { "a": "canary" },
-        });
-        let mut stage = stage(settings);
-        stage.cache_cluster_enabled = true;
-        let cached = json!({ "cachingEnabled": true, "cacheTtlInSeconds": 300 });
-        let cached = serde_json::from_value(cached).expect("settings");
-        stage.method_settings.insert("*/*".to_owned(), cached);
-        let calls = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
-        let gateway = Gateway::builder()
-            .api(shop(counted).stage(stage))
-            .handler("count", move |_event: Value| {
-                let count = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-                let reply = json!({ "statusCode": 200, "body": count.to_string() });
-                std::future::ready(Ok::<_, std::convert::Infallible>(reply))
-            })
-            .build()
-            .expect("a gateway");
-        let get = async || text(&gateway, "/prod/release").await;
-        assert_eq!((get().await, get().await), ("1".to_owned(), "1".to_owned()));
-        let handle = gateway.handle();
-        handle
-            .set_canary_weight("shop", "prod", 100.0)
-            .expect("a share");
-        let again = if uses_cache { "2" } else { "3" };
-        assert_eq!(
-            (get().await, get().await),
-            ("2".to_owned(), again.to_owned())
-        );
-        // Production has what it had.
-        handle
-            .set_canary_weight("shop", "prod", 0.0)
-            .expect("a share");
-        assert_eq!(get().await, "1");
-    }
+    let settings = json!({ "percentTraffic": 0, "useStageCache": false });
+    let answers = cached_answers(settings, |api| api).await;
+    assert_eq!(answers, ["1", "2", "3", "1"]);
+}
+
+#[tokio::test]
+async fn a_canary_of_the_same_deployment_shares_the_cache_of_the_stage() {
+    let settings = json!({ "percentTraffic": 0, "useStageCache": true });
+    let answers = cached_answers(settings, |api| api).await;
+    assert_eq!(answers, ["1", "1", "1", "1"]);
+}
+
+#[tokio::test]
+async fn a_canary_of_another_deployment_has_its_own_part_of_the_cache_of_the_stage() {
+    let settings = json!({ "percentTraffic": 0, "useStageCache": true, "deploymentId": "next" });
+    let next = document(&json!({ "/more": {}, "/release": {} }));
+    let mut next: Value = serde_json::from_str(&next).expect("JSON");
+    let own: Value = serde_json::from_str(&counted()).expect("JSON");
+    next["paths"]["/release"] = own["paths"]["/release"].clone();
+    let answers = cached_answers(settings, |api| api.deployment("next", next.to_string())).await;
+    assert_eq!(answers, ["1", "2", "2", "1"]);
+}
+
+#[tokio::test]
+async fn a_canary_with_variables_of_its_own_shares_only_under_strict_parity() {
+    let settings = || {
+        json!({
+            "percentTraffic": 0, "useStageCache": true, "stageVariableOverrides": { "a": "canary" },
+        })
+    };
+    let answers = cached_answers(settings(), |api| api).await;
+    assert_eq!(answers, ["1", "2", "2", "1"]);
+    let answers = cached_answers(settings(), |api| api.parity(Parity::Strict)).await;
+    assert_eq!(answers, ["1", "1", "1", "1"]);
 }
 
 /// A version that answers with this status.

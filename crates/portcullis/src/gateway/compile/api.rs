@@ -14,7 +14,7 @@ use crate::gateway::api::ApiSpec;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::deployments::History;
 use crate::gateway::error::GatewayFault;
-use crate::gateway::plan::{ApiPlan, StagePlan};
+use crate::gateway::plan::{ApiPlan, CacheUse, StagePlan};
 use crate::openapi::{Document, Node};
 
 pub(super) struct Compiled {
@@ -115,7 +115,7 @@ pub(super) fn compile(
         canaries.extend(split.map(|split| (stage.stage_name.clone(), split)));
         let stage_plan = StagePlan {
             canary: canary.map(Box::new),
-            uses_cache: true,
+            cache_use: CacheUse::Own,
             longest_target: stages::longest_target(spec, stage, shared),
             traces: stages::traces(stage, &facts, shared),
             facts: Arc::new(facts),

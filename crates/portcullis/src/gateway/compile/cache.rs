@@ -9,11 +9,14 @@ use super::{Notes, Shared};
 use crate::auth::access::{IamPermissions, VpcEndpoints};
 use crate::auth::credentials::MemoryCredentials;
 use crate::auth::iam::ResourcePolicy;
-use crate::cache::{CacheLayer, CacheRules, ConfigError, KeyPart, UnauthorizedRefresh};
+use crate::cache::{
+    CacheLayer, CacheRules, CacheRulesBuilder, ConfigError, KeyPart, UnauthorizedRefresh,
+};
 use crate::core::{ApiKind, RequestContext};
 use crate::definition::{self, MethodSetting, RestApi, Stage, UnauthorizedCacheControl};
 use crate::gateway::api::{ApiSpec, Parity};
 use crate::gateway::error::GatewayFault;
+use crate::gateway::plan::CacheUse;
 
 /// The caches of one method, by the stage that serves a request.
 #[derive(Debug)]
@@ -26,18 +29,30 @@ struct StageCache {
     stage: Box<str>,
     verb: Box<str>,
     layer: CacheLayer,
+    /// For a canary that shares with production what both make of one deployment.
+    sharing: CacheLayer,
 }
 
 impl MethodCaches {
-    /// The one for a request, if its responses are cached.
-    pub(in crate::gateway) fn of(&self, context: &RequestContext) -> Option<&CacheLayer> {
+    /// The one for a request that a release serves with this use of it, if its responses are cached.
+    pub(in crate::gateway) fn of(
+        &self,
+        context: &RequestContext,
+        cache_use: CacheUse,
+    ) -> Option<&CacheLayer> {
+        if cache_use == CacheUse::None {
+            return None;
+        }
         let stage = context.stage()?;
         let verb = context.method().as_str();
         let own = self
             .stages
             .iter()
-            .find(|own| *own.stage == *stage.stage && *own.verb == *verb);
-        own.map(|own| &own.layer)
+            .find(|own| *own.stage == *stage.stage && *own.verb == *verb)?;
+        Some(match cache_use {
+            CacheUse::Shared => &own.sharing,
+            CacheUse::Own | CacheUse::None => &own.layer,
+        })
     }
 }
 
@@ -125,11 +140,17 @@ impl<'a> Caches<'a> {
         let mut caches = Vec::new();
         for (stage, verb, settings) in stages {
             // What is wrong with a stage's settings, its own check tells.
-            if let Ok(rules) = self.rules((stage, verb), &settings, &parts, namespace) {
+            let rules = self.rules((stage, verb), &settings, &parts, namespace);
+            let cache = &self.shared.cache;
+            if let (Ok(own), Ok(sharing)) = (
+                rules.clone().build(),
+                rules.share_between_releases().build(),
+            ) {
                 caches.push(StageCache {
                     stage: stage.stage_name.as_str().into(),
                     verb: verb.into(),
-                    layer: CacheLayer::new(&self.shared.cache, rules),
+                    layer: CacheLayer::new(cache, own),
+                    sharing: CacheLayer::new(cache, sharing),
                 });
             }
         }
@@ -142,7 +163,7 @@ impl<'a> Caches<'a> {
         settings: &Settings,
         parts: &[KeyPart],
         namespace: &str,
-    ) -> Result<CacheRules, ConfigError> {
+    ) -> CacheRulesBuilder {
         let Self {
             api, spec, shared, ..
         } = self;
@@ -182,7 +203,7 @@ impl<'a> Caches<'a> {
                 .dangerously_store_errors()
                 .dangerously_ignore_vary();
         }
-        rules.build()
+        rules
     }
 }
 

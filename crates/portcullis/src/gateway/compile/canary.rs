@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Shared, deployment, observe, stages};
-use crate::definition::Stage;
-use crate::gateway::api::ApiSpec;
+use crate::definition::{CanarySettings, Stage};
+use crate::gateway::api::{ApiSpec, Parity};
 use crate::gateway::canary::{CanaryPlan, CanaryRules};
 use crate::gateway::deployments::History;
 use crate::gateway::error::GatewayFault;
-use crate::gateway::plan::StagePlan;
+use crate::gateway::plan::{CacheUse, StagePlan};
 
 /// What the stages of one API have in common.
 pub(super) struct Common<'a> {
@@ -83,8 +83,18 @@ pub(super) fn compile(stage: &Stage, common: &Common<'_>) -> Option<CanaryPlan> 
             observers,
             api: Arc::clone(plan),
             deprecation: spec.deprecations.get(&stage.stage_name).cloned(),
-            uses_cache: settings.use_stage_cache,
+            cache_use: cache_use(settings, spec.parity),
             canary: None,
         }),
     })
+}
+
+/// What a canary has of the stage's cache. The service shares with production whatever both make of one deployment, though their variables may differ.
+fn cache_use(settings: &CanarySettings, parity: Parity) -> CacheUse {
+    let is_like_production = settings.stage_variable_overrides.is_empty();
+    match settings.use_stage_cache {
+        false => CacheUse::None,
+        true if is_like_production || parity == Parity::Strict => CacheUse::Shared,
+        true => CacheUse::Own,
+    }
 }
