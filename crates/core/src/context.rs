@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
 
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use tracing::Span;
 
 use crate::cache_status::CacheStatus;
+use crate::call_record::CallRecord;
 use crate::claims::Claims;
 use crate::client_address::Connection;
 use crate::client_certificate::ClientCertificate;
@@ -84,6 +85,8 @@ struct Inner {
     release: OnceLock<Release>,
     /// Absent until somebody writes: of most requests nobody does, and a smaller context is cheaper to make.
     open: Mutex<Option<Box<Open>>>,
+    /// Whether it is there, so that of most requests nobody takes its lock.
+    is_open: AtomicBool,
 }
 
 /// What several layers may change.
@@ -98,6 +101,7 @@ struct Open {
     refusal: Option<Rejection>,
     observed: Vec<Rejection>,
     limits: Vec<LimitStanding>,
+    call_record: Option<CallRecord>,
 }
 
 /// The API and stage that serve a request: what is the same for all requests that they serve.
@@ -183,6 +187,7 @@ impl RequestContext {
                 api_key: OnceLock::new(),
                 release: OnceLock::new(),
                 open: Mutex::new(None),
+                is_open: AtomicBool::new(false),
             }),
         }
     }
@@ -426,7 +431,7 @@ impl RequestContext {
     /// A text that was noted.
     #[must_use]
     pub fn noted(&self, detail: Detail) -> Option<Arc<str>> {
-        self.open().detail(detail).map(Arc::clone)
+        self.opened()?.detail(detail).map(Arc::clone)
     }
 
     /// What is known of the caller.
@@ -455,7 +460,7 @@ impl RequestContext {
     /// is for whoever checks keys to find out.
     #[must_use]
     pub fn usage_key(&self) -> Option<Arc<str>> {
-        self.open().usage_key.clone()
+        self.opened()?.usage_key.clone()
     }
 
     /// Sets the value of the API key that a custom authorizer names.
@@ -549,7 +554,7 @@ impl RequestContext {
     /// The refusal that the client gets, if any.
     #[must_use]
     pub fn refusal(&self) -> Option<Rejection> {
-        self.open().refusal.clone()
+        self.opened()?.refusal.clone()
     }
 
     /// Notes a refusal that was not carried out, because its layer only observes.
@@ -578,44 +583,77 @@ impl RequestContext {
         self.open().limits.clone()
     }
 
+    /// Asks whoever calls the endpoint behind the method to write down what is said.
+    pub fn set_call_record(&self, record: CallRecord) {
+        self.open().call_record = Some(record);
+    }
+
+    /// What whoever calls the endpoint writes into, if somebody asked for that.
+    #[must_use]
+    pub fn call_record(&self) -> Option<CallRecord> {
+        self.opened()?.call_record.clone()
+    }
+
     /// Reads what became of the request, without a copy of it. Do not touch the context from within `read`.
     pub fn facts<T>(&self, read: impl FnOnce(&Facts<'_>) -> T) -> T {
         const NONE: Release = Release::None;
-        let open = self.open();
-        read(&Facts {
-            release: self.inner.release.get().unwrap_or(&NONE),
-            refusal: open.refusal.as_ref(),
-            observed: &open.observed,
-            limits: &open.limits,
-        })
+        let release = self.inner.release.get().unwrap_or(&NONE);
+        match self.opened() {
+            None => read(&Facts {
+                release,
+                refusal: None,
+                observed: &[],
+                limits: &[],
+            }),
+            Some(open) => read(&Facts {
+                release,
+                refusal: open.refusal.as_ref(),
+                observed: &open.observed,
+                limits: &open.limits,
+            }),
+        }
     }
 
     fn open(&self) -> OpenGuard<'_> {
         // Nothing that holds the lock can leave the facts half changed.
-        OpenGuard(
-            self.inner
+        OpenGuard {
+            open: self
+                .inner
                 .open
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner),
-        )
+            is_open: &self.inner.is_open,
+        }
+    }
+
+    /// The same to read, if anything has been written.
+    fn opened(&self) -> Option<OpenGuard<'_>> {
+        self.inner
+            .is_open
+            .load(Ordering::Acquire)
+            .then(|| self.open())
     }
 }
 
 /// The lock on what several layers may change, which is made when it is first written to.
-struct OpenGuard<'a>(MutexGuard<'a, Option<Box<Open>>>);
+struct OpenGuard<'a> {
+    open: MutexGuard<'a, Option<Box<Open>>>,
+    is_open: &'a AtomicBool,
+}
 
 impl Deref for OpenGuard<'_> {
     type Target = Open;
 
     fn deref(&self) -> &Open {
         static NOTHING: LazyLock<Open> = LazyLock::new(Open::default);
-        self.0.as_deref().unwrap_or_else(|| &NOTHING)
+        self.open.as_deref().unwrap_or_else(|| &NOTHING)
     }
 }
 
 impl DerefMut for OpenGuard<'_> {
     fn deref_mut(&mut self) -> &mut Open {
-        self.0.get_or_insert_default()
+        self.is_open.store(true, Ordering::Release);
+        self.open.get_or_insert_default()
     }
 }
 

@@ -66,6 +66,7 @@
 mod body;
 mod body_shell;
 mod cache_status;
+mod call_record;
 mod chain;
 mod claims;
 mod client_address;
@@ -99,6 +100,7 @@ pub use {
     },
     body_shell::{BodyGuardLayer, BodyGuarded, BodyGuardedFuture},
     cache_status::CacheStatus,
+    call_record::{Beginning, Call, CallRecord},
     chain::{Chain, ChainWalk},
     claims::{ClaimWording, Claims},
     client_address::{Connection, ForwardingHeader, Tls, TrustedProxies},

@@ -55,6 +55,12 @@ impl RequestId {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// The id as text, without a check that it is.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The id as the value of a header.
     #[must_use]
     pub fn to_header(&self) -> HeaderValue {
@@ -111,6 +117,12 @@ impl ExtendedRequestId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The id as text, without a check that it is.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// The id as the value of a header.

@@ -1,6 +1,7 @@
 //! Values of `$context`.
 
 use std::fmt;
+use std::str;
 
 use serde_json::Value;
 
@@ -10,6 +11,8 @@ use serde_json::Value;
 pub enum ContextValue<'a> {
     /// Text.
     Text(&'a str),
+    /// Text of the gateway's own making, of ASCII letters, digits, spaces and `+-./:=`: no format has to escape any of it.
+    Plain(&'a [u8]),
     /// A whole number: a status, milliseconds, bytes.
     Number(i64),
     /// Yes or no.
@@ -24,6 +27,7 @@ impl ContextValue<'_> {
     pub fn to_json(&self) -> Value {
         match *self {
             Self::Text(text) => text.into(),
+            Self::Plain(text) => plain(text).into(),
             Self::Number(number) => number.into(),
             Self::Flag(flag) => flag.into(),
             Self::Json(json) => json.clone(),
@@ -36,10 +40,15 @@ impl fmt::Display for ContextValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text),
+            Self::Plain(text) => f.write_str(plain(text)),
             Self::Json(Value::String(text)) => f.write_str(text),
             Self::Number(number) => number.fmt(f),
             Self::Flag(flag) => flag.fmt(f),
             Self::Json(json) => json.fmt(f),
         }
     }
+}
+
+fn plain(text: &[u8]) -> &str {
+    str::from_utf8(text).unwrap_or_default()
 }

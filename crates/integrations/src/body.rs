@@ -10,7 +10,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use pin_project_lite::pin_project;
 use portcullis_client::ResponseBody;
-use portcullis_core::{Body, BoxError};
+use portcullis_core::{Body, BoxError, RequestContext};
 use tokio::time::{Instant, Sleep};
 
 use crate::config::Settings;
@@ -230,11 +230,12 @@ impl fmt::Display for Late {
 
 impl std::error::Error for Late {}
 
-/// The body of an answer, with what bounds it. A body whose end is known already needs nothing.
+/// The body of an answer, with what bounds it, and written down where somebody asks for that. A body whose end is known already needs nothing.
 pub(crate) fn answer(
     body: ResponseBody,
     limit: Option<u64>,
     deadline: Option<Instant>,
+    context: &RequestContext,
 ) -> Result<Body, Failure> {
     let hint = body.size_hint();
     let limit = limit.unwrap_or(u64::MAX);
@@ -244,13 +245,17 @@ pub(crate) fn answer(
     if body.is_end_stream() {
         return Ok(Body::empty());
     }
-    Ok(Body::new(Answer {
+    let body = Body::new(Answer {
         body,
         left: limit,
         limit,
         deadline,
         sleep: None,
-    }))
+    });
+    Ok(match context.call_record() {
+        Some(record) => record.response_body().of(body),
+        None => body,
+    })
 }
 
 impl HttpBody for Answer {

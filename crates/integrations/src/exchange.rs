@@ -40,7 +40,7 @@ impl<'a> Exchange<'a> {
     ) -> Result<Response<ResponseBody>, Failure> {
         let started = self.settings.clock.now();
         let sending = async {
-            let mut request = capped(request, self.settings)?;
+            let mut request = capped(request, self.settings, context)?;
             if is_to_be_peeked(&request) {
                 request = peeked(request).await?;
             }
@@ -96,14 +96,20 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// Sees to it that a body has no more bytes than it may have.
+/// Sees to it that a body has no more bytes than it may have, and that what goes out is written down where somebody asks for that.
 pub(crate) fn capped(
     mut request: Request<Body>,
     settings: &Settings,
+    context: &RequestContext,
 ) -> Result<Request<Body>, Failure> {
     let body = std::mem::take(request.body_mut());
-    *request.body_mut() = cap(body, settings.max_request)
+    let mut body = cap(body, settings.max_request)
         .map_err(|TooLarge { limit }| Failure::TooLarge { limit })?;
+    if let Some(record) = context.call_record() {
+        record.sent(request.uri(), request.headers());
+        body = record.request_body().of(body);
+    }
+    *request.body_mut() = body;
     // They are the server's own.
     *request.extensions_mut() = Extensions::new();
     Ok(request)
@@ -148,6 +154,9 @@ fn head(
             return Err(failure);
         }
     };
+    if let Some(record) = context.call_record() {
+        record.answered(response.headers());
+    }
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         waited(started, settings, context);
         let cause = "it switches protocols, which nobody asked for";

@@ -86,7 +86,12 @@ impl Answering for Shared {
         let reply = Reply {
             outcome: parts.status.as_str(),
             headers: parts.headers,
-            body: answer(body, self.settings.max_response, Some(exchange.deadline))?,
+            body: answer(
+                body,
+                self.settings.max_response,
+                Some(exchange.deadline),
+                context,
+            )?,
         };
         let responses = &self.mapping.responses;
         let response = responses.answer(&asked, reply, mapped.carried, &self.settings, context);

@@ -161,7 +161,7 @@ impl HttpProxy {
                 sent.map_err(|failure| failure.into_rejection(api, &context))
             });
         }
-        let started = capped(request, &shared.settings).and_then(|request| {
+        let started = capped(request, &shared.settings, &context).and_then(|request| {
             let client = shared.target.client(&context)?;
             Ok(Exchange::new(&shared.settings, client).start(request))
         });
@@ -350,7 +350,7 @@ impl Shared {
     ) -> Result<Response<Body>, Failure> {
         let exchange = Exchange::new(&self.settings, self.target.client(context)?);
         let head = exchange.send(request, context).await?;
-        self.answer(head, exchange.deadline)
+        self.answer(head, exchange.deadline, context)
     }
 
     /// The near end of a connection that asks for a WebSocket, where those pass.
@@ -371,7 +371,7 @@ impl Shared {
         let exchange = Exchange::new(&self.settings, self.target.client(context)?);
         let mut head = exchange.upgrade(request, context).await?;
         if head.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return self.answer(head, exchange.deadline);
+            return self.answer(head, exchange.deadline, context);
         }
         let mut headers = std::mem::take(head.headers_mut());
         // What it says of this connection is said anew.
@@ -398,10 +398,11 @@ impl Shared {
         &self,
         head: Response<ResponseBody>,
         deadline: Instant,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Failure> {
         let deadline = (!self.streams).then_some(deadline);
         let (mut parts, body) = head.into_parts();
-        let body = answer(body, self.settings.max_response, deadline)?;
+        let body = answer(body, self.settings.max_response, deadline, context)?;
         self.clean(&mut parts.headers);
         let mut response = Response::new(body);
         *response.status_mut() = parts.status;
@@ -442,7 +443,8 @@ where
         let mut this = self.project();
         let (settings, context) = (&this.shared.settings, &*this.context);
         let head = ready!(this.exchanging.as_mut().poll_head(settings, context, cx));
-        let answered = head.and_then(|head| this.shared.answer(head, this.exchanging.deadline()));
+        let deadline = this.exchanging.deadline();
+        let answered = head.and_then(|head| this.shared.answer(head, deadline, context));
         Poll::Ready(answered.map_err(|failure| failure.into_rejection(settings.api, context)))
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use http::HeaderMap;
-use portcullis_core::{CallerKey, Detail, Measure, RequestContext};
+use portcullis_core::{Call, CallRecord, CallerKey, Detail, Measure, RequestContext};
 
 use crate::access_log::{Line, Place, Redaction};
 use crate::exchange::Exchange;
@@ -43,6 +43,8 @@ pub struct DataTrace<'a> {
     pub request_headers: &'a HeaderMap,
     /// The beginning of the request's body, as far as it has passed.
     pub request_body: &'a [u8],
+    /// What was said to the endpoint behind the method, and what it said; absent where nobody wrote that down.
+    pub record: Option<&'a CallRecord>,
     /// The headers of the response; absent if there was none.
     pub response_headers: Option<&'a HeaderMap>,
     /// The beginning of the response's body.
@@ -56,6 +58,7 @@ impl<'a> DataTrace<'a> {
         Self {
             request_headers,
             request_body: &[],
+            record: None,
             response_headers: None,
             response_body: &[],
         }
@@ -129,13 +132,17 @@ impl ExecutionLog {
             Self::keys(context, &say);
             Self::authorizer(context, &say);
         }
+        let record = trace.and_then(|trace| trace.record);
+        let call = record.map(CallRecord::call);
         if let Some(trace) = trace {
             self.request(context, trace, &say);
+            self.endpoint_request(record, call.as_ref(), &say);
         }
         if level == ExecutionLevel::Info || trace.is_some() {
             Self::integration(context, &say);
         }
         if let Some(trace) = trace {
+            self.endpoint_response(record, call.as_ref(), &say);
             self.response(trace, &say);
         }
         Self::end(exchange, failed, &say);
@@ -176,11 +183,8 @@ impl ExecutionLog {
         }
         say(&path.end());
         let mut query = Pairs::new("Method request query string: ");
-        for pair in context.uri().query().unwrap_or_default().split('&') {
-            if !pair.is_empty() {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                query.add(name, self.shown(name, value));
-            }
+        for (name, value) in parameters(context.uri().query().unwrap_or_default()) {
+            query.add(name, self.shown(name, value.unwrap_or_default()));
         }
         say(&query.end());
         say(&self.headers("Method request headers: ", trace.request_headers));
@@ -188,6 +192,59 @@ impl ExecutionLog {
         say(&format!(
             "Method request body before transformations: {body}"
         ));
+    }
+
+    fn endpoint_request(
+        &self,
+        record: Option<&CallRecord>,
+        call: Option<&Call>,
+        say: &dyn Fn(&str),
+    ) {
+        let (Some(record), Some(call)) = (record, call) else {
+            return;
+        };
+        let Some(uri) = &call.uri else {
+            return;
+        };
+        let uri = self.address(uri);
+        say(&format!("Endpoint request URI: {uri}"));
+        say(&self.headers("Endpoint request headers: ", &call.request_headers));
+        let body = record.request_body().read();
+        let body = String::from_utf8_lossy(&body);
+        say(&format!(
+            "Endpoint request body after transformations: {body}"
+        ));
+        say(&format!("Sending request to {uri}"));
+    }
+
+    fn endpoint_response(
+        &self,
+        record: Option<&CallRecord>,
+        call: Option<&Call>,
+        say: &dyn Fn(&str),
+    ) {
+        let headers = call.and_then(|call| call.response_headers.as_ref());
+        let (Some(record), Some(headers)) = (record, headers) else {
+            return;
+        };
+        say(&self.headers("Endpoint response headers: ", headers));
+        let body = record.response_body().read();
+        let body = String::from_utf8_lossy(&body);
+        say(&format!(
+            "Endpoint response body before transformations: {body}"
+        ));
+    }
+
+    /// An address without the secrets in its query.
+    fn address(&self, uri: &str) -> String {
+        let Some((path, query)) = uri.split_once('?') else {
+            return uri.to_owned();
+        };
+        let shown = parameters(query).map(|(name, value)| match value {
+            Some(value) => format!("{name}={}", self.shown(name, value)),
+            None => name.to_owned(),
+        });
+        format!("{path}?{}", shown.collect::<Vec<_>>().join("&"))
     }
 
     fn integration(context: &RequestContext, say: &dyn Fn(&str)) {
@@ -257,6 +314,15 @@ impl ExecutionLog {
             value
         }
     }
+}
+
+/// The names of a query with their values.
+fn parameters(query: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| match pair.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (pair, None),
+    })
 }
 
 /// Writes a text without what could end the line, as much of it as one has.

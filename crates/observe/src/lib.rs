@@ -132,5 +132,5 @@ pub use {
     observer::Observer,
     peer::Peer,
     service::{Observed, ObservedFuture},
-    sink::{LogSink, LogSinkBuilder, LogStats},
+    sink::{LogSink, LogSinkBuilder, LogStats, LogTarget},
 };

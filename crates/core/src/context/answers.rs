@@ -1,5 +1,6 @@
 //! What the context answers to each name below `$context`.
 
+use std::cell::Cell;
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -44,7 +45,7 @@ impl RequestContext {
         variable: &Variable,
         read: impl FnOnce(Option<ContextValue<'_>>) -> T,
     ) -> T {
-        use ContextValue::{Flag, Json, Number, Text};
+        use ContextValue::{Flag, Json, Number, Plain, Text};
         let inner = &*self.inner;
         let stage = self.stage();
         let route = self.route();
@@ -81,20 +82,20 @@ impl RequestContext {
                     .map(|host| host.split('.').next().unwrap_or(host));
                 read(prefix.map(Text))
             }
-            Name::ExtendedRequestId => read(Some(Text(inner.extended_request_id.as_str()))),
+            Name::ExtendedRequestId => read(Some(Plain(inner.extended_request_id.as_bytes()))),
             Name::HttpMethod => read(Some(Text(self.method().as_str()))),
             Name::Path => read(Some(Text(inner.uri.path()))),
-            Name::Protocol => read(Some(Text(match inner.version {
-                Version::HTTP_09 | Version::HTTP_10 => "HTTP/1.0",
+            Name::Protocol => read(Some(Plain(match inner.version {
+                Version::HTTP_09 | Version::HTTP_10 => b"HTTP/1.0",
                 // The service prints this for HTTP/2, too.
-                _ => "HTTP/1.1",
+                _ => b"HTTP/1.1",
             }))),
             // In an HTTP API the two ids are one.
             Name::RequestId if stage.is_some_and(|stage| stage.kind == ApiKind::Http) => {
-                read(Some(Text(inner.extended_request_id.as_str())))
+                read(Some(Plain(inner.extended_request_id.as_bytes())))
             }
-            Name::RequestId => read(Some(Text(inner.request_id.as_str()))),
-            Name::RequestTime => read(Some(Text(clf_time(inner.wall).as_str()))),
+            Name::RequestId => read(Some(Plain(inner.request_id.as_bytes()))),
+            Name::RequestTime => read(Some(Plain(clf_time(inner.wall).as_bytes()))),
             Name::RequestTimeEpoch => {
                 let epoch = inner.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
                 read(Some(Number(
@@ -112,7 +113,7 @@ impl RequestContext {
             }
             Name::XrayTraceId => read(self.trace().map(|trace| Text(trace.root()))),
             Name::IdentitySourceIp => match self.client() {
-                Some(address) => read(Some(Text(shown(address).as_str()))),
+                Some(address) => read(Some(Plain(shown(address).as_bytes()))),
                 None => read(None),
             },
             Name::IdentityUserAgent => {
@@ -130,7 +131,11 @@ impl RequestContext {
             }
             Name::Measure(measure) => read(self.measured(*measure).map(Number)),
             Name::IsCanaryRequest => read(self.release().is_canary().map(Flag)),
-            Name::Detail(detail) => read(self.open().detail(*detail).map(|text| Text(text))),
+            Name::Detail(detail) => {
+                let open = self.opened();
+                let text = open.as_ref().and_then(|open| open.detail(*detail));
+                read(text.map(|text| Text(text)))
+            }
             Name::Claim(name) => match self.claims() {
                 Some(claims) => read(claims.shown(name).as_deref().map(Json)),
                 None => read(None),
@@ -158,7 +163,9 @@ impl RequestContext {
                 }
             }
             name => {
-                let open = self.open();
+                let Some(open) = self.opened() else {
+                    return read(None);
+                };
                 let identity = &open.identity;
                 let fact = match name {
                     Name::IdentityAccessKey => identity.access_key.as_deref(),
@@ -177,6 +184,7 @@ impl RequestContext {
 }
 
 /// A short text that is not on the heap: log lines are written without an allocation.
+#[derive(Clone, Copy)]
 struct Short {
     bytes: [u8; Self::ROOM],
     length: usize,
@@ -213,8 +221,26 @@ impl Short {
         self.push(&text[at..]);
     }
 
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    /// Adds a number from 0 to 255.
+    fn octet(&mut self, octet: u8) {
+        if octet >= 100 {
+            self.digit(octet / 100);
+        }
+        if octet >= 10 {
+            self.digit(octet / 10 % 10);
+        }
+        self.digit(octet % 10);
+    }
+
+    const fn digit(&mut self, digit: u8) {
+        if self.length < Self::ROOM {
+            self.bytes[self.length] = b'0' + digit;
+            self.length += 1;
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
 }
 
@@ -233,7 +259,7 @@ fn shown(address: IpAddr) -> Short {
                 if index > 0 {
                     text.push(b".");
                 }
-                text.number(octet.into(), 1);
+                text.octet(octet);
             }
         }
         IpAddr::V6(address) => {
@@ -244,16 +270,30 @@ fn shown(address: IpAddr) -> Short {
     text
 }
 
-/// `12/Mar/2020:19:03:58 +0000`
+/// `12/Mar/2020:19:03:58 +0000`. Each thread keeps the second that it has written last.
 fn clf_time(time: SystemTime) -> Short {
-    const MONTHS: [&[u8]; 12] = [
-        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
-        b"Dec",
-    ];
+    thread_local! {
+        static LAST: Cell<(u64, Short)> = const { Cell::new((u64::MAX, Short::new())) };
+    }
     let seconds = time
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs();
+    let written = LAST.try_with(|last| {
+        if last.get().0 != seconds {
+            last.set((seconds, clf_second(seconds)));
+        }
+        last.get().1
+    });
+    // The thread is at its end.
+    written.unwrap_or_else(|_| clf_second(seconds))
+}
+
+fn clf_second(seconds: u64) -> Short {
+    const MONTHS: [&[u8]; 12] = [
+        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
+        b"Dec",
+    ];
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Howard Hinnant's `civil_from_days`: years begin in March, so that the leap day is the last.
     let days = days + 719_468;
@@ -306,7 +346,7 @@ mod tests {
             let time = UNIX_EPOCH + Duration::from_secs(seconds);
             let theirs = jiff::Timestamp::try_from(time).unwrap();
             let theirs = theirs.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string();
-            assert_eq!(clf_time(time).as_str(), theirs);
+            assert_eq!(clf_time(time).as_bytes(), theirs.as_bytes());
         }
     }
 
@@ -322,7 +362,7 @@ mod tests {
             "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
         ] {
             let address: IpAddr = text.parse().unwrap();
-            assert_eq!(shown(address).as_str(), text);
+            assert_eq!(shown(address).as_bytes(), text.as_bytes());
         }
     }
 }

@@ -28,6 +28,11 @@ impl Exchange<'_> {
         context: &RequestContext,
     ) -> Result<Response<ResponseBody>, Failure> {
         let started = self.settings.clock.now();
+        let record = context.call_record();
+        if let Some(record) = &record {
+            record.sent(request.uri(), request.headers());
+            record.request_body().add(request.body());
+        }
         let call = async {
             let credentials = self.identity.credentials(self.aws, context).await?;
             let sent = self.aws.send(request, endpoint, &credentials).await;
@@ -46,6 +51,9 @@ impl Exchange<'_> {
         let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
         context.measure(Measure::IntegrationLatency, waited);
         let response = sent.unwrap_or(Err(Failure::Timeout))?;
+        if let Some(record) = &record {
+            record.answered(response.headers());
+        }
         let status = i64::from(response.status().as_u16());
         context.measure(Measure::IntegrationStatus, status);
         context.measure(Measure::IntegrationServiceStatus, status);

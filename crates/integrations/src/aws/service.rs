@@ -101,7 +101,7 @@ impl Answering for Shared {
         let reply = Reply {
             outcome: parts.status.as_str(),
             headers: parts.headers,
-            body: answer(body, self.settings.max_response, Some(deadline))?,
+            body: answer(body, self.settings.max_response, Some(deadline), context)?,
         };
         let responses = &self.mapping.responses;
         let response = responses.answer(&asked, reply, mapped.carried, &self.settings, context);

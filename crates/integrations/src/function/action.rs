@@ -120,7 +120,7 @@ fn event(payload: Bytes) -> Result<Bytes, Failure> {
 }
 
 /// The headers of the service's answer that are known of it, for mappings to read.
-fn headers(reply: &FunctionReply) -> HeaderMap {
+pub(super) fn headers(reply: &FunctionReply) -> HeaderMap {
     let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, JSON)]);
     for (name, value) in [
         (FUNCTION_ERROR, &reply.function_error),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{Method, Request, Response, Uri, Version};
+use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use portcullis_core::{
     ApiKind, Body, Detail, Function, FunctionError, FunctionErrorKind, FunctionReply, Invocation,
     Measure, RequestContext, SystemClock, TRACE_ID,
@@ -25,7 +25,9 @@ use crate::function::event::{self, add_host};
 use crate::function::http_service::HttpFunction;
 use crate::function::registry::Callee;
 use crate::function::reply::{response_v1, response_v2};
-use crate::function::{FunctionTarget, FunctionUri, Functions, event_v1, event_v2, stream_reply};
+use crate::function::{
+    FunctionTarget, FunctionUri, Functions, action, event_v1, event_v2, stream_reply,
+};
 use crate::headers::strip_hop_by_hop;
 use crate::http_proxy::trace;
 use crate::integration::{IntegrationFuture, integration_service};
@@ -197,6 +199,14 @@ impl Shared {
             add_x_forwarded(&mut parts.headers, context);
         }
         parts.uri = without_stage(&parts, context);
+        let record = context.call_record();
+        let body = match &record {
+            Some(record) => {
+                record.sent(&parts.uri, &parts.headers);
+                record.request_body().of(body)
+            }
+            None => body,
+        };
         let called = service.call(Request::from_parts(parts, body));
         let started = self.settings.clock.now();
         let called = tokio::time::timeout(self.settings.timeout, called).await;
@@ -208,6 +218,10 @@ impl Shared {
         };
         let status = i64::from(response.status().as_u16());
         context.measure(Measure::IntegrationStatus, status);
+        if let Some(record) = record {
+            record.answered(response.headers());
+            response = response.map(|body| record.response_body().of(body));
+        }
         strip_hop_by_hop(response.headers_mut(), false);
         if http_body::Body::size_hint(response.body())
             .exact()
@@ -278,6 +292,19 @@ fn without_stage(parts: &Parts, context: &RequestContext) -> Uri {
     target.parse().unwrap_or_else(|_| parts.uri.clone())
 }
 
+/// Where the service would call a function, as its logs say it.
+fn address(target: &FunctionTarget) -> String {
+    let arn = target.arn.as_deref().unwrap_or(&target.name);
+    let region = arn.split(':').nth(3);
+    let host = match region {
+        Some(region) => format!("lambda.{region}.amazonaws.com"),
+        None => "lambda.amazonaws.com".to_owned(),
+    };
+    let qualifier = target.qualifier.as_deref();
+    let qualifier = qualifier.map_or_else(String::new, |qualifier| format!(":{qualifier}"));
+    format!("https://{host}/2015-03-31/functions/{arn}{qualifier}/invocations")
+}
+
 /// One call of a function, and what bounds it.
 pub(crate) struct FunctionCall<'a> {
     pub(crate) settings: &'a Settings,
@@ -301,6 +328,10 @@ impl FunctionCall<'_> {
         measure(self.settings, started, context);
         let reply = reply?;
         note(reply.status, reply.request_id.as_ref(), context);
+        if let Some(record) = context.call_record() {
+            record.answered(&action::headers(&reply));
+            record.response_body().add(&reply.payload);
+        }
         if reply.payload.len() > MAX_REPLY {
             return Err(Failure::BadReply(format!(
                 "the reply has more than {MAX_REPLY} bytes"
@@ -329,10 +360,14 @@ impl FunctionCall<'_> {
         }
         let response = tokio::time::timeout_at(deadline, stream_reply::response(stream.body)).await;
         measure(self.settings, started, context);
-        let response = match response {
+        let mut response = match response {
             Ok(response) => response.map_err(Failure::BadReply)?,
             Err(_) => return Err(Failure::Timeout),
         };
+        if let Some(record) = context.call_record() {
+            record.answered(response.headers());
+            response = response.map(|body| record.response_body().of(body));
+        }
         let status = i64::from(response.status().as_u16());
         context.measure(Measure::IntegrationStatus, status);
         Ok(response)
@@ -347,6 +382,10 @@ impl FunctionCall<'_> {
         let role = self
             .identity
             .role(context.stage().map(|stage| &stage.variables))?;
+        if let Some(record) = context.call_record() {
+            record.sent(address(&target), &HeaderMap::new());
+            record.request_body().add(&payload);
+        }
         let mut invocation = Invocation::new(target.name, payload);
         invocation.qualifier = target.qualifier;
         invocation.arn = target.arn;

@@ -139,7 +139,8 @@ impl ResponseMapping {
             || match template {
                 None => conversion != Conversion::None,
                 Some(Template::Rendered(_)) => true,
-                Some(Template::Fixed(_) | Template::Broken(_)) => false,
+                // Unless somebody wants to see it.
+                Some(Template::Fixed(_) | Template::Broken(_)) => context.call_record().is_some(),
             };
         if template.is_none() && !needs_body {
             let response = rule.respond(asked, &reply.headers, None, context)?;

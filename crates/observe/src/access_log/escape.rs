@@ -5,7 +5,7 @@ use std::fmt;
 use portcullis_core::ContextValue;
 use serde_json::Value;
 
-use super::line::{Line, MAX_VALUE};
+use super::line::{Block, Line, MAX_VALUE};
 
 /// Where in a format a variable stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,7 @@ impl Place {
     /// Writes a value.
     pub(super) fn value(self, line: &mut Line<'_>, value: ContextValue<'_>) {
         match value {
+            ContextValue::Plain(text) => self.plain(line, text),
             ContextValue::Text(text) => self.known(line, text),
             ContextValue::Json(Value::String(text)) => self.known(line, text),
             ContextValue::Number(number) => line.number(number),
@@ -56,6 +57,20 @@ impl Place {
         }
     }
 
+    /// Writes what needs no escape anywhere.
+    fn plain(self, line: &mut Line<'_>, text: &[u8]) {
+        let quotes: &[u8] = match self {
+            Self::JsonValue | Self::JsonRaw => b"\"",
+            _ => b"",
+        };
+        if quotes.is_empty() {
+            return line.push(text);
+        }
+        line.push(quotes);
+        line.push(text);
+        line.push(quotes);
+    }
+
     fn known(self, line: &mut Line<'_>, text: &str) {
         if self == Self::JsonRaw {
             line.push(text.as_bytes());
@@ -65,7 +80,21 @@ impl Place {
     }
 
     /// Writes a text, cut where it is too long.
+    #[inline]
     pub(crate) fn text(self, line: &mut Line<'_>, text: &str) {
+        // Most are short, and have nothing in them that is special anywhere.
+        match Block::of(text.as_bytes()) {
+            Some(block)
+                if !matches!(self, Self::JsonValue | Self::JsonRaw)
+                    && !has_any(&block.bytes, is_special_somewhere) =>
+            {
+                line.push_block(&block);
+            }
+            _ => self.any_text(line, text),
+        }
+    }
+
+    fn any_text(self, line: &mut Line<'_>, text: &str) {
         let (text, cut) = if text.len() > MAX_VALUE {
             (&text[..text.floor_char_boundary(MAX_VALUE)], true)
         } else {
@@ -199,18 +228,34 @@ fn walk(
     }
 }
 
+/// Whether any of these bytes is no ASCII, or special. Without a branch for each byte, so that the compiler looks at all of them at once.
+#[inline]
+fn has_any(bytes: &[u8; Block::ROOM], special: impl Fn(u8) -> bool + Copy) -> bool {
+    bytes.iter().fold(false, |any, byte| {
+        any | !(b' '..0x7f).contains(byte) | special(*byte)
+    })
+}
+
+/// What some format escapes, or puts quotes round.
+#[inline]
+const fn is_special_somewhere(byte: u8) -> bool {
+    matches!(
+        byte,
+        b' ' | b'"' | b'&' | b'\'' | b',' | b';' | b'<' | b'>' | b'\\'
+    )
+}
+
 /// How many bytes from the first on are ASCII and not special.
 #[inline]
 fn ordinary(bytes: &[u8], special: impl Fn(u8) -> bool + Copy) -> usize {
-    let special = |byte: u8| !(b' '..0x7f).contains(&byte) || special(byte);
     let mut at = 0;
-    // Without a branch for each byte, so that the compiler looks at all of them at once.
-    while let Some(chunk) = bytes[at..].first_chunk::<16>() {
-        if chunk.iter().fold(false, |any, byte| any | special(*byte)) {
+    while let Some(chunk) = bytes[at..].first_chunk() {
+        if has_any(chunk, special) {
             break;
         }
         at += chunk.len();
     }
+    let special = |byte: u8| !(b' '..0x7f).contains(&byte) || special(byte);
     let rest = &bytes[at..];
     at + rest
         .iter()

@@ -8,7 +8,7 @@ use portcullis_core::Variable;
 
 use super::Captured;
 use super::escape::Place;
-use super::line::Line;
+use super::line::{Block, Line};
 use super::parse::{Token, tokens};
 use super::redaction::Redaction;
 use crate::error::ConfigError;
@@ -62,6 +62,8 @@ enum Kind {
 #[derive(Clone)]
 enum Part {
     Text(Box<[u8]>),
+    /// The same, of a few bytes.
+    Short(Block),
     Context(Variable, Place),
     /// Of which only is shown whether it is there.
     HiddenContext(Variable, Place),
@@ -70,6 +72,15 @@ enum Part {
     /// Of the response, as kept.
     Response(usize, Place, Shown),
     StageVariable(Box<str>, Place),
+}
+
+impl Part {
+    fn shorter(self) -> Self {
+        match &self {
+            Self::Text(text) => Block::of(text).map_or(self, Self::Short),
+            _ => self,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +150,7 @@ impl AccessFormat {
         Ok(Self {
             kind,
             source: source.into(),
-            parts: compiler.parts.into(),
+            parts: compiler.parts.into_iter().map(Part::shorter).collect(),
             request: compiler.request.into(),
             response: compiler.response.into(),
         })
@@ -164,6 +175,7 @@ impl AccessFormat {
         let context = exchange.context();
         for part in &self.parts {
             match part {
+                Part::Short(text) => line.push_block(text),
                 Part::Text(text) => line.push(text),
                 Part::Context(variable, place) => context.value(variable, |value| match value {
                     Some(value) => place.value(line, value),

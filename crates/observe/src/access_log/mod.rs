@@ -109,8 +109,8 @@ impl AccessLog {
         let format = match &captured.format {
             Some(format) => &**format,
             None => {
-                own = self.format.load_full();
-                &*own
+                own = self.format.load();
+                &**own
             }
         };
         self.sink

@@ -24,16 +24,41 @@ impl Subscriber {
     }
 }
 
+/// What the events of a log are called, where it goes to `tracing`: their target, by which subscribers tell them apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LogTarget {
+    /// `portcullis::access_log`
+    #[default]
+    Access,
+    /// `portcullis::execution_log`
+    Execution,
+    /// `portcullis::metrics`
+    Metrics,
+}
+
+impl LogTarget {
+    fn tell(self, line: &str) {
+        match self {
+            Self::Access => tracing::info!(target: "portcullis::access_log", "{line}"),
+            Self::Execution => tracing::info!(target: "portcullis::execution_log", "{line}"),
+            Self::Metrics => tracing::info!(target: "portcullis::metrics", "{line}"),
+        }
+    }
+}
+
 /// Hands each line to a subscriber.
-pub(super) struct Events(pub(super) Subscriber);
+pub(super) struct Events {
+    pub(super) subscriber: Subscriber,
+    pub(super) target: LogTarget,
+}
 
 impl Write for Events {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        self.0.tell(|| {
+        self.subscriber.tell(|| {
             for line in lines.split(|byte| *byte == b'\n') {
                 if !line.is_empty() {
-                    let line = String::from_utf8_lossy(line);
-                    tracing::info!(target: "portcullis::access_log", "{line}");
+                    self.target.tell(&String::from_utf8_lossy(line));
                 }
             }
         });

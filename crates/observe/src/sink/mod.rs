@@ -21,6 +21,8 @@ use crate::error::ConfigError;
 use destination::{Events, Subscriber};
 use queue::Queue;
 
+pub use destination::LogTarget;
+
 #[cfg(feature = "rolling-file")]
 pub use rolling::{RollingFile, Rotation};
 
@@ -63,6 +65,7 @@ pub struct LogSinkBuilder {
     name: String,
     capacity: usize,
     clock: Arc<dyn Clock>,
+    target: LogTarget,
 }
 
 /// The last of these ends the thread.
@@ -77,6 +80,7 @@ impl LogSink {
             name: name.into(),
             capacity: CAPACITY,
             clock: Arc::new(SystemClock::new()),
+            target: LogTarget::default(),
         }
     }
 
@@ -158,10 +162,20 @@ impl LogSinkBuilder {
         self.writer(io::stderr())
     }
 
-    /// `tracing` events of level `INFO` and target `portcullis::access_log`.
+    /// What events are called, where the lines go to [`tracing`](Self::tracing). Default: those of access logs.
+    pub const fn target(mut self, target: LogTarget) -> Self {
+        self.target = target;
+        self
+    }
+
+    /// `tracing` events of level `INFO`, with the [target](Self::target) of access logs unless it is said otherwise.
     #[must_use]
     pub fn tracing(self) -> LogSink {
-        self.writer(Events(Subscriber::current()))
+        let events = Events {
+            subscriber: Subscriber::current(),
+            target: self.target,
+        };
+        self.writer(events)
     }
 
     /// The end of this file, which is made if it is not there.
@@ -189,7 +203,8 @@ impl LogSinkBuilder {
     /// If the first of them cannot be opened.
     #[cfg(feature = "rolling-file")]
     pub fn rolling_file(self, files: &RollingFile) -> Result<LogSink, ConfigError> {
-        Ok(self.writer(files.open()?))
+        let files = files.open(Arc::clone(&self.clock))?;
+        Ok(self.writer(files))
     }
 
     /// Any writer. It is called by one thread, and may block: then lines wait, and are dropped when there are too many.

@@ -36,7 +36,15 @@ pub(super) struct Queue {
 /// One buffer, so that threads do not wait for each other.
 #[repr(align(64))]
 struct Shard {
-    buffer: Mutex<Vec<u8>>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Lines, one behind the other.
+#[derive(Default)]
+pub(super) struct Waiting {
+    pub(super) bytes: Vec<u8>,
+    /// How many they are.
+    pub(super) lines: u64,
 }
 
 /// The rounds of the thread through all shards.
@@ -73,7 +81,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 impl Queue {
     pub(super) fn new(name: String, capacity: usize, clock: Arc<dyn Clock>) -> Self {
         let shard = || Shard {
-            buffer: Mutex::new(Vec::new()),
+            waiting: Mutex::default(),
         };
         Self {
             name,
@@ -118,20 +126,22 @@ impl Queue {
 
     /// Puts a line into this thread's buffer, or drops it.
     pub(super) fn write(&self, render: impl FnOnce(&mut Line<'_>)) {
-        let mut buffer = lock(&self.shards[shard()].buffer);
-        if buffer.capacity() == 0 {
-            buffer.reserve_exact(self.room);
+        let mut waiting = lock(&self.shards[shard()].waiting);
+        if waiting.bytes.capacity() == 0 {
+            waiting.bytes.reserve_exact(self.room);
         }
-        let start = buffer.len();
-        let mut line = Line::new(&mut buffer);
+        let start = waiting.bytes.len();
+        let mut line = Line::new(&mut waiting.bytes);
         render(&mut line);
         line.push(b"\n");
         let fits = !line.has_overflowed();
-        if !fits {
-            buffer.truncate(start);
+        if fits {
+            waiting.lines += 1;
+        } else {
+            waiting.bytes.truncate(start);
         }
-        let urgent = !fits || buffer.len() > self.room / 2;
-        drop(buffer);
+        let urgent = !fits || waiting.bytes.len() > self.room / 2;
+        drop(waiting);
         if !fits {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             self.say(self.clock.now());
@@ -198,17 +208,18 @@ impl Queue {
     }
 
     /// Takes what waits in each shard. `spare` is left in its place.
-    pub(super) fn drain(&self, spare: &mut Vec<u8>, mut take: impl FnMut(&[u8])) {
+    pub(super) fn drain(&self, spare: &mut Waiting, mut take: impl FnMut(&Waiting)) {
         for shard in &self.shards {
             {
-                let mut buffer = lock(&shard.buffer);
-                if buffer.is_empty() {
+                let mut waiting = lock(&shard.waiting);
+                if waiting.lines == 0 {
                     continue;
                 }
-                mem::swap(&mut *buffer, spare);
+                mem::swap(&mut *waiting, spare);
             }
             take(spare);
-            spare.clear();
+            spare.bytes.clear();
+            spare.lines = 0;
         }
     }
 

@@ -6,30 +6,32 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
-use super::queue::Queue;
+use super::queue::{Queue, Waiting};
 
 /// How long lines are collected, so that many are written at once.
 const LINGER: Duration = Duration::from_millis(10);
 
 /// Writes what is put into `queue`, until it is closed.
 pub(super) fn run(queue: &Queue, mut writer: impl Write) {
-    let mut spare = Vec::new();
+    let mut spare = Waiting::default();
     let mut torn = false;
     loop {
         let closed = wait(queue);
         queue.begin_turn();
-        if spare.capacity() == 0 {
-            spare.reserve_exact(queue.room());
+        if spare.bytes.capacity() == 0 {
+            spare.bytes.reserve_exact(queue.room());
         }
-        queue.drain(&mut spare, |lines| {
+        queue.drain(&mut spare, |waiting| {
+            let lines = &*waiting.bytes;
             // A writer of others may do what it likes, but not end the log.
             let result = catch_unwind(AssertUnwindSafe(|| write(&mut writer, lines, &mut torn)));
             let (done, error) = result.unwrap_or_else(|panic| (0, Some(reason(&*panic))));
+            let Some(error) = error else {
+                return queue.count_written(waiting.lines);
+            };
             let written = count(&lines[..done]);
             queue.count_written(written);
-            if let Some(error) = error {
-                queue.count_failed(count(lines) - written, error);
-            }
+            queue.count_failed(waiting.lines - written, error);
         });
         let _ = catch_unwind(AssertUnwindSafe(|| writer.flush()));
         queue.end_turn(closed);

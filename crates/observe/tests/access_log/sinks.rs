@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portcullis_core::ManualClock;
-use portcullis_observe::{AccessFormat, AccessLog, Captured, Exchange, LogSink, Outcome};
+use portcullis_observe::{
+    AccessFormat, AccessLog, Captured, Exchange, LogSink, LogTarget, Outcome,
+};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::{Written, bare, clock, flush};
@@ -202,6 +204,34 @@ fn lines_can_go_to_tracing() {
         "{}",
         lines[0]
     );
+}
+
+#[test]
+fn execution_logs_and_metrics_have_targets_of_their_own() {
+    let place = Place::default();
+    let _guard = subscriber(&place);
+    for (target, name) in [
+        (LogTarget::Execution, "portcullis::execution_log"),
+        (LogTarget::Metrics, "portcullis::metrics"),
+    ] {
+        let log = log(LogSink::builder("events").target(target).tracing());
+        write(&log, 1);
+        flush(log.sink());
+        let lines = place.0.lines();
+        let last = lines.last().unwrap();
+        assert!(last.starts_with(&format!(" INFO {name}: ")), "{last}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_keeps_nobody_waiting_and_the_lines_are_counted() {
+    // Of this device every write says that there is no space left.
+    let log = log(LogSink::file("/dev/full").unwrap());
+    write(&log, 3);
+    flush(log.sink());
+    let stats = log.sink().stats();
+    assert_eq!((stats.written, stats.failed), (0, 3));
 }
 
 #[test]

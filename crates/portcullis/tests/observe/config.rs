@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use portcullis::observe::Rotation;
 use portcullis::{ConfigFormat, GatewayConfig, LogConfig};
 use serde_json::json;
 
@@ -39,7 +40,8 @@ apis:
           format: "$context.requestId $context.stage $context.status"
 accessLogs:
   "arn:aws:logs:us-east-1:000000000000:log-group:pets": { file: prod.log }
-  "*": { file: others/test.log, rotate: hourly, keep: 3 }
+  "*": { file: others/test.log, rotate: hourly, maxBytes: 1000000, keep: 3 }
+executionLogs: { file: steps.log, maxBytes: 100, keep: 2 }
 accessLog: { format: "$context.path", to: { file: all.log } }
 emf: { to: { file: metrics.log }, namespace: Shop }
 metrics: both
@@ -86,7 +88,12 @@ fn what_is_wrong_with_a_destination_is_said() {
         (
             "accessLogs: { '*': { file: x, keep: 3 } }",
             "/accessLogs/*/keep",
-            "needs `rotate`",
+            "needs `rotate` or `maxBytes`",
+        ),
+        (
+            "accessLogs: { '*': { file: x, rotate: never, keep: 3 } }",
+            "/accessLogs/*/keep",
+            "needs `rotate` or `maxBytes`",
         ),
         ("accessLog: { format: x }", "/accessLog/to", "is missing"),
         ("metrics: all", "/metrics", "both"),
@@ -111,4 +118,12 @@ fn destinations_are_words_or_files() {
     assert_eq!(logs["b"], LogConfig::Stderr);
     assert_eq!(logs["c"], LogConfig::Tracing);
     assert_eq!(logs["d"], LogConfig::File("x".into()));
+    let config = parse("apis: []\nexecutionLogs: { file: x, maxBytes: 10, keep: 2 }").unwrap();
+    let expected = LogConfig::RollingFile {
+        file: "x".into(),
+        rotate: Rotation::Never,
+        max_bytes: Some(10),
+        keep: Some(2),
+    };
+    assert_eq!(config.execution_logs, Some(expected));
 }

@@ -254,7 +254,7 @@ impl Answering for Shared {
         }
         headers::take_framing(&mut parts.headers).map_err(Failure::BrokenAnswer)?;
         headers::from_http_api(&mut parts.headers);
-        let body = answer(body, self.settings.max_response, Some(deadline))?;
+        let body = answer(body, self.settings.max_response, Some(deadline), context)?;
         Ok(Response::from_parts(parts, body))
     }
 }

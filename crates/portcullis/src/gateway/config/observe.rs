@@ -9,7 +9,8 @@ use super::error::ConfigFault;
 use super::reader::{Object, Reader, join};
 use crate::gateway::GatewayBuilder;
 use crate::observe::{
-    AccessFormat, AccessLog, Emf, ExecutionLog, LogSink, Metrics, Names, RollingFile, Rotation,
+    AccessFormat, AccessLog, Emf, ExecutionLog, LogSink, LogTarget, Metrics, Names, RollingFile,
+    Rotation,
 };
 
 /// Where the lines of a log go.
@@ -24,12 +25,15 @@ pub enum LogConfig {
     Tracing,
     /// To the end of a file: `{ file: access.log }`.
     File(PathBuf),
-    /// To files that take turns: `{ file: access.log, rotate: daily, keep: 7 }` writes to `access.2026-11-28.log`, and keeps those of six days before.
+    /// To files that take turns: `{ file: access.log, rotate: daily, maxBytes: 100000000, keep: 7 }` writes to `access.2026-11-28.log`, when that is full to
+    /// `access.2026-11-28.1.log`, and keeps six of those before.
     RollingFile {
         /// The name, into which the time is put.
         file: PathBuf,
-        /// When another one is begun.
+        /// When another one is begun. Default: never, when it is not full.
         rotate: Rotation,
+        /// How many bytes one has at most. Default: as many as come.
+        max_bytes: Option<u64>,
         /// How many are kept. Default: all.
         keep: Option<usize>,
     },
@@ -67,6 +71,7 @@ const ROTATIONS: &[(&str, Rotation)] = &[
     ("minutely", Rotation::Minutely),
     ("hourly", Rotation::Hourly),
     ("daily", Rotation::Daily),
+    ("never", Rotation::Never),
 ];
 
 /// Reads all of it.
@@ -114,38 +119,51 @@ fn destination(value: &Value, path: &str, reader: &mut Reader) -> Option<LogConf
         _ => {}
     }
     if !value.is_object() {
-        let expected =
-            "must be `stdout`, `stderr`, `tracing`, or an object with `file`, `rotate` and `keep`";
+        let expected = "must be `stdout`, `stderr`, `tracing`, or an object with `file`, `rotate`, `maxBytes` and `keep`";
         reader.fault(path, expected);
         return None;
     }
-    let object = reader.object(value, path, &["file", "rotate", "keep"])?;
+    let object = reader.object(value, path, &["file", "rotate", "maxBytes", "keep"])?;
     let file = PathBuf::from(reader.needed(object, "file")?);
     let rotate = reader.word(object, "rotate", ROTATIONS);
     let keep = reader.number(object, "keep");
     let keep = keep.map(|keep| usize::try_from(keep).unwrap_or(usize::MAX));
-    match (rotate, keep) {
-        (Some(rotate), keep) => Some(LogConfig::RollingFile { file, rotate, keep }),
-        (None, None) => Some(LogConfig::File(file)),
-        (None, Some(_)) => {
-            reader.fault(
-                object.at("keep"),
-                "needs `rotate`: one file is kept as it is",
-            );
+    let max_bytes = reader.number(object, "maxBytes");
+    match (rotate, max_bytes) {
+        (None | Some(Rotation::Never), None) if keep.is_some() => {
+            let problem = "needs `rotate` or `maxBytes`: one file is kept as it is";
+            reader.fault(object.at("keep"), problem);
             None
         }
+        (None | Some(Rotation::Never), None) => Some(LogConfig::File(file)),
+        (rotate, max_bytes) => Some(LogConfig::RollingFile {
+            file,
+            rotate: rotate.unwrap_or(Rotation::Never),
+            max_bytes,
+            keep,
+        }),
     }
 }
 
 impl LogConfig {
-    fn sink(&self, name: &str, folder: &Path) -> Result<LogSink, crate::observe::ConfigError> {
-        let builder = LogSink::builder(name);
+    fn sink(
+        &self,
+        name: &str,
+        target: LogTarget,
+        folder: &Path,
+    ) -> Result<LogSink, crate::observe::ConfigError> {
+        let builder = LogSink::builder(name).target(target);
         match self {
             Self::Stdout => Ok(builder.stdout()),
             Self::Stderr => Ok(builder.stderr()),
             Self::Tracing => Ok(builder.tracing()),
             Self::File(file) => builder.file(folder.join(file)),
-            Self::RollingFile { file, rotate, keep } => {
+            Self::RollingFile {
+                file,
+                rotate,
+                max_bytes,
+                keep,
+            } => {
                 let file = folder.join(file);
                 let part = |part: Option<&std::ffi::OsStr>| {
                     part.unwrap_or_default().to_string_lossy().into_owned()
@@ -154,6 +172,9 @@ impl LogConfig {
                 let mut files =
                     RollingFile::new(place, part(file.file_stem()), part(file.extension()))
                         .rotation(*rotate);
+                if let Some(bytes) = max_bytes {
+                    files = files.max_bytes(*bytes);
+                }
                 if let Some(keep) = keep {
                     files = files.keep(*keep);
                 }
@@ -169,9 +190,10 @@ impl GatewayConfig {
         &self,
         place: String,
         to: &LogConfig,
+        target: LogTarget,
         faults: &mut Vec<ConfigFault>,
     ) -> Option<LogSink> {
-        match to.sink(&place, &self.folder) {
+        match to.sink(&place, target, &self.folder) {
             Ok(sink) => Some(sink),
             Err(error) => {
                 faults.push(ConfigFault {
@@ -190,7 +212,8 @@ impl GatewayConfig {
         faults: &mut Vec<ConfigFault>,
     ) -> GatewayBuilder {
         for (arn, to) in &self.access_logs {
-            let Some(sink) = self.sink(join("/accessLogs", arn), to, faults) else {
+            let Some(sink) = self.sink(join("/accessLogs", arn), to, LogTarget::Access, faults)
+            else {
                 continue;
             };
             builder = match arn.as_str() {
@@ -199,7 +222,7 @@ impl GatewayConfig {
             };
         }
         if let Some(emf) = &self.emf
-            && let Some(sink) = self.sink("/emf/to".to_owned(), &emf.to, faults)
+            && let Some(sink) = self.sink("/emf/to".to_owned(), &emf.to, LogTarget::Metrics, faults)
         {
             let mut metrics = Emf::builder();
             if let Some(namespace) = &emf.namespace {
@@ -208,7 +231,12 @@ impl GatewayConfig {
             builder = builder.emf(metrics.build(sink));
         }
         if let Some(log) = &self.access_log
-            && let Some(sink) = self.sink("/accessLog/to".to_owned(), &log.to, faults)
+            && let Some(sink) = self.sink(
+                "/accessLog/to".to_owned(),
+                &log.to,
+                LogTarget::Access,
+                faults,
+            )
         {
             let format = match &log.format {
                 Some(format) => AccessFormat::parse(format),
@@ -223,7 +251,12 @@ impl GatewayConfig {
             }
         }
         if let Some(to) = &self.execution_logs
-            && let Some(sink) = self.sink("/executionLogs".to_owned(), to, faults)
+            && let Some(sink) = self.sink(
+                "/executionLogs".to_owned(),
+                to,
+                LogTarget::Execution,
+                faults,
+            )
         {
             builder = builder.execution_log(ExecutionLog::new(sink));
         }

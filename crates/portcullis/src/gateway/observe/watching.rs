@@ -89,6 +89,7 @@ impl Watching {
             return request;
         }
         let kept = self.kept.insert(Box::default());
+        self.context.set_call_record(kept.record.clone());
         kept.request_headers.clone_from(request.headers());
         request.map(|body| kept.request_body.of(body))
     }
