@@ -207,9 +207,9 @@ impl ResponseCache {
         if shared.purges.covers(epoch, key.as_bytes(), &entry) {
             return Answer::Now(Ok(()));
         }
-        shared.counters.count(Event::Stored);
         match shared.store.put(key, entry.clone(), self.now()) {
             Answer::Now(put) => {
+                shared.counters.count(Event::Stored);
                 let put = self.noted(put);
                 // A purge that looked through the store before the entry was there has been noted by now.
                 if shared.purges.covers(epoch, key.as_bytes(), &entry) {
@@ -218,8 +218,14 @@ impl ResponseCache {
                 Answer::Now(put)
             }
             Answer::Later(put) => {
+                // A store that is slow must not pile up what it is given.
+                let Some(held) = self.hold(entry.bytes()) else {
+                    return Answer::Now(Ok(()));
+                };
+                shared.counters.count(Event::Stored);
                 let (cache, key) = (self.clone(), key.clone());
                 Answer::Later(Box::pin(async move {
+                    let _held = held;
                     cache.noted(put.await)?;
                     let shared = &*cache.shared;
                     if shared.purges.covers(epoch, key.as_bytes(), &entry) {
@@ -260,6 +266,14 @@ impl ResponseCache {
         }
         self.release(bytes);
         false
+    }
+
+    /// The same for as long as what is returned is kept.
+    fn hold(&self, bytes: usize) -> Option<Held> {
+        self.reserve(bytes).then(|| Held {
+            cache: self.clone(),
+            bytes,
+        })
     }
 
     pub(crate) fn release(&self, bytes: usize) {
@@ -331,6 +345,18 @@ impl Drop for Detached {
     }
 }
 
+/// Bytes that are held until it is dropped.
+struct Held {
+    cache: ResponseCache,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.cache.release(self.bytes);
+    }
+}
+
 /// Makes a [`ResponseCache`].
 #[derive(Clone, Debug)]
 #[must_use]
@@ -379,7 +405,8 @@ impl ResponseCacheBuilder {
         self
     }
 
-    /// How many bytes of bodies that are not complete may be held. Beyond, responses pass and are not stored. Default: 64 MiB.
+    /// How many bytes may be held of bodies that are not complete, and of responses on their way to a store outside of this process. Beyond, responses pass and are
+    /// not stored. Default: 64 MiB.
     pub const fn max_filling_bytes(mut self, bytes: usize) -> Self {
         self.max_filling_bytes = bytes;
         self

@@ -227,7 +227,9 @@ impl Redis {
         shared.settle(timeout(shared.deadline, run).await)
     }
 
-    pub(crate) fn deadline(&self) -> Duration {
+    /// How long a command may take.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
         self.shared.deadline
     }
 

@@ -16,7 +16,12 @@ pub(super) struct Known {
     late: VecDeque<(u64, Purge)>,
     /// Up to here some are not known any more.
     forgotten: u64,
+    /// This machine's own that the log does not have yet, the oldest first.
+    unsent: VecDeque<Purge>,
 }
+
+/// So many purges wait for the log. More are one of everything.
+const WAITING: usize = 1024;
 
 /// What the purges of late make of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,14 +71,36 @@ impl Known {
         }
     }
 
+    /// Keeps a purge that could not be written into the log.
+    pub(super) fn wait(&mut self, purge: Purge) {
+        if self.unsent.len() == WAITING {
+            self.unsent.clear();
+            self.unsent.push_back(Purge::everything());
+        } else if !self.unsent.contains(&purge) {
+            self.unsent.push_back(purge);
+        }
+    }
+
+    /// The oldest purge that the log does not have yet.
+    pub(super) fn unsent(&self) -> Option<Purge> {
+        self.unsent.front().cloned()
+    }
+
+    /// Notes that the log has a purge that waited for it.
+    pub(super) fn sent(&mut self, at: u64, purge: Purge) {
+        self.unsent.retain(|own| *own != purge);
+        self.note(at, purge);
+    }
+
     /// What becomes of an entry that was written by somebody who knew the purges up to `epoch`.
     pub(super) fn fate(&self, epoch: u64, key: &[u8], entry: &Entry) -> Fate {
         if epoch < self.forgotten {
             return Fate::Gone;
         }
         let since = self.late.iter().rev().take_while(|(at, _)| *at > epoch);
+        let since = since.map(|(_, purge)| purge).chain(&self.unsent);
         let mut fate = Fate::Good;
-        for (_, purge) in since.filter(|(_, purge)| purge.matches(key, entry)) {
+        for purge in since.filter(|purge| purge.matches(key, entry)) {
             if !purge.is_soft() {
                 return Fate::Gone;
             }
@@ -87,7 +114,7 @@ impl Known {
 mod tests {
     use http::StatusCode;
 
-    use super::{Fate, KEPT, Known};
+    use super::{Fate, KEPT, Known, WAITING};
     use crate::entry::{Draft, Entry};
     use crate::store::Purge;
 
@@ -119,6 +146,29 @@ mod tests {
         assert_eq!(known.fate(5, b"", &entry()), Fate::Gone);
         assert!(!known.follow(9, Purge::tag("b")));
         assert_eq!(known.epoch(), 9);
+    }
+
+    #[test]
+    fn a_purge_that_waits_for_the_log_holds_here() {
+        let mut known = Known::default();
+        known.wait(Purge::tag("pets"));
+        known.wait(Purge::tag("pets"));
+        assert_eq!(known.fate(5, b"", &entry()), Fate::Gone);
+        assert_eq!(known.unsent(), Some(Purge::tag("pets")));
+        known.sent(7, Purge::tag("pets"));
+        assert_eq!(known.unsent(), None);
+        assert_eq!(known.fate(6, b"", &entry()), Fate::Gone);
+        assert_eq!(known.fate(7, b"", &entry()), Fate::Good);
+    }
+
+    #[test]
+    fn too_many_that_wait_are_one_of_everything() {
+        let mut known = Known::default();
+        for number in 0..=WAITING {
+            known.wait(Purge::tag(number.to_le_bytes()));
+        }
+        assert_eq!(known.unsent(), Some(Purge::everything()));
+        assert_eq!(known.fate(u64::MAX, b"", &entry()), Fate::Gone);
     }
 
     #[test]

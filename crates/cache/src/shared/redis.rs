@@ -20,7 +20,8 @@ use crate::store::{Answer, Purge, Selection, Store, StoreError, StoreSize};
 ///
 /// An entry is one value that the server forgets with its time. A purge is written into a log that all machines follow: what was stored before it is not
 /// served after it, by none of them, and no entry is looked for to delete it (the server's own limit of memory makes room). While the server is away,
-/// requests pass. A machine that was cut off reads what it missed when it is connected again.
+/// requests pass. A machine that was cut off reads what it missed when it is connected again, and writes down what it purged meanwhile: that holds here at once,
+/// and for all others from then on.
 ///
 /// Cloning it gives another handle. It needs a tokio runtime.
 #[derive(Clone)]
@@ -112,8 +113,13 @@ impl RedisStore {
 
     pub(super) async fn take(&self, purge: Purge) -> Result<u64, StoreError> {
         let inner = &*self.inner;
-        let at = inner.redis.append(LOG, wire::write_purge(&purge), KEPT);
-        let at = at.await.map_err(StoreError::new)?;
+        let at = match inner.append(&purge).await {
+            Ok(at) => at,
+            Err(error) => {
+                lock(&inner.known).wait(purge);
+                return Err(StoreError::new(error));
+            }
+        };
         lock(&inner.known).note(at, purge.clone());
         let mut count = 0;
         if let Selection::Key(key) = purge.selection()
@@ -160,13 +166,38 @@ impl Store for RedisStore {
 }
 
 impl Inner {
-    /// Waits for the first word on whether the log can be followed.
+    /// Waits for the first word on whether the log can be followed, for as long as a command may take.
     async fn following(&self) -> Result<(), StoreError> {
-        let mut state = self.state.subscribe();
-        let state = state.wait_for(|state| *state != State::Starting).await;
-        match state.as_deref() {
-            Ok(State::Following) => Ok(()),
-            _ => Err(StoreError::new("the log of purges cannot be followed")),
+        let away = || StoreError::new("the log of purges cannot be followed");
+        let now = *self.state.borrow();
+        if now == State::Starting {
+            let mut state = self.state.subscribe();
+            let known = state.wait_for(|state| *state != State::Starting);
+            match tokio::time::timeout(self.redis.deadline(), known).await {
+                Ok(Ok(state)) if *state == State::Following => return Ok(()),
+                _ => return Err(away()),
+            }
+        }
+        if now == State::Following {
+            Ok(())
+        } else {
+            Err(away())
+        }
+    }
+
+    async fn append(&self, purge: &Purge) -> Result<u64, RedisError> {
+        let text = wire::write_purge(purge);
+        self.redis.append(LOG, text, KEPT).await
+    }
+
+    /// Writes into the log what it was not there for.
+    async fn send_waiting(&self) -> Result<(), RedisError> {
+        loop {
+            let Some(purge) = lock(&self.known).unsent() else {
+                return Ok(());
+            };
+            let at = self.append(&purge).await?;
+            lock(&self.known).sent(at, purge);
         }
     }
 
@@ -212,6 +243,7 @@ async fn step(store: &Weak<Inner>, follower: &mut Follower) -> Result<Option<()>
     let Some(inner) = store.upgrade() else {
         return Ok(None);
     };
+    inner.send_waiting().await?;
     let state = *inner.state.borrow();
     if state != State::Following {
         let first = follower.first().await?;
