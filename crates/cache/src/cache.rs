@@ -82,9 +82,7 @@ impl ResponseCache {
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         let shared = &*self.shared;
-        shared
-            .counters
-            .read(shared.flights.count(), shared.store.size())
+        shared.counters.read(shared.flights.count(), &*shared.store)
     }
 
     /// The store.

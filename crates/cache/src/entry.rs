@@ -1,5 +1,7 @@
 //! A stored response.
 
+#[cfg(feature = "encryption")]
+mod seal;
 #[cfg(feature = "redis")]
 mod wire;
 
@@ -11,6 +13,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
+#[cfg(feature = "encryption")]
+use self::seal::Keeping;
 use crate::moment::Moment;
 use crate::names;
 
@@ -34,6 +38,8 @@ struct Stored {
     tags_end: u32,
     meta_end: u32,
     status: StatusCode,
+    #[cfg(feature = "encryption")]
+    keeping: Keeping,
 }
 
 impl Entry {
@@ -187,6 +193,10 @@ impl Entry {
         draft.stored_at = self.stored_at();
         draft.fresh_until = self.fresh_until();
         draft.keep_until = self.keep_until();
+        #[cfg(feature = "encryption")]
+        if self.is_confidential() {
+            draft.confidential();
+        }
         draft
     }
 }
@@ -247,6 +257,8 @@ pub struct Draft {
     stored_at: Moment,
     fresh_until: Moment,
     keep_until: Moment,
+    #[cfg(feature = "encryption")]
+    keeping: Keeping,
 }
 
 impl Draft {
@@ -263,6 +275,8 @@ impl Draft {
             stored_at: Moment::EPOCH,
             fresh_until: Moment::EPOCH,
             keep_until: Moment::EPOCH,
+            #[cfg(feature = "encryption")]
+            keeping: Keeping::Open,
         }
     }
 
@@ -322,6 +336,8 @@ impl Draft {
             stored_at,
             fresh_until,
             keep_until,
+            #[cfg(feature = "encryption")]
+            keeping,
         } = self;
         let values_end = values.len();
         let target_end = values_end + target.len();
@@ -347,6 +363,8 @@ impl Draft {
             tags_end: offset(tags_end),
             meta_end: offset(meta_end),
             status,
+            #[cfg(feature = "encryption")]
+            keeping,
         }))
     }
 }

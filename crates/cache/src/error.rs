@@ -34,6 +34,18 @@ impl ConfigError {
     pub fn field(&self) -> &str {
         &self.field
     }
+
+    /// What is wrong with it: the value, unless that is a secret, and why it cannot be.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        format!("`{}` {}", self.value, self.fault)
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn fix(&self) -> &'static str {
+        self.fix
+    }
 }
 
 impl fmt::Display for ConfigError {

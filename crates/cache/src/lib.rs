@@ -88,10 +88,13 @@
 //!
 //! # Features
 //!
-//! `redis` adds `RedisStore`, which several machines share, and `TwoTiers`, which has memory before it.
+//! - `encryption`: `EncryptionKeys`, and `CacheRulesBuilder::encrypt`.
+//! - `redis`: `RedisStore`, which several machines share, and `TwoTiers`, which has memory before it.
 
 mod body;
 mod cache;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod entry;
 mod error;
 mod fill;
@@ -112,6 +115,8 @@ mod shared;
 mod stats;
 mod store;
 
+#[cfg(feature = "encryption")]
+pub use encryption::EncryptionKeys;
 #[cfg(feature = "redis")]
 pub use shared::{RedisStore, TwoTiers};
 pub use {

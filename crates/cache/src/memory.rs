@@ -6,18 +6,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
+#[cfg(feature = "encryption")]
+use crate::encryption::EncryptionKeys;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::moment::Moment;
+#[cfg(feature = "encryption")]
+use crate::store::StoreError;
 use crate::store::{Answer, Purge, Selection, Store, StoreSize};
 
 /// Entries in the memory of this process, bounded by bytes.
 ///
 /// When it is full, what is asked for least makes room (quick-cache's S3-FIFO, which a scan of keys that are never asked for again does not empty). Keys, heads,
 /// bodies and the table are counted. An entry of more than 8 MiB, or of more than the whole store, may find no room.
+///
+/// With the feature `encryption`, entries that are to be (`Draft::confidential`) are encrypted with a key that only this process has, and that is never
+/// written anywhere. Their keys, targets and tags are not.
 pub struct MemoryStore {
     entries: Cache<Key, Entry, Bytes>,
     capacity: u64,
+    #[cfg(feature = "encryption")]
+    keys: std::sync::OnceLock<Option<EncryptionKeys>>,
 }
 
 #[derive(Clone, Debug)]
@@ -63,16 +72,46 @@ impl MemoryStore {
                 DefaultLifecycle::default(),
             ),
             capacity: bytes,
+            #[cfg(feature = "encryption")]
+            keys: std::sync::OnceLock::new(),
         }
+    }
+
+    #[cfg(feature = "encryption")]
+    fn keys(&self) -> Option<&EncryptionKeys> {
+        self.keys.get_or_init(EncryptionKeys::random).as_ref()
     }
 }
 
 impl Store for MemoryStore {
     fn get(&self, key: &[u8]) -> Answer<Option<Entry>> {
-        Answer::Now(Ok(self.entries.get(key)))
+        let found = self.entries.get(key);
+        #[cfg(feature = "encryption")]
+        if let Some(entry) = &found
+            && entry.is_sealed()
+        {
+            let keys = self.keys();
+            return Answer::Now(Ok(keys.and_then(|keys| entry.open(keys, key))));
+        }
+        Answer::Now(Ok(found))
     }
 
     fn put(&self, key: &Key, entry: Entry, _: Moment) -> Answer<()> {
+        #[cfg(feature = "encryption")]
+        if entry.is_confidential() {
+            let sealed = self
+                .keys()
+                .and_then(|keys| entry.seal(keys, key.as_bytes()));
+            return Answer::Now(match sealed {
+                Some(entry) => {
+                    self.entries.insert(key.clone(), entry);
+                    Ok(())
+                }
+                None => Err(StoreError::new(
+                    "the system has no random bytes to encrypt with",
+                )),
+            });
+        }
         self.entries.insert(key.clone(), entry);
         Answer::Now(Ok(()))
     }
@@ -104,6 +143,11 @@ impl Store for MemoryStore {
 
     fn size(&self) -> StoreSize {
         StoreSize::new(self.entries.len() as u64, self.entries.weight())
+    }
+
+    #[cfg(feature = "encryption")]
+    fn encrypts(&self) -> bool {
+        true
     }
 }
 

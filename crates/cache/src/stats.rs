@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use portcullis_core::CacheStatus;
 
-use crate::store::StoreSize;
+use crate::store::{Store, StoreSize};
 
 /// What a [`ResponseCache`](crate::ResponseCache) has done since it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct CacheStats {
     pub stored: u64,
     /// Times that the store was away.
     pub store_errors: u64,
+    /// Entries that the store has found and could not read; they count as misses.
+    pub unreadable: u64,
     /// Fetches under way.
     pub filling: usize,
     /// What the store holds.
@@ -74,7 +76,7 @@ impl Counters {
         });
     }
 
-    pub(crate) fn read(&self, filling: usize, size: StoreSize) -> CacheStats {
+    pub(crate) fn read(&self, filling: usize, store: &dyn Store) -> CacheStats {
         let sum = |event: Event| {
             let stripes = self.stripes.iter();
             stripes
@@ -89,8 +91,9 @@ impl Counters {
             stale: sum(Event::Stale),
             stored: sum(Event::Stored),
             store_errors: sum(Event::StoreError),
+            unreadable: store.unreadable(),
             filling,
-            size,
+            size: store.size(),
         }
     }
 }

@@ -26,6 +26,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// How much it holds, as far as it knows.
     fn size(&self) -> StoreSize;
 
+    /// Whether it keeps encrypted what is to be (`Draft::confidential`). By one that does not, such responses are not stored. Default: it does not.
+    fn encrypts(&self) -> bool {
+        false
+    }
+
+    /// How many entries it has found so far that it could not read: cut, of another version, or encrypted with a key that it does not have.
+    fn unreadable(&self) -> u64 {
+        0
+    }
+
     /// Tells `listener` of purges by others, on other machines. A store that knows of none need not do anything.
     fn on_purge(&self, listener: Box<dyn Fn(&Purge) + Send + Sync>) {
         drop(listener);

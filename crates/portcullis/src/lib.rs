@@ -94,8 +94,8 @@ mod gateway;
 
 #[cfg(feature = "gateway")]
 pub use gateway::{
-    AccessLogConfig, AccountConfig, ApiConfig, ApiSpec, CanaryRules, CanarySummary, Change,
-    ConfigError, ConfigFault, ConfigFormat, Coverage, CoveredField, CredentialsConfig,
+    AccessLogConfig, AccountConfig, ApiConfig, ApiSpec, CacheConfig, CanaryRules, CanarySummary,
+    Change, ConfigError, ConfigFault, ConfigFormat, Coverage, CoveredField, CredentialsConfig,
     DeploymentDiff, DeploymentSummary, Destination, Edge, EmfConfig, FieldChange, FileStore,
     FunctionConfig, FunctionPlace, Gateway, GatewayBuilder, GatewayConfig, GatewayError,
     GatewayFault, GatewayFuture, GatewayHandle, HandleError, HandleErrorKind, IntrospectionConfig,

@@ -425,7 +425,7 @@ async fn the_size_of_the_cache_stands_in_the_configuration() {
     let path = folder.path().join("gateway.json");
     std::fs::write(&path, config.to_string()).expect("written");
     let config = GatewayConfig::load(&path).expect("it is good");
-    assert_eq!(config.cache_max_bytes, Some(1_000_000));
+    assert_eq!(config.cache.max_bytes, Some(1_000_000));
     config
         .gateway()
         .expect("it is good")

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::seal::Keeping;
 use super::{Entry, Stored};
 use crate::moment::Moment;
 use crate::names;
@@ -15,7 +16,12 @@ impl Entry {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let stored = &*self.0;
         out.reserve(128 + stored.buffer.len());
-        out.extend_from_slice(&stored.status.as_u16().to_le_bytes());
+        let confidential = if self.is_confidential() {
+            CONFIDENTIAL
+        } else {
+            0
+        };
+        out.extend_from_slice(&(stored.status.as_u16() | confidential).to_le_bytes());
         for moment in [stored.stored_at, self.fresh_until(), stored.keep_until] {
             out.extend_from_slice(&moment.as_millis().to_le_bytes());
         }
@@ -41,7 +47,12 @@ impl Entry {
     /// The entry in these bytes; none if they are no entry.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
-        let status = StatusCode::from_u16(u16::from_le_bytes(take(&mut rest)?)).ok()?;
+        let first = u16::from_le_bytes(take(&mut rest)?);
+        let status = StatusCode::from_u16(first & !CONFIDENTIAL).ok()?;
+        let keeping = match first & CONFIDENTIAL {
+            0 => Keeping::Open,
+            _ => Keeping::Confidential,
+        };
         let mut moment = || Some(Moment::from_millis(u64::from_le_bytes(take(&mut rest)?)));
         let (stored_at, fresh_until, keep_until) = (moment()?, moment()?, moment()?);
         let mut end = || Some(u32::from_le_bytes(take(&mut rest)?));
@@ -76,10 +87,14 @@ impl Entry {
                 tags_end,
                 meta_end,
                 status,
+                keeping,
             }))
         })
     }
 }
+
+/// Stands in the status, which has no such bit, of an entry that must be encrypted.
+const CONFIDENTIAL: u16 = 1 << 15;
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (own, after) = rest.split_first_chunk::<N>()?;
@@ -116,6 +131,7 @@ mod tests {
         draft.target(b"/pets");
         draft.tag(b"pets");
         draft.meta(b"gzip");
+        draft.confidential();
         draft.times(
             Moment::from_millis(1),
             Moment::from_millis(2),
@@ -134,6 +150,7 @@ mod tests {
         assert_eq!(entry.target(), b"/pets");
         assert_eq!(entry.tags().collect::<Vec<_>>(), [b"pets"]);
         assert_eq!(entry.meta(), b"gzip");
+        assert!(entry.is_confidential());
         assert_eq!(entry.body(), "body");
         assert_eq!(entry.fresh_until(), Moment::from_millis(2));
         assert_eq!(entry.keep_until(), Moment::from_millis(3));

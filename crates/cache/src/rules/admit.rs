@@ -54,7 +54,15 @@ impl Admit for RulesAdmit {
         if rules.respects_no_store && forbids_storing(headers) {
             return Admission::Private;
         }
+        #[cfg(feature = "encryption")]
+        if rules.encrypts && !landing.cache().store().encrypts() {
+            return Admission::Private;
+        }
         let mut draft = Draft::new(head.status);
+        #[cfg(feature = "encryption")]
+        if rules.encrypts {
+            draft.confidential();
+        }
         let named = headers.get(CONNECTION);
         draft.headers(headers, |name| {
             rules.keeps(name) && !named.is_some_and(|named| names(named, name))

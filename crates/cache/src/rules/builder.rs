@@ -38,6 +38,8 @@ impl CacheRulesBuilder {
                 replays_cookies: false,
                 ignores_vary: false,
                 respects_no_store: false,
+                #[cfg(feature = "encryption")]
+                encrypts: false,
                 dropped: Vec::new(),
                 refresh: Refresh::default(),
             },
@@ -116,6 +118,14 @@ impl CacheRulesBuilder {
     /// Does not store responses that say `no-store` or `private`. By default, as in the service, what a response says of caching counts for nothing.
     pub const fn respect_no_store(mut self) -> Self {
         self.rules.respects_no_store = true;
+        self
+    }
+
+    /// Has responses encrypted where they are stored. In memory, the key is the process's own; what several machines share needs
+    /// [keys](crate::EncryptionKeys), and a store that [does not encrypt](crate::Store::encrypts) is given nothing.
+    #[cfg(feature = "encryption")]
+    pub const fn encrypt(mut self) -> Self {
+        self.rules.encrypts = true;
         self
     }
 

@@ -42,6 +42,8 @@ pub struct CacheRules {
     replays_cookies: bool,
     ignores_vary: bool,
     respects_no_store: bool,
+    #[cfg(feature = "encryption")]
+    encrypts: bool,
     dropped: Vec<HeaderName>,
     refresh: Refresh,
 }

@@ -1,6 +1,7 @@
 //! The store in Redis or Valkey.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 
 use super::known::{Fate, KEPT, Known};
 use super::wire;
+use crate::encryption::EncryptionKeys;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::moment::Moment;
@@ -31,6 +33,8 @@ pub struct RedisStore {
 
 struct Inner {
     redis: Redis,
+    keys: Option<EncryptionKeys>,
+    unreadable: AtomicU64,
     known: Mutex<Known>,
     state: watch::Sender<State>,
     /// Where the log has been read to.
@@ -57,9 +61,36 @@ impl RedisStore {
     /// A store over this connection, by its prefix apart from others on the same server.
     #[must_use]
     pub fn new(redis: Redis) -> Self {
+        Self::with(redis, None)
+    }
+
+    /// The same, with entries that only those can read who have a key. In the server, they are called by a keyed digest, and what purges say is encrypted, too.
+    ///
+    /// All machines need the same first key. While it is being replaced, they have both, and look for an entry under each.
+    ///
+    /// ```no_run
+    /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use portcullis_cache::{EncryptionKeys, RedisStore, ResponseCache, TwoTiers};
+    /// use portcullis_redis::Redis;
+    ///
+    /// let keys = EncryptionKeys::from_base64([std::env::var("CACHE_KEY")?])?;
+    /// let redis = Redis::builder("redis://127.0.0.1:6379").build()?;
+    /// let store = RedisStore::encrypted(redis, keys);
+    /// let cache = ResponseCache::builder().build(TwoTiers::new(64 * 1024 * 1024, store));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn encrypted(redis: Redis, keys: EncryptionKeys) -> Self {
+        Self::with(redis, Some(keys))
+    }
+
+    fn with(redis: Redis, keys: Option<EncryptionKeys>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 redis,
+                keys,
+                unreadable: AtomicU64::new(0),
                 known: Mutex::default(),
                 state: watch::Sender::new(State::Starting),
                 read: watch::Sender::new(0),
@@ -82,9 +113,14 @@ impl RedisStore {
     pub(super) async fn find(&self, key: Key) -> Result<Option<Entry>, StoreError> {
         let inner = &*self.inner;
         inner.following().await?;
-        let found = inner.redis.get(&name(key.as_bytes())).await;
-        let found = found.map_err(StoreError::new)?;
-        let read = found.and_then(|bytes| wire::read_entry(&bytes, key.as_bytes()));
+        let mut read = None;
+        for name in inner.names(key.as_bytes()) {
+            let found = inner.redis.get(&name).await;
+            if let Some(bytes) = found.map_err(StoreError::new)? {
+                read = inner.read(&bytes, key.as_bytes());
+                break;
+            }
+        }
         Ok(read.and_then(|(epoch, entry)| {
             match lock(&inner.known).fate(epoch, key.as_bytes(), &entry) {
                 Fate::Good => Some(entry),
@@ -101,12 +137,20 @@ impl RedisStore {
         let inner = &*self.inner;
         inner.following().await?;
         let epoch = lock(&inner.known).epoch();
-        let bytes = wire::write_entry(epoch, key.as_bytes(), &entry);
+        let bytes = match &inner.keys {
+            Some(keys) => wire::seal_entry(keys, epoch, key.as_bytes(), &entry),
+            // What must be encrypted is not written as it is, whoever asks for it.
+            None if entry.is_confidential() => {
+                return Err(StoreError::new("it has no keys to encrypt with"));
+            }
+            None => Some(wire::write_entry(epoch, key.as_bytes(), &entry)),
+        };
+        let bytes = bytes.ok_or_else(no_random_bytes)?;
         let life = entry.keep_until().since(now);
         if life.is_zero() {
             return Ok(());
         }
-        let name = name(key.as_bytes());
+        let name = inner.name(key.as_bytes());
         let kept = inner.redis.set_for(&name, bytes, life).await;
         kept.map_err(StoreError::new)
     }
@@ -125,8 +169,10 @@ impl RedisStore {
         if let Selection::Key(key) = purge.selection()
             && !purge.is_soft()
         {
-            let removed = inner.redis.remove(&name(key.as_bytes())).await;
-            count = u64::from(removed.map_err(StoreError::new)?);
+            for name in inner.names(key.as_bytes()) {
+                let removed = inner.redis.remove(&name).await;
+                count = count.max(u64::from(removed.map_err(StoreError::new)?));
+            }
         }
         // What is stored from here on is known to come after it.
         let mut read = inner.read.subscribe();
@@ -160,12 +206,52 @@ impl Store for RedisStore {
         StoreSize::default()
     }
 
+    /// If it was given keys.
+    fn encrypts(&self) -> bool {
+        self.inner.keys.is_some()
+    }
+
+    fn unreadable(&self) -> u64 {
+        self.inner.unreadable.load(Ordering::Relaxed)
+    }
+
     fn on_purge(&self, listener: Box<dyn Fn(&Purge) + Send + Sync>) {
         lock(&self.inner.listeners).push(listener);
     }
 }
 
 impl Inner {
+    /// What an entry is called in the server. The entry has its whole key, or is bound to it.
+    fn name(&self, key: &[u8]) -> String {
+        self.names(key).swap_remove(0)
+    }
+
+    /// The same, by each of the keys.
+    fn names(&self, key: &[u8]) -> Vec<String> {
+        match &self.keys {
+            Some(keys) => keys.names(key).map(|name| hex(name.as_ref())).collect(),
+            None => vec![hex(digest(&SHA256, key).as_ref())],
+        }
+    }
+
+    fn read(&self, bytes: &[u8], key: &[u8]) -> Option<(u64, Entry)> {
+        let read = match &self.keys {
+            Some(keys) => wire::open_entry(keys, bytes, key),
+            None => wire::read_entry(bytes, key),
+        };
+        if read.is_none() {
+            // The first is news; there may be as many as there are entries.
+            if self.unreadable.fetch_add(1, Ordering::Relaxed) == 0 {
+                tracing::warn!(
+                    "an entry in the shared cache cannot be read; it is as if it were not there"
+                );
+            } else {
+                tracing::debug!("an entry in the shared cache cannot be read");
+            }
+        }
+        read
+    }
+
     /// Waits for the first word on whether the log can be followed, for as long as a command may take.
     async fn following(&self) -> Result<(), StoreError> {
         let away = || StoreError::new("the log of purges cannot be followed");
@@ -186,7 +272,7 @@ impl Inner {
     }
 
     async fn append(&self, purge: &Purge) -> Result<u64, RedisError> {
-        let text = wire::write_purge(purge);
+        let text = wire::send_purge(self.keys.as_ref(), purge);
         self.redis.append(LOG, text, KEPT).await
     }
 
@@ -256,7 +342,10 @@ async fn step(store: &Weak<Inner>, follower: &mut Follower) -> Result<Option<()>
                 break;
             }
             for entry in batch {
-                inner.apply(entry.at, &wire::read_purge(&entry.text));
+                inner.apply(
+                    entry.at,
+                    &wire::receive_purge(inner.keys.as_ref(), &entry.text),
+                );
             }
         }
         inner.state.send_replace(State::Following);
@@ -267,17 +356,23 @@ async fn step(store: &Weak<Inner>, follower: &mut Follower) -> Result<Option<()>
         return Ok(None);
     };
     for entry in batch {
-        inner.apply(entry.at, &wire::read_purge(&entry.text));
+        inner.apply(
+            entry.at,
+            &wire::receive_purge(inner.keys.as_ref(), &entry.text),
+        );
     }
     Ok(Some(()))
 }
 
-/// What an entry is called in the server. The entry has its whole key.
-fn name(key: &[u8]) -> String {
+fn no_random_bytes() -> StoreError {
+    StoreError::new("the system has no random bytes to encrypt with")
+}
+
+fn hex(digest: &[u8]) -> String {
     use fmt::Write as _;
     let mut name = String::with_capacity(72);
     name.push_str("cache:");
-    for byte in digest(&SHA256, key).as_ref() {
+    for byte in digest {
         // Writing to a string cannot fail.
         let _ = write!(name, "{byte:02x}");
     }

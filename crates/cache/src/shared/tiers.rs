@@ -108,6 +108,15 @@ impl Store for TwoTiers {
         self.memory.size()
     }
 
+    /// If Redis has keys; memory has one of its own.
+    fn encrypts(&self) -> bool {
+        self.redis.encrypts()
+    }
+
+    fn unreadable(&self) -> u64 {
+        self.redis.unreadable()
+    }
+
     fn on_purge(&self, listener: Box<dyn Fn(&Purge) + Send + Sync>) {
         self.redis.on_purge(listener);
     }

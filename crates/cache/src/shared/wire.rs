@@ -1,5 +1,6 @@
 //! Purges, and entries with their keys, as bytes.
 
+use crate::encryption::{About, EncryptionKeys};
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::store::{Purge, Selection};
@@ -18,6 +19,26 @@ pub(super) fn write_entry(epoch: u64, key: &[u8], entry: &Entry) -> Vec<u8> {
     out
 }
 
+/// The same, encrypted; none if the system has no random bytes.
+pub(super) fn seal_entry(
+    keys: &EncryptionKeys,
+    epoch: u64,
+    key: &[u8],
+    entry: &Entry,
+) -> Option<Vec<u8>> {
+    keys.seal(About::Entry(key), |out| {
+        out.extend_from_slice(&epoch.to_le_bytes());
+        entry.write(out);
+    })
+}
+
+/// The entry in these bytes, if it is one of this key that was encrypted by one of these.
+pub(super) fn open_entry(keys: &EncryptionKeys, bytes: &[u8], key: &[u8]) -> Option<(u64, Entry)> {
+    let plain = keys.open(About::Entry(key), bytes)?;
+    let (epoch, rest) = plain.split_first_chunk::<8>()?;
+    Some((u64::from_le_bytes(*epoch), Entry::read(rest)?))
+}
+
 /// The entry in these bytes, if it is one of this key.
 pub(super) fn read_entry(bytes: &[u8], key: &[u8]) -> Option<(u64, Entry)> {
     let (epoch, rest) = bytes.strip_prefix(&[VERSION])?.split_first_chunk::<8>()?;
@@ -29,7 +50,29 @@ pub(super) fn read_entry(bytes: &[u8], key: &[u8]) -> Option<(u64, Entry)> {
     Some((u64::from_le_bytes(*epoch), Entry::read(rest)?))
 }
 
-pub(super) fn write_purge(purge: &Purge) -> Vec<u8> {
+/// A purge, encrypted if there are keys: it may name what a caller sent.
+pub(super) fn send_purge(keys: Option<&EncryptionKeys>, purge: &Purge) -> Vec<u8> {
+    let bytes = write_purge(purge);
+    match keys {
+        // A system without random bytes sends what nobody can read, which takes everything away.
+        Some(keys) => keys
+            .seal(About::Purge, |out| out.extend_from_slice(&bytes))
+            .unwrap_or_default(),
+        None => bytes,
+    }
+}
+
+/// What was [sent](send_purge) so. What cannot be read takes everything away.
+pub(super) fn receive_purge(keys: Option<&EncryptionKeys>, bytes: &[u8]) -> Purge {
+    match keys {
+        Some(keys) => keys
+            .open(About::Purge, bytes)
+            .map_or_else(Purge::everything, |plain| read_purge(&plain)),
+        None => read_purge(bytes),
+    }
+}
+
+fn write_purge(purge: &Purge) -> Vec<u8> {
     let (kind, rest): (u8, &[u8]) = match purge.selection() {
         Selection::Key(key) => (0, key.as_bytes()),
         Selection::Scope(scope) => (1, scope),
@@ -43,7 +86,7 @@ pub(super) fn write_purge(purge: &Purge) -> Vec<u8> {
 }
 
 /// The purge in these bytes. What cannot be read takes everything away.
-pub(super) fn read_purge(bytes: &[u8]) -> Purge {
+fn read_purge(bytes: &[u8]) -> Purge {
     let [VERSION, kind, soft, rest @ ..] = bytes else {
         return Purge::everything();
     };
@@ -61,7 +104,11 @@ pub(super) fn read_purge(bytes: &[u8]) -> Purge {
 mod tests {
     use http::StatusCode;
 
-    use super::{read_entry, read_purge, write_entry, write_purge};
+    use super::{
+        open_entry, read_entry, read_purge, receive_purge, seal_entry, send_purge, write_entry,
+        write_purge,
+    };
+    use crate::encryption::EncryptionKeys;
     use crate::entry::Draft;
     use crate::key::Key;
     use crate::store::Purge;
@@ -78,6 +125,35 @@ mod tests {
             assert_eq!(read_purge(&write_purge(&purge)), purge);
         }
         assert_eq!(read_purge(b"\x09?"), Purge::everything());
+    }
+
+    #[test]
+    fn purges_that_are_encrypted_are_read_by_those_who_have_the_key() {
+        let keys = EncryptionKeys::new([[1; 32]]).unwrap();
+        let purge = Purge::tag("a secret");
+        let sent = send_purge(Some(&keys), &purge);
+        assert!(!sent.windows(8).any(|part| part == b"a secret"));
+        assert_eq!(receive_purge(Some(&keys), &sent), purge);
+        // Who cannot read it forgets everything; so does who is told in the clear what should not be.
+        assert_eq!(receive_purge(None, &sent), Purge::everything());
+        let clear = send_purge(None, &purge);
+        assert_eq!(receive_purge(Some(&keys), &clear), Purge::everything());
+        assert_eq!(receive_purge(None, &clear), purge);
+        assert_eq!(receive_purge(Some(&keys), &[]), Purge::everything());
+    }
+
+    #[test]
+    fn an_encrypted_entry_is_read_under_its_key_alone_and_never_from_clear_text() {
+        let keys = EncryptionKeys::new([[1; 32]]).unwrap();
+        let entry = Draft::new(StatusCode::OK).finish(&["a secret".into()]);
+        let bytes = seal_entry(&keys, 7, b"key", &entry).unwrap();
+        assert!(!bytes.windows(8).any(|part| part == b"a secret"));
+        let (epoch, read) = open_entry(&keys, &bytes, b"key").unwrap();
+        assert_eq!((epoch, read.body()), (7, entry.body()));
+        assert!(open_entry(&keys, &bytes, b"other").is_none());
+        let clear = write_entry(7, b"key", &entry);
+        assert!(open_entry(&keys, &clear, b"key").is_none());
+        assert!(read_entry(&bytes, b"key").is_none());
     }
 
     #[test]

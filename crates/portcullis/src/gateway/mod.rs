@@ -41,7 +41,7 @@ pub use api::{ApiSpec, Parity, UnknownRoute};
 pub use builder::GatewayBuilder;
 pub use canary::CanaryRules;
 pub use config::{
-    AccessLogConfig, AccountConfig, ApiConfig, ConfigError, ConfigFault, ConfigFormat,
+    AccessLogConfig, AccountConfig, ApiConfig, CacheConfig, ConfigError, ConfigFault, ConfigFormat,
     CredentialsConfig, EmfConfig, FunctionConfig, FunctionPlace, GatewayConfig,
     IntrospectionConfig, IssuerConfig, LimitsAway, LogConfig, RedisConfig, SharedLimitsConfig,
     TlsFiles, TracesConfig, UpstreamConfig,

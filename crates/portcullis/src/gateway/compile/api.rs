@@ -99,7 +99,7 @@ pub(super) fn compile(
     for configured in &spec.stages {
         stages::check_deployments(spec, configured, faults);
         let stage = &history.effective(configured);
-        stages::check(spec, stage, faults);
+        stages::check(spec, stage, shared, faults);
         stages::survey(&spec.id, stage, shared, &mut coverage);
         let deployment = stage
             .deployment_id

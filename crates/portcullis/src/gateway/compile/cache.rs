@@ -180,6 +180,9 @@ impl<'a> Caches<'a> {
                 "arn:aws:execute-api:{}:{}:{}/{}",
                 shared.region, shared.account_id, spec.id, stage.stage_name
             ));
+        if settings.encrypted {
+            rules = rules.encrypt();
+        }
         if !settings.asks {
             rules = rules.dangerously_let_everyone_refresh();
         } else {
@@ -215,6 +218,7 @@ struct Settings {
     ttl: Duration,
     asks: bool,
     otherwise: UnauthorizedRefresh,
+    encrypted: bool,
 }
 
 impl Settings {
@@ -243,6 +247,8 @@ impl Settings {
                 setting.require_authorization_for_cache_control
             })
             .is_none_or(|(_, asks)| asks),
+            encrypted: first(&own, |setting| setting.cache_data_encrypted)
+                .is_some_and(|(_, encrypted)| encrypted),
             otherwise: match otherwise.map(|(_, otherwise)| otherwise) {
                 Some(UnauthorizedCacheControl::FailWith403) => UnauthorizedRefresh::Refuse,
                 Some(UnauthorizedCacheControl::SucceedWithoutResponseHeader) => {
@@ -274,21 +280,31 @@ fn parts(integration: &definition::Integration) -> Result<Vec<KeyPart>, ConfigEr
 }
 
 /// The faults of what a stage says of caching.
-pub(super) fn check_stage(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault>) {
+pub(super) fn check_stage(
+    spec: &ApiSpec,
+    stage: &Stage,
+    shared: &Shared,
+    faults: &mut Vec<GatewayFault>,
+) {
     if spec.kind != ApiKind::Rest {
         return;
     }
+    let encrypts = shared.cache.store().encrypts();
     for (key, own) in &stage.method_settings {
+        let mut fault = |field: &str, message: String| {
+            let key = key.replace('~', "~0").replace('/', "~1");
+            let place = format!("stage {}:/methodSettings/{key}/{field}", stage.stage_name);
+            faults.push(GatewayFault::new(&spec.id, place, message));
+        };
         if let Some(seconds) = own.cache_ttl_in_seconds
             && seconds > 3600
         {
-            let key = key.replace('~', "~0").replace('/', "~1");
-            let place = format!(
-                "stage {}:/methodSettings/{key}/cacheTtlInSeconds",
-                stage.stage_name
-            );
             let message = format!("`{seconds}` is too long; choose 0 to 3600 seconds");
-            faults.push(GatewayFault::new(&spec.id, place, message));
+            fault("cacheTtlInSeconds", message);
+        }
+        if own.cache_data_encrypted == Some(true) && is_on(stage) && !encrypts {
+            let message = "the shared store has no keys to encrypt with; give it some: `cache.encryptionKeys` of the configuration, or `RedisStore::encrypted`";
+            fault("cacheDataEncrypted", message.to_owned());
         }
     }
 }

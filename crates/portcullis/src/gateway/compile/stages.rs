@@ -58,13 +58,18 @@ pub(super) fn traces(stage: &Stage, facts: &ApiStage, shared: &Shared) -> Option
 }
 
 /// The faults of the stage's settings.
-pub(super) fn check(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault>) {
+pub(super) fn check(
+    spec: &ApiSpec,
+    stage: &Stage,
+    shared: &Shared,
+    faults: &mut Vec<GatewayFault>,
+) {
     for fault in stage.faults(kind_of(spec.kind)) {
         let place = format!("stage {}:{}", stage.stage_name, fault.pointer);
         faults.push(GatewayFault::new(&spec.id, place, fault.message));
     }
     throttle::check_stage(spec, stage, faults);
-    cache::check_stage(spec, stage, faults);
+    cache::check_stage(spec, stage, shared, faults);
 }
 
 /// The deployments that the stage names in its source and are not there.

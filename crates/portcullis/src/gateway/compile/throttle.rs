@@ -380,6 +380,7 @@ fn member_fate(
     Some(match member {
         _ if !known => (Served::DocumentationOnly, "the API has no such method"),
         "cachingEnabled"
+        | "cacheDataEncrypted"
         | "metricsEnabled"
         | "dataTraceEnabled"
         | "detailedMetricsEnabled"
@@ -388,7 +389,6 @@ fn member_fate(
         {
             (Served::Enforced, "")
         }
-        "cacheDataEncrypted" if value == false => (Served::Enforced, ""),
         "cachingEnabled"
         | "cacheTtlInSeconds"
         | "cacheDataEncrypted"
@@ -399,11 +399,11 @@ fn member_fate(
             let note = "the stage has no cache (`cacheClusterEnabled`)";
             (Served::DocumentationOnly, note)
         }
-        "cacheDataEncrypted" => (Served::NotServed, "cached responses are not encrypted yet"),
         "throttlingRateLimit"
         | "throttlingBurstLimit"
         | "cachingEnabled"
         | "cacheTtlInSeconds"
+        | "cacheDataEncrypted"
         | "requireAuthorizationForCacheControl"
         | "unauthorizedCacheControlHeaderStrategy" => (Served::Enforced, ""),
         _ => return None,

@@ -165,8 +165,12 @@ impl GatewayConfig {
             }),
         }
         builder = self.observed(builder, &mut faults);
-        if let Some(bytes) = self.cache_max_bytes {
+        if let Some(bytes) = self.cache.max_bytes {
             builder = builder.cache_max_bytes(bytes);
+        }
+        #[cfg(feature = "redis")]
+        if let Some(shared) = self.responses_in_redis(&mut faults) {
+            builder.caching.shared = Some(shared);
         }
         builder = builder
             .limit_headers(self.limit_headers)

@@ -2,6 +2,7 @@
 
 mod backends;
 mod build;
+mod cache;
 mod callers;
 mod canary;
 mod endpoints;
@@ -42,6 +43,7 @@ use crate::stages::Deprecation;
 use crate::throttle::Headers;
 use reader::Reader;
 
+pub use cache::CacheConfig;
 pub use callers::IntrospectionConfig;
 pub use error::{ConfigError, ConfigFault};
 pub use issuers::IssuerConfig;
@@ -135,8 +137,8 @@ pub struct GatewayConfig {
     pub aws_endpoint: Option<String>,
     /// The account's own limits. Default: none.
     pub account: Option<AccountConfig>,
-    /// How many bytes of responses are cached, for all stages together. Default: 256 MiB.
-    pub cache_max_bytes: Option<u64>,
+    /// Where responses are cached.
+    pub cache: CacheConfig,
     /// Who signs requests, with access keys and policies.
     pub principals: Vec<PrincipalConfig>,
     /// Lets presigned URLs live for as long as their `X-Amz-Expires` says. Default: for five minutes, as in the service.

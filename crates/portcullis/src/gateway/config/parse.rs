@@ -157,12 +157,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         }
     }
     observe::read(object, &mut config, reader);
-    if let Some(cache) = object.get("cache") {
-        let path = object.at("cache");
-        if let Some(cache) = reader.object(cache, &path, &["maxBytes"]) {
-            config.cache_max_bytes = reader.number(cache, "maxBytes");
-        }
-    }
+    config.cache = super::cache::parse(object, reader);
     config.limit_mode = reader
         .word(object, "limitMode", LIMIT_MODES)
         .unwrap_or_default();

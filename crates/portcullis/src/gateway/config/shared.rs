@@ -6,7 +6,7 @@ use super::reader::{Object, Reader};
 use crate::definition::SecretValue;
 
 /// A Redis or Valkey that several gateways share.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RedisConfig {
     /// Its address, `redis://user:password@host:6379/0`; of a cluster, those of some nodes.
