@@ -44,6 +44,24 @@ impl ConfigError {
         self.field
     }
 
+    /// The value of it that is wrong.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// What is wrong with it and what to do about it, without the field.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        let Self { value, fix, .. } = self;
+        let fault = match self.fault {
+            Fault::Invalid => "is not valid",
+            Fault::WildcardWithCredentials => "cannot stand together with credentials",
+            Fault::NotInThisConduct => "is not something that an HTTP API can say",
+        };
+        format!("`{value}` {fault}; {fix}")
+    }
+
     /// Whether the value is none that the field takes, in whatever combination.
     #[must_use]
     pub const fn is_invalid_value(&self) -> bool {
@@ -65,15 +83,7 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            field, value, fix, ..
-        } = self;
-        let fault = match self.fault {
-            Fault::Invalid => "is not valid",
-            Fault::WildcardWithCredentials => "cannot stand together with credentials",
-            Fault::NotInThisConduct => "is not something that an HTTP API can say",
-        };
-        write!(f, "{field}: `{value}` {fault}; {fix}")
+        write!(f, "{}: {}", self.field, self.problem())
     }
 }
 

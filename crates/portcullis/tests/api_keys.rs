@@ -8,7 +8,9 @@ use http::{Request, Response};
 use portcullis::auth::api_key::{ApiKey, KeyHash, KeyLookup, KeyStoreError, MemoryKeys};
 use portcullis::core::{Body, FunctionError, FunctionReply, Invocation, Rejection, RequestContext};
 use portcullis::definition::UsagePlan;
-use portcullis::{ApiSpec, ConfigFormat, Gateway, GatewayBuilder, GatewayConfig, Parity, Served};
+use portcullis::{
+    ApiSpec, ConfigError, ConfigFormat, Gateway, GatewayBuilder, GatewayConfig, Parity, Served,
+};
 use portcullis_testkit::cases;
 use portcullis_testkit::request as testkit;
 use serde_json::{Value, json};
@@ -334,14 +336,13 @@ usagePlans:
   - { id: gold, apiStages: [{ apiId: pets, stage: prod }], keys: [one, two] }
 ";
 
-fn read(text: &str, folder: &tempfile::TempDir) -> GatewayConfig {
+fn read(text: &str, folder: &tempfile::TempDir) -> Result<GatewayConfig, ConfigError> {
     let hash = KeyHash::of(SECOND).to_string();
     let text = text.replace("sha256:HASH", &hash);
     let variables = |name: &str| (name == "ONE").then(|| FIRST.to_owned());
-    let config = GatewayConfig::parse_with(&text, ConfigFormat::Yaml, variables);
-    let mut config = config.expect("a good configuration");
+    let mut config = GatewayConfig::parse_with(&text, ConfigFormat::Yaml, variables)?;
     config.folder = folder.path().to_owned();
-    config
+    Ok(config)
 }
 
 fn folder() -> tempfile::TempDir {
@@ -362,7 +363,7 @@ fn folder() -> tempfile::TempDir {
 #[tokio::test]
 async fn a_file_says_which_keys_open_which_stages() {
     let folder = folder();
-    let config = read(CONFIG, &folder);
+    let config = read(CONFIG, &folder).expect("a good configuration");
     assert!(!format!("{config:?}").contains(FIRST));
     let gateway = build(config.gateway().expect("good settings"));
     for (key, expected) in [
@@ -429,7 +430,7 @@ fn what_is_wrong_with_keys_has_its_place_in_the_file_and_shows_no_value() {
         let text = CONFIG.replace(change.0, change.1);
         assert_ne!(text, CONFIG);
         let error = read(&text, &folder)
-            .gateway()
+            .and_then(|config| config.gateway())
             .expect_err(expected)
             .to_string();
         assert!(error.contains(expected), "{error}");

@@ -230,12 +230,12 @@ fn faults_of_pools_stand_at_their_places() {
             "/targets/0: `http://a/x` is not an origin such as `https://api.example.com`",
         ),
         (
-            "{target: []}",
+            "{targets: [\"http://a\"], target: []}",
             "/target: no such field; did you mean `targets`?",
         ),
         (
             "{targets: [\"http://a\"], balance: random}",
-            "/balance: must be one of `roundRobin`, `leastLoaded`",
+            "/balance: must be one of `roundRobin`, `leastLoaded`, not \"random\"",
         ),
         (
             "{targets: [\"http://a\"], health: {path: x}}",

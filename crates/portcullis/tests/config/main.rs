@@ -8,14 +8,15 @@ use proptest::prelude::*;
 use tower::ServiceExt;
 
 mod callers;
+mod faults;
 mod unnamed;
 
-fn none(_name: &str) -> Option<String> {
+pub(crate) fn none(_name: &str) -> Option<String> {
     None
 }
 
 #[track_caller]
-fn faults(yaml: &str, expected: &[&str]) {
+pub(crate) fn faults(yaml: &str, expected: &[&str]) {
     let error = GatewayConfig::parse_with(yaml, ConfigFormat::Yaml, none).expect_err("faults");
     let lines: Vec<_> = error.faults().iter().map(ToString::to_string).collect();
     assert_eq!(lines, expected);
@@ -224,8 +225,8 @@ fn all_faults_are_told_at_once() {
             "/trustedProxies/0: \"10.0.0.0/99\" must be an address or a network, like `10.0.0.0/8`",
             "/apis/0/id: is missing",
             "/apis/0/definition: is missing",
-            "/apis/0/kind: must be one of `rest`, `http`",
-            "/apis/0/import/basepath: must be one of `ignore`, `prepend`, `split`",
+            "/apis/0/kind: must be one of `rest`, `http`, not \"soap\"",
+            "/apis/0/import/basepath: must be one of `ignore`, `prepend`, `split`, not \"cut\"",
             "/functions/f: must have one of `url`, `lambda` and `mock`",
         ],
     );
@@ -238,9 +239,9 @@ fn a_wrong_word_is_told_the_right_ones() {
         &[
             "/listen: \":8080\" is no address; write one like `127.0.0.1:8080`",
             "/apis/0/cors/alowOrigins: no such field; did you mean `allowOrigins`?",
-            "/apis/0/cors/maxAge: must be a whole number, not a text",
-            "/apis/0/parity: must be one of `safe`, `strict`; did you mean `strict`?",
-            "/apis/0/unknownRoute: must be one of `as-service`, `not-found`",
+            "/apis/0/cors/maxAge: must be a whole number, not \"x\"",
+            "/apis/0/parity: must be one of `safe`, `strict`, not \"strikt\"; did you mean `strict`?",
+            "/apis/0/unknownRoute: must be one of `as-service`, `not-found`, not `404`",
         ],
     );
 }
@@ -275,7 +276,7 @@ fn what_comes_from_a_variable_is_a_text_and_counts_as_a_number_all_the_same() {
 fn lists_are_taken_as_the_services_tools_print_them() {
     let yaml = "
 apis: [{id: a, definition: x, stages: {item: [{stageName: prod, createdDate: '2024-04-15T10:00:00+00:00'}]}}]
-apiKeys: {items: [{id: k}]}
+apiKeys: {items: [{id: k, value: 0123456789abcdefghij}]}
 usagePlans: {items: [{id: p, colour: blue}]}
 domainNames: {Items: [{DomainName: api.example.com, ApiMappings: {Items: [{ApiId: a}]}}]}";
     let config = GatewayConfig::parse_with(yaml, ConfigFormat::Yaml, none).expect("a good text");
@@ -299,8 +300,7 @@ domainNames: {Items: [{DomainName: api.example.com, ApiMappings: {Items: [{ApiId
 #[test]
 fn faults_that_other_crates_find_have_their_places_in_the_file() {
     let yaml = "apis: []\nupstreams: {'http://a/x': 'http://b', 'http://c': 'ftp://d'}";
-    let config = GatewayConfig::parse_with(yaml, ConfigFormat::Yaml, none).expect("a good text");
-    let error = config.gateway().expect_err("two faults");
+    let error = GatewayConfig::parse_with(yaml, ConfigFormat::Yaml, none).expect_err("two faults");
     assert_eq!(
         error.to_string(),
         "/upstreams/http:~1~1a~1x: `http://a/x` has a path or a query; write only scheme, host and port, like `https://api.example.com`\n\

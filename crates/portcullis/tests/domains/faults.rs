@@ -103,7 +103,7 @@ fn an_edge_that_nobody_believes_is_an_error() {
     );
     check_file(
         "edge: { viewerAddressHeader: 'a b' }",
-        "/edge/viewerAddressHeader: is no name of a header",
+        "/edge/viewerAddressHeader: `a b` is no name of a header",
     );
 }
 

@@ -101,7 +101,7 @@ fn wrong(issuer: &str, expected: &str) {
 fn what_cannot_be_an_issuer_is_an_error_at_its_place() {
     wrong(
         "ftp://y",
-        "/issuers/https:~1~1x/issuer: `ftp://y` is not an https address",
+        "/issuers/https:~1~1x: `ftp://y` is not an https address",
     );
     wrong(
         "{ jwks: none.json }",
@@ -113,7 +113,7 @@ fn what_cannot_be_an_issuer_is_an_error_at_its_place() {
     );
     wrong(
         "{ algorithms: [none] }",
-        "/issuers/https:~1~1x/algorithms: `none` is not",
+        "/issuers/https:~1~1x/algorithms/0: `none` is not",
     );
     let folder = tempfile::tempdir().expect("a folder");
     let keys = folder.path().join("keys.json");

@@ -69,29 +69,28 @@ fn alias(item: &Value, path: &str, reader: &mut Reader) -> Option<FunctionAlias>
         Some(_) => reader.text(object, "FunctionVersion"),
         None => reader.needed(object, "functionVersion"),
     };
-    let alias = FunctionAlias::new(version?);
+    let mut alias = FunctionAlias::new(version.unwrap_or_default());
     let name = match object.get("RoutingConfig") {
         Some(_) => "RoutingConfig",
         None => "routingConfig",
     };
     let Some(config) = object.get(name) else {
-        return Some(alias);
+        return version.map(|_| alias);
     };
     let path = object.at(name);
     let fields = ["AdditionalVersionWeights", "additionalVersionWeights"];
     let config = reader.object(config, &path, &fields)?;
-    let mut alias = alias;
     for name in fields {
         for (version, path, weight) in reader.map(config, name) {
             // What comes from a variable is a text.
             let written = weight.as_str().and_then(|text| text.parse().ok());
             match weight.as_f64().or(written) {
                 Some(weight) => alias = alias.additional_version_weight(version, weight),
-                None => reader.fault(path, "must be a number from 0 to 1"),
+                None => reader.fault(path, format!("must be a number from 0 to 1, not {weight}")),
             }
         }
     }
-    Some(alias)
+    version.map(|_| alias)
 }
 
 pub(super) fn credentials(object: Object<'_>, reader: &mut Reader) -> Option<CredentialsConfig> {

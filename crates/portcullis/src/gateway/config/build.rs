@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::callers::caller_layer;
 use super::error::{ConfigError, ConfigFault};
+use super::parse::{NO_DEPLOYMENTS, NO_SIGNATURES};
 use super::reader::join;
 use super::{ApiConfig, CredentialsConfig, FunctionPlace, GatewayConfig};
 use crate::auth::credentials::MemoryCredentials;
@@ -12,6 +13,7 @@ use crate::auth::sigv4::ReplayGuard;
 use crate::client::Upstreams;
 use crate::core::{ApiKind, TrustedProxies};
 use crate::cors::CorsRules;
+use crate::definition::Pointer;
 use crate::gateway::compile::account_limit;
 use crate::gateway::compile::truststore;
 use crate::gateway::{ApiSpec, Gateway, GatewayBuilder};
@@ -109,7 +111,7 @@ impl GatewayConfig {
             }
             Some(_) => faults.push(ConfigFault {
                 place: "/replayGuard".to_owned(),
-                message: "must be how many signatures are remembered, one at least; leave it out to remember none".to_owned(),
+                message: NO_SIGNATURES.to_owned(),
             }),
         }
         for endpoint in &self.vpc_endpoints {
@@ -119,7 +121,7 @@ impl GatewayConfig {
             match MemoryCredentials::from_config(&self.principals) {
                 Ok(keys) => builder = builder.access_keys(keys),
                 Err(error) => faults.push(ConfigFault {
-                    place: pointer(error.field()),
+                    place: pointer(error.field()).to_string(),
                     message: format!("{}; {}", error.problem(), error.fix()),
                 }),
             }
@@ -160,8 +162,7 @@ impl GatewayConfig {
             }
             Some(_) => faults.push(ConfigFault {
                 place: "/keptDeployments".to_owned(),
-                message: "must be how many deployments of each API are kept, one at least"
-                    .to_owned(),
+                message: NO_DEPLOYMENTS.to_owned(),
             }),
         }
         builder = self.observed(builder, &mut faults);
@@ -192,12 +193,15 @@ impl GatewayConfig {
             }
         }
         for (name, issuer) in &self.issuers {
-            match issuer.build(name, &self.folder) {
+            match issuer.build(name, Some(&self.folder)) {
                 Ok(issuer) => builder = builder.issuer(name, issuer),
-                Err((field, message)) => faults.push(ConfigFault {
-                    place: join(&join("/issuers", name), field),
-                    message,
-                }),
+                Err(found) => {
+                    let place = join("/issuers", name);
+                    faults.extend(found.into_iter().map(|(field, message)| ConfigFault {
+                        place: format!("{place}/{field}"),
+                        message,
+                    }));
+                }
             }
         }
         if let Some(traces) = &self.traces {
@@ -296,8 +300,8 @@ impl GatewayConfig {
             match CorsRules::try_from(cors.clone()) {
                 Ok(rules) => spec = spec.cors(rules),
                 Err(error) => faults.push(ConfigFault {
-                    place: format!("/apis/{index}/cors"),
-                    message: error.to_string(),
+                    place: format!("/apis/{index}/cors/{}", error.field()),
+                    message: error.problem(),
                 }),
             }
         }
@@ -397,9 +401,9 @@ impl CredentialsConfig {
 }
 
 /// `principals[0].arn` as a JSON pointer.
-fn pointer(field: &str) -> String {
+pub(super) fn pointer(field: &str) -> Pointer {
     let segments = field.split(['.', '[', ']']);
     segments
         .filter(|segment| !segment.is_empty())
-        .fold(String::new(), |path, segment| join(&path, segment))
+        .fold(Pointer::root(), |path, segment| path.child(segment))
 }

@@ -56,18 +56,21 @@ pub(super) fn introspection(
     let id = reader.text(own, "clientId").map(str::to_owned);
     let secret = reader.text(own, "clientSecret").map(SecretValue::new);
     let bearer_token = reader.text(own, "bearerToken").map(SecretValue::new);
-    let (has_id, has_secret) = (id.is_some(), secret.is_some());
+    let has = |name| own.get(name).is_some();
+    let (has_id, has_secret) = (has("clientId"), has("clientSecret"));
     if has_id != has_secret {
         reader.fault(&path, "`clientId` and `clientSecret` need each other");
     }
-    if has_id && bearer_token.is_some() {
+    if has_id && has("bearerToken") {
         reader.fault(
             &path,
             "has both `clientId` and `bearerToken`; leave one out",
         );
     }
     let mut routes = BTreeMap::new();
-    for (route, _, item) in reader.map(own, "routes") {
+    let written = reader.map(own, "routes");
+    let none = written.is_empty();
+    for (route, _, item) in written {
         let scopes = item.as_array().map(|scopes| {
             let scopes = scopes.iter();
             scopes
@@ -87,22 +90,29 @@ pub(super) fn introspection(
             }
         }
     }
-    if routes.is_empty() {
+    if none {
         let message = "is missing; name the routes that ask for a token, each with its scopes: `GET /pets: [pets:read]`";
         reader.fault(own.at("routes"), message);
     }
     let mut millis = |name| reader.number(own, name).map(Duration::from_millis);
     let (keep_for, timeout) = (millis("keepForInMillis"), millis("timeoutInMillis"));
-    Some(IntrospectionConfig {
+    let issuer = reader.text(own, "issuer").map(str::to_owned);
+    let audiences = reader.texts(own, "audiences");
+    let config = IntrospectionConfig {
         address: address?,
         client: id.zip(secret),
         bearer_token,
-        issuer: reader.text(own, "issuer").map(str::to_owned),
-        audiences: reader.texts(own, "audiences"),
+        issuer,
+        audiences,
         keep_for,
         timeout,
         routes,
-    })
+    };
+    if let Err((field, error)) = config.build() {
+        let message = format!("{}; {}", error.problem(), error.fix());
+        reader.fault(own.at(field), message);
+    }
+    Some(config)
 }
 
 /// Names of headers, and the variables of `$context` whose values they have.
@@ -111,6 +121,9 @@ pub(super) fn caller_headers(object: Object<'_>, reader: &mut Reader) -> BTreeMa
     for (header, path, item) in reader.map(object, "callerHeaders") {
         match item {
             Value::String(variable) => {
+                if let Err(error) = told(CallerHeadersLayer::new(), header, variable) {
+                    reader.fault(path, format!("{}; {}", error.problem(), error.fix()));
+                }
                 headers.insert(header.to_owned(), variable.clone());
             }
             _ => reader.fault(
@@ -187,12 +200,7 @@ pub(super) fn caller_layer(
     }
     let mut layer = CallerHeadersLayer::new();
     for (header, variable) in headers {
-        // As the token has it, a list say; the context has a text.
-        let set = match variable.strip_prefix("authorizer.claims.") {
-            Some(claim) => layer.clone().claim(header, claim),
-            None => layer.clone().variable(header, variable),
-        };
-        match set {
+        match told(layer.clone(), header, variable) {
             Ok(more) => layer = more,
             Err(error) => faults.push(ConfigFault {
                 place: join(place, header),
@@ -201,4 +209,16 @@ pub(super) fn caller_layer(
         }
     }
     Some(layer)
+}
+
+fn told(
+    layer: CallerHeadersLayer,
+    header: &str,
+    variable: &str,
+) -> Result<CallerHeadersLayer, ConfigError> {
+    // As the token has it, a list say; the context has a text.
+    match variable.strip_prefix("authorizer.claims.") {
+        Some(claim) => layer.claim(header, claim),
+        None => layer.variable(header, variable),
+    }
 }

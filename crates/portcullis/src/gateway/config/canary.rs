@@ -83,7 +83,8 @@ fn way(value: &Value, path: &str, reader: &mut Reader) -> Option<Sticky> {
     let path = object.at("ownCookie");
     let fields = ["name", "signingKey", "maxAge", "path", "domain", "secure"];
     let own = reader.object(object.get("ownCookie")?, &path, &fields)?;
-    let mut cookie = StickyCookie::new(reader.needed(own, "name")?.to_owned());
+    let name = reader.needed(own, "name");
+    let mut cookie = StickyCookie::new(name.unwrap_or_default().to_owned());
     if let Some(key) = signing_key(own, reader) {
         cookie = cookie.signed(key);
     }
@@ -102,11 +103,12 @@ fn way(value: &Value, path: &str, reader: &mut Reader) -> Option<Sticky> {
     if let Some(secure) = reader.flag(own, "secure") {
         cookie = cookie.secure(secure);
     }
-    Some(Sticky::own_cookie(cookie))
+    name.map(|_| Sticky::own_cookie(cookie))
 }
 
 fn forced(value: &Value, path: &str, reader: &mut Reader) -> Option<Forced> {
     let object = reader.object(value, path, &["header", "cookie", "signingKey"])?;
+    let key = signing_key(object, reader);
     let forced = match (object.get("header"), object.get("cookie")) {
         (Some(_), None) => Forced::header(header(object, "header", reader)?),
         (None, Some(_)) => Forced::cookie(reader.text(object, "cookie")?),
@@ -115,7 +117,7 @@ fn forced(value: &Value, path: &str, reader: &mut Reader) -> Option<Forced> {
             return None;
         }
     };
-    Some(match signing_key(object, reader) {
+    Some(match key {
         Some(key) => forced.signed(key),
         None => forced,
     })
@@ -123,9 +125,9 @@ fn forced(value: &Value, path: &str, reader: &mut Reader) -> Option<Forced> {
 
 fn carry(value: &Value, path: &str, reader: &mut Reader) -> Option<Carry> {
     let object = reader.object(value, path, &["header", "trustInbound"])?;
+    let trust = reader.flag(object, "trustInbound").unwrap_or_default();
     reader.needed(object, "header")?;
     let carry = Carry::header(header(object, "header", reader)?);
-    let trust = reader.flag(object, "trustInbound").unwrap_or_default();
     Some(carry.trust_inbound(trust))
 }
 

@@ -38,9 +38,10 @@ pub(super) fn edge(object: Object<'_>, reader: &mut Reader) -> Option<Edge> {
 }
 
 fn header(object: Object<'_>, name: &str, reader: &mut Reader) -> Option<HeaderName> {
-    let parsed = reader.text(object, name)?.parse().ok();
+    let text = reader.text(object, name)?;
+    let parsed = text.parse().ok();
     if parsed.is_none() {
-        reader.fault(object.at(name), "is no name of a header");
+        reader.fault(object.at(name), format!("`{text}` is no name of a header"));
     }
     parsed
 }
@@ -72,11 +73,28 @@ pub(super) fn deprecations(
         if let Some(url) = reader.text(own, "successor") {
             builder = builder.successor(url);
         }
+        let dated = ["since", "sunset"]
+            .iter()
+            .any(|name| own.get(name).is_some());
         match builder.build() {
             Ok(deprecation) => {
                 deprecations.insert(stage.to_owned(), deprecation);
             }
-            Err(error) => reader.fault(&path, error.to_string()),
+            Err(error) => {
+                for fault in error.faults() {
+                    let field = match (fault.at(), fault.problem()) {
+                        // Nor has one that is none.
+                        (_, "it has no date") if dated => continue,
+                        (_, "it has no date") => None,
+                        ("deprecation", _) => Some("link"),
+                        ("sunset", "is no link") => Some("sunsetLink"),
+                        ("successor-version", _) => Some("successor"),
+                        (at, _) => Some(at),
+                    };
+                    let place = field.map_or_else(|| path.clone(), |field| own.at(field));
+                    reader.fault(place, format!("{}; {}", fault.problem(), fault.fix()));
+                }
+            }
         }
     }
     deprecations

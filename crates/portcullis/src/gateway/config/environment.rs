@@ -16,12 +16,7 @@ pub(super) fn expand(
     match tree {
         Value::String(text) if text.contains("${") => match expanded(text, lookup) {
             Ok(expanded) => *text = expanded,
-            Err(name) => reader.fault(
-                path,
-                format!(
-                    "the variable `{name}` is not set; set it, or write `${{{name}:-default}}`"
-                ),
-            ),
+            Err(name) => reader.unset(path, &name),
         },
         Value::Array(items) => {
             for (index, item) in items.iter_mut().enumerate() {

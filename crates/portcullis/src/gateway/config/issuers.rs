@@ -23,7 +23,25 @@ pub struct IssuerConfig {
 }
 
 /// An address, or an object.
-pub(super) fn issuer(item: &Value, path: &str, reader: &mut Reader) -> Option<IssuerConfig> {
+pub(super) fn issuer(
+    name: &str,
+    item: &Value,
+    path: &str,
+    reader: &mut Reader,
+) -> Option<IssuerConfig> {
+    let config = fields(item, path, reader)?;
+    for (field, message) in config.build(name, None).err().into_iter().flatten() {
+        // An address stands for the whole.
+        let place = match item {
+            Value::String(_) => path.to_owned(),
+            _ => format!("{path}/{field}"),
+        };
+        reader.fault(place, message);
+    }
+    Some(config)
+}
+
+fn fields(item: &Value, path: &str, reader: &mut Reader) -> Option<IssuerConfig> {
     let mut config = IssuerConfig::default();
     if let Some(address) = item.as_str() {
         config.issuer = Some(address.to_owned());
@@ -43,15 +61,37 @@ pub(super) fn issuer(item: &Value, path: &str, reader: &mut Reader) -> Option<Is
 }
 
 impl IssuerConfig {
-    /// The issuer that stands in for `named`. What is wrong comes with the field that it is about.
+    /// The issuer that stands in for `named`; without a folder, as far as it is known without its file. Everything that is wrong comes with the field that it is about.
     pub(super) fn build(
         &self,
         named: &str,
-        folder: &Path,
-    ) -> Result<IssuerBuilder, (&'static str, String)> {
-        let wrong = |field| {
-            move |error: ConfigError| (field, format!("{}; {}", error.problem(), error.fix()))
-        };
+        folder: Option<&Path>,
+    ) -> Result<IssuerBuilder, Vec<(String, String)>> {
+        let mut faults = Vec::new();
+        let mut algorithms = Vec::new();
+        for (index, name) in self.algorithms.iter().enumerate() {
+            match name.parse::<Algorithm>() {
+                Ok(algorithm) => algorithms.push(algorithm),
+                Err(error) => {
+                    faults.push(wrong(format!("algorithms/{index}"))(error));
+                }
+            }
+        }
+        let issuer = self.issuer(named, folder, &algorithms);
+        match issuer {
+            Ok(issuer) if faults.is_empty() => return Ok(issuer.algorithms(algorithms)),
+            Ok(_) => {}
+            Err(fault) => faults.push(fault),
+        }
+        Err(faults)
+    }
+
+    fn issuer(
+        &self,
+        named: &str,
+        folder: Option<&Path>,
+        algorithms: &[Algorithm],
+    ) -> Result<IssuerBuilder, (String, String)> {
         // A pool's ARN is no issuer; its tokens name another.
         let pool = || Issuer::user_pool(named).map(|pool| pool.name().to_owned());
         let name = match &self.issuer {
@@ -59,27 +99,33 @@ impl IssuerConfig {
             None if named.starts_with("arn:") => pool().map_err(wrong("issuer"))?,
             None => named.to_owned(),
         };
-        let algorithms = self.algorithms.iter().map(|name| name.parse());
-        let algorithms: Result<Vec<Algorithm>, _> = algorithms.collect();
-        let algorithms = algorithms.map_err(wrong("algorithms"))?;
-        let issuer = if let Some(uri) = &self.jwks_uri {
-            Issuer::with_jwks(&name, uri).map_err(wrong("jwksUri"))?
-        } else if let Some(path) = &self.jwks {
-            let path = folder.join(path);
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| ("jwks", format!("cannot read {}: {error}", path.display())))?;
-            let keys = KeySet::from_jwks(&text).map_err(wrong("jwks"))?;
-            if !algorithms.is_empty() && !algorithms.iter().any(|own| keys.serves(*own)) {
-                let message = format!(
-                    "fit none of the keys in {}: no token would do",
-                    path.display()
-                );
-                return Err(("algorithms", message));
-            }
-            Issuer::given(&name, keys).map_err(wrong("jwks"))?
-        } else {
-            Issuer::discover(&name).map_err(wrong("issuer"))?
+        if let Some(uri) = &self.jwks_uri {
+            return Issuer::with_jwks(&name, uri).map_err(wrong("jwksUri"));
+        }
+        let Some(path) = &self.jwks else {
+            return Issuer::discover(&name).map_err(wrong("issuer"));
         };
-        Ok(issuer.algorithms(algorithms))
+        let keys = match folder.map(|folder| folder.join(path)) {
+            None => KeySet::default(),
+            Some(path) => {
+                let unread = |error| format!("cannot read {}: {error}", path.display());
+                let text = std::fs::read_to_string(&path);
+                let text = text.map_err(|error| ("jwks".to_owned(), unread(error)))?;
+                let keys = KeySet::from_jwks(&text).map_err(wrong("jwks"))?;
+                if !algorithms.is_empty() && !algorithms.iter().any(|own| keys.serves(*own)) {
+                    let path = path.display();
+                    let message = format!("fit none of the keys in {path}: no token would do");
+                    return Err(("algorithms".to_owned(), message));
+                }
+                keys
+            }
+        };
+        Issuer::given(&name, keys).map_err(wrong("jwks"))
     }
+}
+
+/// What is wrong with a field.
+fn wrong(field: impl Into<String>) -> impl FnOnce(ConfigError) -> (String, String) {
+    let field = field.into();
+    move |error| (field, format!("{}; {}", error.problem(), error.fix()))
 }

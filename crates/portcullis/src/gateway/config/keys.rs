@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::GatewayConfig;
+use super::again::Found;
 use super::error::ConfigFault;
 use crate::auth::api_key::{self, KeyHash, MemoryKeys};
-use crate::definition;
+use crate::definition::{self, Pointer};
 
 /// The lengths that values have in the service.
 const LENGTHS: std::ops::RangeInclusive<usize> = 20..=128;
@@ -60,25 +61,51 @@ impl GatewayConfig {
     }
 }
 
+/// What is wrong with a key by itself.
+pub(super) fn check(key: &definition::ApiKey) -> Result<(), Vec<Found>> {
+    let mut found = Vec::new();
+    if key.id.is_empty() {
+        found.push(NO_ID);
+    }
+    match &key.value {
+        Some(value) => found.extend(fits("/value", value.expose()).err()),
+        None => found.push(NO_VALUE),
+    }
+    if let Some(previous) = &key.previous_value {
+        found.extend(fits("/previousValue", previous.expose()).err());
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    let found = found.into_iter().map(|(member, message)| {
+        let member = Pointer::root().child(member.trim_start_matches('/'));
+        (member, message.to_owned())
+    });
+    Err(found.collect())
+}
+
+const NO_ID: (&str, &str) = ("/id", "is missing; usage plans name keys by their ids");
+const NO_VALUE: (&str, &str) = (
+    "/value",
+    "is missing; `get-api-keys` prints it with `--include-values`",
+);
+
 fn read(
     key: &definition::ApiKey,
     place: &str,
 ) -> Result<api_key::ApiKey, (&'static str, &'static str)> {
     if key.id.is_empty() {
-        return Err(("/id", "is missing; usage plans name keys by their ids"));
+        return Err(NO_ID);
     }
-    let Some(value) = &key.value else {
-        let message = "is missing; `get-api-keys` prints it with `--include-values`";
-        return Err(("/value", message));
-    };
-    check((&key.id, place, "/value"), value.expose())?;
+    let value = key.value.as_ref().ok_or(NO_VALUE)?;
+    measured((&key.id, place, "/value"), value.expose())?;
     let enabled = key.enabled.unwrap_or_default();
     if !enabled {
         tracing::warn!(key = key.id, "the API key is not enabled: it opens nothing");
     }
     let mut own = api_key::ApiKey::new(key.id.as_str(), value.expose()).with_enabled(enabled);
     if let Some(previous) = &key.previous_value {
-        check((&key.id, place, "/previousValue"), previous.expose())?;
+        measured((&key.id, place, "/previousValue"), previous.expose())?;
         own = own.with_previous(previous.expose());
     }
     if let Some(name) = &key.name {
@@ -96,22 +123,28 @@ fn read(
     Ok(own)
 }
 
-/// Whether a header can have the value, and, with a warning, whether the service would have it.
-fn check(
+/// That a header can have the value, and, with a warning, whether the service would have it.
+fn measured(
     (key, place, member): (&str, &str, &'static str),
     value: &str,
 ) -> Result<(), (&'static str, &'static str)> {
-    if value.is_empty() || value.len() > 1024 || !value.bytes().all(|byte| byte.is_ascii_graphic())
-    {
-        let message = "must be visible ASCII without blanks, at most 1,024 of it; or `sha256:` and the hash of a value";
-        return Err((member, message));
-    }
+    fits(member, value)?;
     if !LENGTHS.contains(&value.len()) {
         tracing::warn!(
             key,
             place = format_args!("{place}{member}"),
             "the API key has a value that the service would not take: those have 20 to 128 characters"
         );
+    }
+    Ok(())
+}
+
+/// Whether a header can have the value.
+fn fits(member: &'static str, value: &str) -> Result<(), (&'static str, &'static str)> {
+    if value.is_empty() || value.len() > 1024 || !value.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        let message = "must be visible ASCII without blanks, at most 1,024 of it; or `sha256:` and the hash of a value";
+        return Err((member, message));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! One configuration file for a whole gateway.
 
+mod again;
 mod backends;
 mod build;
 mod cache;

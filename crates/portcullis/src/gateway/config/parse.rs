@@ -7,16 +7,19 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde_json::Value;
 
+use super::again::Found;
 use super::backends::{credentials, function};
 use super::callers::{caller_headers, introspection};
 use super::canary::canary;
 use super::endpoints::{deprecations, edge};
+use super::keys;
 use super::reader::{Object, Reader};
 use super::upstreams::upstreams;
 use super::{AccountConfig, ApiConfig, GatewayConfig, TlsFiles, issuers, observe, shared, traces};
+use crate::auth::credentials::PrincipalConfig;
 use crate::core::{ApiKind, ForwardingHeader, Mode};
-use crate::cors::CorsConfig;
-use crate::definition::EndpointType;
+use crate::cors::{CorsConfig, CorsRules};
+use crate::definition::{self, EndpointType, Pointer, Stage};
 use crate::gateway::api::{Parity, UnknownRoute};
 use crate::openapi::BasePath;
 use crate::throttle::Headers;
@@ -42,6 +45,11 @@ const FORWARDING_HEADERS: &[(&str, ForwardingHeader)] = &[
     ("x-forwarded-for", ForwardingHeader::XForwardedFor),
     ("forwarded", ForwardingHeader::Forwarded),
 ];
+
+pub(super) const NO_SIGNATURES: &str =
+    "must be how many signatures are remembered, one at least; leave it out to remember none";
+pub(super) const NO_DEPLOYMENTS: &str =
+    "must be how many deployments of each API are kept, one at least";
 
 pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig> {
     const FIELDS: &[&str] = &[
@@ -137,14 +145,28 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
         config.apis.extend(api(item, &path, reader));
     }
     config.usage_plans = reader.service_list(object, "usagePlans");
-    config.api_keys = reader.service_list(object, "apiKeys");
+    config.api_keys = reader.checked_list(object, "apiKeys", keys::check);
     config.client_certificate_header = reader
         .text(object, "clientCertificateHeader")
         .map(str::to_owned);
+    if let Some(name) = &config.client_certificate_header
+        && name.parse::<http::HeaderName>().is_err()
+    {
+        let place = object.at("clientCertificateHeader");
+        reader.fault(place, format!("`{name}` is no name of a header"));
+    }
     config.api_key_file = reader.text(object, "apiKeyFile").map(PathBuf::from);
     config.quota_file = reader.text(object, "quotaFile").map(PathBuf::from);
     config.state_file = state(object, reader);
     config.kept_deployments = reader.number(object, "keptDeployments");
+    for (name, number, message) in [
+        ("replayGuard", config.replay_guard, NO_SIGNATURES),
+        ("keptDeployments", config.kept_deployments, NO_DEPLOYMENTS),
+    ] {
+        if number == Some(0) {
+            reader.fault(object.at(name), message);
+        }
+    }
     if let Some(headers) = object.get("limitHeaders") {
         let path = object.at("limitHeaders");
         const FIELDS: &[&str] = &["retryAfter", "rateLimit", "xRateLimit"];
@@ -164,7 +186,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
     config.redis = shared::redis(object, reader);
     config.shared_limits = shared::limits(object, reader);
     config.domain_names = reader.service_list(object, "domainNames");
-    config.principals = reader.service_list(object, "principals");
+    config.principals = reader.checked_list(object, "principals", principal);
     config.vpc_endpoints = reader.service_list(object, "vpcEndpoints");
     for (name, path, item) in reader.map(object, "functions") {
         if let Some(function) = function(item, &path, reader) {
@@ -174,7 +196,7 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
     config.upstreams = upstreams(object, "upstreams", reader);
     config.vpc_links = upstreams(object, "vpcLinks", reader);
     for (name, path, item) in reader.map(object, "issuers") {
-        let own = issuers::issuer(item, &path, reader);
+        let own = issuers::issuer(name, item, &path, reader);
         config.issuers.extend(own.map(|own| (name.to_owned(), own)));
     }
     config.edge = edge(object, reader);
@@ -195,16 +217,16 @@ fn state(object: Object<'_>, reader: &mut Reader) -> Option<PathBuf> {
 fn listen(object: Object<'_>, reader: &mut Reader) -> Vec<String> {
     let items = match object.get("listen") {
         None => return Vec::new(),
-        Some(Value::Array(items)) => items.iter().collect(),
-        Some(one) => vec![one],
+        Some(Value::Array(_)) => reader.list(object, "listen"),
+        Some(one) => vec![(object.at("listen"), one)],
     };
     let mut addresses = Vec::new();
-    for item in items {
+    for (path, item) in items {
         match item.as_str() {
             Some(address) if is_address(address) => addresses.push(address.to_owned()),
             _ => {
                 let message = format!("{item} is no address; write one like `127.0.0.1:8080`");
-                reader.fault("/listen", message);
+                reader.fault(path, message);
             }
         }
     }
@@ -254,7 +276,9 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
     let mut config = ApiConfig {
         kind: reader.word(object, "kind", KINDS).unwrap_or_default(),
         endpoint_type: reader.word(object, "endpointType", ENDPOINT_TYPES),
-        cors: cors(object, reader),
+        cors: object
+            .get("cors")
+            .and_then(|value| reader.checked(value, &object.at("cors"), cors, check_cors)),
         cache: super::http_cache::parse(object, reader),
         parity: reader.word(object, "parity", PARITIES).unwrap_or_default(),
         strict: reader.flag(object, "strict").unwrap_or_default(),
@@ -293,7 +317,18 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
             .canaries
             .extend(rules.map(|rules| (stage.to_owned(), rules)));
     }
-    config.stages = reader.service_list(object, "stages");
+    let kind = match config.kind {
+        ApiKind::Rest => definition::ApiKind::Rest,
+        ApiKind::Http => definition::ApiKind::Http,
+    };
+    config.stages = reader.checked_list(object, "stages", |stage: &Stage| {
+        let faults = stage.faults(kind).into_iter();
+        let faults: Vec<_> = faults.map(|fault| (fault.pointer, fault.message)).collect();
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(faults),
+        }
+    });
     config.deprecations = deprecations(object, reader);
     config.introspection = introspection(object, reader);
     config.caller_headers = caller_headers(object, reader);
@@ -302,7 +337,7 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
     Some(config)
 }
 
-fn cors(object: Object<'_>, reader: &mut Reader) -> Option<CorsConfig> {
+fn cors(value: &Value, path: &str, reader: &mut Reader) -> Option<CorsConfig> {
     const FIELDS: &[&str] = &[
         "allowOrigins",
         "allowMethods",
@@ -312,8 +347,7 @@ fn cors(object: Object<'_>, reader: &mut Reader) -> Option<CorsConfig> {
         "allowCredentials",
         "allowPrivateNetwork",
     ];
-    let path = object.at("cors");
-    let cors = reader.object(object.get("cors")?, &path, FIELDS)?;
+    let cors = reader.object(value, path, FIELDS)?;
     let mut config = CorsConfig::default();
     config.allow_origins = reader.texts(cors, "allowOrigins");
     config.allow_methods = reader.texts(cors, "allowMethods");
@@ -323,6 +357,35 @@ fn cors(object: Object<'_>, reader: &mut Reader) -> Option<CorsConfig> {
     config.allow_credentials = reader.flag(cors, "allowCredentials").unwrap_or_default();
     config.allow_private_network = reader.flag(cors, "allowPrivateNetwork").unwrap_or_default();
     Some(config)
+}
+
+/// The first thing that is wrong with them, at the item of the field that it is about.
+fn check_cors(config: CorsConfig) -> Result<(), Vec<Found>> {
+    let Err(error) = CorsRules::try_from(config.clone()) else {
+        return Ok(());
+    };
+    let list = match error.field() {
+        "allowOrigins" => &config.allow_origins,
+        "allowMethods" => &config.allow_methods,
+        "allowHeaders" => &config.allow_headers,
+        "exposeHeaders" => &config.expose_headers,
+        _ => &Vec::new(),
+    };
+    let field = Pointer::root().child(error.field());
+    let item = list.iter().position(|item| *item == error.value());
+    let place = item.map_or(field.clone(), |index| field.child(index));
+    Err(vec![(place, error.problem())])
+}
+
+/// What is wrong with who signs requests.
+fn principal(principal: &PrincipalConfig) -> Result<(), Vec<Found>> {
+    match principal.credentials() {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let message = format!("{}; {}", error.problem(), error.fix());
+            Err(vec![(super::build::pointer(error.field()), message)])
+        }
+    }
 }
 
 fn account(object: Object<'_>, reader: &mut Reader) -> Option<AccountConfig> {

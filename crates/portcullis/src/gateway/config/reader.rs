@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::again::{Found, every_fault};
 use super::error::ConfigFault;
-use super::wording::reworded;
+use super::wording::{named_field, reworded};
 use crate::definition::{self, Pointer};
 
 /// Collects what is wrong with a configuration while it is read.
@@ -13,6 +14,8 @@ pub(super) struct Reader {
     pub(super) faults: Vec<ConfigFault>,
     /// Fields of the service's own objects that are not known.
     pub(super) unknown: Vec<ConfigFault>,
+    /// The places of texts that name a variable that is not set: what else is wrong with them is no fault of theirs.
+    unset: Vec<String>,
 }
 
 /// An object of ours whose members are known.
@@ -24,10 +27,54 @@ pub(super) struct Object<'v> {
 
 impl Reader {
     pub(super) fn fault(&mut self, place: impl Into<String>, message: impl Into<String>) {
-        self.faults.push(ConfigFault {
-            place: place.into(),
-            message: message.into(),
+        let place = place.into();
+        if !self.unset.contains(&place) {
+            let message = message.into();
+            self.faults.push(ConfigFault { place, message });
+        }
+    }
+
+    /// A text names a variable that is not set.
+    pub(super) fn unset(&mut self, place: &str, variable: &str) {
+        let message = format!(
+            "the variable `{variable}` is not set; set it, or write `${{{variable}:-default}}`"
+        );
+        self.fault(place, message);
+        self.unset.push(place.to_owned());
+    }
+
+    /// Reads a value, and tells what is wrong with its fields, and then all that `check` finds wrong with what was read of the others.
+    pub(super) fn checked<T>(
+        &mut self,
+        value: &Value,
+        path: &str,
+        read: impl Fn(&Value, &str, &mut Self) -> Option<T>,
+        check: impl Fn(T) -> Result<(), Vec<Found>>,
+    ) -> Option<T> {
+        let before = self.faults.len();
+        let own = read(value, path, self);
+        let told = self.faults[before..].iter().map(|fault| &fault.place);
+        let told: Vec<_> = told
+            .chain(&self.unset)
+            .filter_map(|place| place.strip_prefix(path))
+            .collect();
+        let found = every_fault(value, &told, |value| {
+            let mut rest = Self::default();
+            match read(value, "", &mut rest) {
+                Some(own) if rest.faults.is_empty() => check(own),
+                _ => Ok(()),
+            }
         });
+        for (place, mut message) in found {
+            if let Some(seen) = value
+                .pointer(&place)
+                .filter(|_| message.starts_with("must "))
+            {
+                message = format!("{message}, not {}", shown(seen));
+            }
+            self.fault(format!("{path}{place}"), message);
+        }
+        own
     }
 
     /// The members of an object that may have these; others are faults that name the nearest.
@@ -54,7 +101,7 @@ impl Reader {
     }
 
     fn wrong<T>(&mut self, object: Object<'_>, name: &str, expected: &str) -> Option<T> {
-        let found = kind_of(&object.members[name]);
+        let found = shown(&object.members[name]);
         self.fault(object.at(name), format!("must be {expected}, not {found}"));
         None
     }
@@ -62,11 +109,14 @@ impl Reader {
     pub(super) fn text<'v>(&mut self, object: Object<'v>, name: &str) -> Option<&'v str> {
         match object.get(name)? {
             Value::String(text) => Some(text),
-            _ => self.wrong(
-                object,
-                name,
-                "a text (in quotes, if it looks like a number)",
-            ),
+            // Which may be a secret, and is not shown.
+            other => {
+                let kind = kind_of(other);
+                let message =
+                    format!("must be a text (in quotes, if it looks like a number), not {kind}");
+                self.fault(object.at(name), message);
+                None
+            }
         }
     }
 
@@ -127,14 +177,16 @@ impl Reader {
         name: &str,
         words: &[(&str, T)],
     ) -> Option<T> {
-        let text = object.get(name)?.as_str().unwrap_or_default();
+        let value = object.get(name)?;
+        let text = value.as_str().unwrap_or_default();
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*value);
         }
         let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
         let near = nearest(text, &words);
         let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        let message = format!("must be one of `{}`{near}", words.join("`, `"));
+        let found = shown(value);
+        let message = format!("must be one of `{}`, not {found}{near}", words.join("`, `"));
         self.fault(object.at(name), message);
         None
     }
@@ -207,6 +259,16 @@ impl Reader {
         object: Object<'_>,
         name: &str,
     ) -> Vec<T> {
+        self.checked_list(object, name, |_| Ok(()))
+    }
+
+    /// Such a list, of objects that must pass a check, too; it names the field that does not do.
+    pub(super) fn checked_list<T: DeserializeOwned>(
+        &mut self,
+        object: Object<'_>,
+        name: &str,
+        check: impl Fn(&T) -> Result<(), Vec<Found>>,
+    ) -> Vec<T> {
         let Some(value) = object.get(name) else {
             return Vec::new();
         };
@@ -219,27 +281,45 @@ impl Reader {
         };
         let objects = items.iter();
         objects
-            .filter_map(|(path, item)| self.service_object(item, path))
+            .filter_map(|(path, item)| self.service_object(item, path, &check))
             .collect()
     }
 
     /// An object under the service's names; fields of it that are not known are noted.
-    fn service_object<T: DeserializeOwned>(&mut self, value: &Value, path: &str) -> Option<T> {
-        match definition::read::<T>(value) {
-            Ok(read) => {
-                let unknown = read.unknown.iter().map(|pointer| ConfigFault {
-                    place: format!("{path}{pointer}"),
-                    message: unknown_field::<T>(value, pointer),
-                });
-                self.unknown.extend(unknown);
-                Some(read.value)
-            }
-            Err(error) => {
-                let message = reworded(&error.message);
-                self.fault(format!("{path}{}", error.pointer), message);
-                None
-            }
+    fn service_object<T: DeserializeOwned>(
+        &mut self,
+        value: &Value,
+        path: &str,
+        check: impl Fn(&T) -> Result<(), Vec<Found>>,
+    ) -> Option<T> {
+        let found = every_fault(value, &[], |value| {
+            let read = definition::read::<T>(value).map_err(|error| {
+                let pointer = match named_field(&error.message) {
+                    Some(field)
+                        if !error
+                            .pointer
+                            .segments()
+                            .last()
+                            .is_some_and(|own| own == field) =>
+                    {
+                        error.pointer.child(field)
+                    }
+                    _ => error.pointer,
+                };
+                vec![(pointer, reworded(&error.message))]
+            })?;
+            check(&read.value)
+        });
+        for (place, message) in found {
+            self.fault(format!("{path}{place}"), message);
         }
+        let read = definition::read::<T>(value).ok()?;
+        let unknown = read.unknown.iter().map(|pointer| ConfigFault {
+            place: format!("{path}{pointer}"),
+            message: unknown_field::<T>(value, pointer),
+        });
+        self.unknown.extend(unknown);
+        Some(read.value)
     }
 }
 
@@ -259,6 +339,16 @@ impl<'v> Object<'v> {
 
 pub(super) fn join(path: &str, name: &str) -> String {
     format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// A value as a fault shows it: what is short as it is.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.chars().count() <= 80 => format!("{text:?}"),
+        Value::Number(number) => format!("`{number}`"),
+        Value::Bool(flag) => format!("`{flag}`"),
+        _ => kind_of(value).to_owned(),
+    }
 }
 
 fn kind_of(value: &Value) -> &'static str {
@@ -285,7 +375,7 @@ fn unknown_field<T: DeserializeOwned>(value: &Value, pointer: &Pointer) -> Strin
 }
 
 /// The known name that is most like `name`, if one is like it at all.
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let likeness =
         |known: &str| strsim::jaro_winkler(&known.to_ascii_lowercase(), &name.to_ascii_lowercase());
     known

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::UpstreamConfig;
+use super::again::Found;
 use super::error::ConfigFault;
 use super::reader::{Object, Reader};
 use crate::client::{
     Balance, CircuitBreaker, Ejection, HealthCheck, HttpProtocol, Retries, Upstream,
-    UpstreamPoolConfig,
+    UpstreamPoolConfig, Upstreams,
 };
+use crate::definition::Pointer;
 use crate::gateway::Destination;
 
 const BALANCES: &[(&str, Balance)] = &[
@@ -31,9 +33,23 @@ pub(super) fn upstreams(
 ) -> BTreeMap<String, UpstreamConfig> {
     let mut upstreams = BTreeMap::new();
     for (from, path, to) in reader.map(object, name) {
+        // A link has a name, and everything else the origin that it stands for.
+        if name == "upstreams"
+            && let Err(error) = Upstreams::new([(from, "http://localhost")])
+        {
+            reader.fault(&path, error.to_string());
+        }
         let read = match to {
-            Value::String(origin) => Some(UpstreamConfig::Origin(origin.clone())),
-            Value::Object(_) => pool(to, &path, reader).map(UpstreamConfig::Pool),
+            Value::String(origin) => {
+                if let Err(error) = origin.parse::<Upstream>() {
+                    reader.fault(&path, error.to_string());
+                }
+                Some(UpstreamConfig::Origin(origin.clone()))
+            }
+            Value::Object(_) => {
+                let pool = reader.checked(to, &path, pool, check_pool);
+                pool.map(UpstreamConfig::Pool)
+            }
             _ => {
                 let expected =
                     "must be an origin, like `http://127.0.0.1:9000`, or an object with `targets`";
@@ -70,17 +86,18 @@ fn pool(value: &Value, path: &str, reader: &mut Reader) -> Option<UpstreamPoolCo
     pool.response_timeout_in_millis = reader.number(object, "responseTimeoutInMillis");
     if let Some(ejection) = object.get("ejection") {
         let path = object.at("ejection");
-        pool.ejection = self::ejection(ejection, &path, reader)?;
+        set(&mut pool.ejection, self::ejection(ejection, &path, reader));
     }
     if let Some(health) = object.get("health") {
-        pool.health = Some(health_check(health, &object.at("health"), reader)?);
+        pool.health = health_check(health, &object.at("health"), reader);
     }
     if let Some(retries) = object.get("retries") {
-        pool.retries = self::retries(retries, &object.at("retries"), reader)?;
+        let path = object.at("retries");
+        set(&mut pool.retries, self::retries(retries, &path, reader));
     }
     if let Some(breaker) = object.get("circuitBreaker") {
         let path = object.at("circuitBreaker");
-        pool.circuit_breaker = Some(circuit_breaker(breaker, &path, reader)?);
+        pool.circuit_breaker = circuit_breaker(breaker, &path, reader);
     }
     if object.get("failureStatuses").is_some() {
         let statuses = reader.list(object, "failureStatuses");
@@ -96,6 +113,16 @@ fn pool(value: &Value, path: &str, reader: &mut Reader) -> Option<UpstreamPoolCo
             .collect();
     }
     Some(pool)
+}
+
+/// The first thing that is wrong with a pool whose fields are of the right kinds.
+fn check_pool(pool: UpstreamPoolConfig) -> Result<(), Vec<Found>> {
+    let checked = pool.into_builder().build();
+    checked.map(|_| ()).map_err(|error| {
+        let segments = error.field().split('/').skip(1);
+        let field = segments.fold(Pointer::root(), |field, segment| field.child(segment));
+        vec![(field, error.problem().to_owned())]
+    })
 }
 
 fn ejection(value: &Value, path: &str, reader: &mut Reader) -> Option<Ejection> {

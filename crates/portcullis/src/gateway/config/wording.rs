@@ -1,5 +1,7 @@
 //! What `serde` says of a value, in the words of the configuration.
 
+use super::reader::nearest;
+
 /// The message in our words, as far as it is of a kind that is known.
 pub(super) fn reworded(message: &str) -> String {
     if let Some(rest) = message
@@ -7,10 +9,17 @@ pub(super) fn reworded(message: &str) -> String {
         .or_else(|| message.strip_prefix("invalid value: "))
         && let Some((found, expected)) = rest.rsplit_once(", expected ")
     {
-        return format!("must be {}, not {}", wanted(expected), given(found));
+        let wanted = wanted(expected);
+        // Where a text is wanted it may be a secret.
+        let found = if wanted.starts_with("a text") {
+            kind(found)
+        } else {
+            given(found)
+        };
+        return format!("must be {wanted}, not {found}");
     }
-    if let Some(rest) = message.strip_prefix("missing field ") {
-        return format!("{rest} is missing");
+    if message.starts_with("missing field ") {
+        return "is missing".to_owned();
     }
     if let Some((found, expected)) = message
         .strip_prefix("unknown variant ")
@@ -24,12 +33,21 @@ pub(super) fn reworded(message: &str) -> String {
         .and_then(|rest| rest.split_once(", expected "))
     {
         let expected = expected.strip_prefix("one of ").unwrap_or(expected);
-        return format!(
-            "there is no field {found}; there are: {}",
-            expected.replace('`', "")
-        );
+        let expected = expected.replace('`', "").replace(" or ", ", ");
+        let known: Vec<_> = expected.split(", ").collect();
+        return match nearest(found.trim_matches('`'), &known) {
+            Some(near) => format!("no such field; did you mean `{near}`?"),
+            None => format!("no such field; there are: {}", known.join(", ")),
+        };
     }
     message.to_owned()
+}
+
+/// The field that the message is about, where its place is that of the object round it.
+pub(super) fn named_field(message: &str) -> Option<&str> {
+    let missing = message.strip_prefix("missing field `");
+    let rest = missing.or_else(|| message.strip_prefix("unknown field `"))?;
+    rest.split('`').next()
 }
 
 fn wanted(expected: &str) -> &str {
@@ -43,6 +61,14 @@ fn wanted(expected: &str) -> &str {
         "a sequence" => "a list",
         other if other.starts_with("struct ") => "an object",
         other => other,
+    }
+}
+
+fn kind(found: &str) -> &str {
+    match found.split(' ').next() {
+        Some("integer" | "floating") => "a number",
+        Some("boolean") => "true or false",
+        _ => given(found),
     }
 }
 
@@ -61,7 +87,7 @@ fn given(found: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::reworded;
+    use super::{named_field, reworded};
 
     #[track_caller]
     fn check<T: serde::de::DeserializeOwned>(json: &str, expected: &str) {
@@ -93,14 +119,25 @@ mod tests {
         check::<f64>("{}", "must be a number, not an object");
         check::<String>(
             "7",
-            "must be a text (in quotes, if it looks like a number), not `7`",
+            "must be a text (in quotes, if it looks like a number), not a number",
         );
         check::<bool>("[]", "must be true or false, not a list");
         check::<Vec<u8>>("null", "must be a list, not nothing");
         check::<Pet>("true", "must be an object, not `true`");
-        check::<Pet>("{}", "`name` is missing");
-        check::<Pet>(r#"{"nam": 1}"#, "there is no field `nam`; there are: name");
+        check::<Pet>("{}", "is missing");
+        check::<Pet>(r#"{"nam": 1}"#, "no such field; did you mean `name`?");
+        check::<Pet>(r#"{"x": 1}"#, "no such field; there are: name");
         check::<Kind>(r#""cow""#, "`cow` is none of `cat` or `dog`");
         assert_eq!(reworded("as it is"), "as it is");
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_is_named() {
+        assert_eq!(named_field("missing field `name`"), Some("name"));
+        assert_eq!(
+            named_field("unknown field `nam`, expected `name`"),
+            Some("nam")
+        );
+        assert_eq!(named_field("invalid type: map, expected a string"), None);
     }
 }
