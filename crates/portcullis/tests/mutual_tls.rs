@@ -343,7 +343,7 @@ fn a_header_without_trusted_proxies_is_a_fault() {
         config["apis"] = json!([]);
         let config = GatewayConfig::parse(&config.to_string(), ConfigFormat::Json);
         let built = config.and_then(|config| config.gateway());
-        let text = built.err().expect("a fault").to_string();
+        let text = built.expect_err("a fault").to_string();
         assert!(
             text.starts_with(&format!("/clientCertificateHeader: {expected}")),
             "{text}"

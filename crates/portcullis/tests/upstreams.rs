@@ -239,7 +239,7 @@ fn faults_of_pools_stand_at_their_places() {
         ),
         (
             "{targets: [\"http://a\"], health: {path: x}}",
-            "/health/path: must be a path such as `/healthz`",
+            "/health/path: must be a path such as `/healthz`, not \"x\"",
         ),
         (
             "{targets: [\"http://a\"], retries: {attempts: 99999999999}}",
@@ -247,7 +247,7 @@ fn faults_of_pools_stand_at_their_places() {
         ),
         (
             "{targets: [\"http://a\"], circuitBreaker: {trials: 0}}",
-            "/circuitBreaker/trials: must be more than 0",
+            "/circuitBreaker/trials: must be more than 0, not `0`",
         ),
         (
             "{targets: [\"http://a\"], failureStatuses: [ok]}",

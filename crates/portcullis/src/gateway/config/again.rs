@@ -188,7 +188,9 @@ mod tests {
 
     #[test]
     fn a_check_that_always_finds_the_root_ends() {
-        let found = every_fault(&json!({}), &[], |_| Err((Pointer::root(), "no".to_owned())));
+        let found = every_fault(&json!({}), &[], |_| {
+            Err(vec![(Pointer::root(), "no".to_owned())])
+        });
         assert_eq!(found, [(String::new(), "no".to_owned())]);
     }
 

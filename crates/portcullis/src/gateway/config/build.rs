@@ -194,7 +194,8 @@ impl GatewayConfig {
         }
         for (name, issuer) in &self.issuers {
             match issuer.build(name, Some(&self.folder)) {
-                Ok(issuer) => builder = builder.issuer(name, issuer),
+                Ok(Some(issuer)) => builder = builder.issuer(name, issuer),
+                Ok(None) => {}
                 Err(found) => {
                     let place = join("/issuers", name);
                     faults.extend(found.into_iter().map(|(field, message)| ConfigFault {

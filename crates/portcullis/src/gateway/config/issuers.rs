@@ -61,12 +61,12 @@ fn fields(item: &Value, path: &str, reader: &mut Reader) -> Option<IssuerConfig>
 }
 
 impl IssuerConfig {
-    /// The issuer that stands in for `named`; without a folder, as far as it is known without its file. Everything that is wrong comes with the field that it is about.
+    /// The issuer that stands in for `named`; without a folder, none that needs a file. Everything that is wrong comes with the field that it is about.
     pub(super) fn build(
         &self,
         named: &str,
         folder: Option<&Path>,
-    ) -> Result<IssuerBuilder, Vec<(String, String)>> {
+    ) -> Result<Option<IssuerBuilder>, Vec<(String, String)>> {
         let mut faults = Vec::new();
         let mut algorithms = Vec::new();
         for (index, name) in self.algorithms.iter().enumerate() {
@@ -79,7 +79,9 @@ impl IssuerConfig {
         }
         let issuer = self.issuer(named, folder, &algorithms);
         match issuer {
-            Ok(issuer) if faults.is_empty() => return Ok(issuer.algorithms(algorithms)),
+            Ok(issuer) if faults.is_empty() => {
+                return Ok(issuer.map(|issuer| issuer.algorithms(algorithms)));
+            }
             Ok(_) => {}
             Err(fault) => faults.push(fault),
         }
@@ -91,7 +93,7 @@ impl IssuerConfig {
         named: &str,
         folder: Option<&Path>,
         algorithms: &[Algorithm],
-    ) -> Result<IssuerBuilder, (String, String)> {
+    ) -> Result<Option<IssuerBuilder>, (String, String)> {
         // A pool's ARN is no issuer; its tokens name another.
         let pool = || Issuer::user_pool(named).map(|pool| pool.name().to_owned());
         let name = match &self.issuer {
@@ -100,27 +102,24 @@ impl IssuerConfig {
             None => named.to_owned(),
         };
         if let Some(uri) = &self.jwks_uri {
-            return Issuer::with_jwks(&name, uri).map_err(wrong("jwksUri"));
+            let issuer = Issuer::with_jwks(&name, uri);
+            return issuer.map(Some).map_err(wrong("jwksUri"));
         }
         let Some(path) = &self.jwks else {
-            return Issuer::discover(&name).map_err(wrong("issuer"));
+            return Issuer::discover(&name).map(Some).map_err(wrong("issuer"));
         };
-        let keys = match folder.map(|folder| folder.join(path)) {
-            None => KeySet::default(),
-            Some(path) => {
-                let unread = |error| format!("cannot read {}: {error}", path.display());
-                let text = std::fs::read_to_string(&path);
-                let text = text.map_err(|error| ("jwks".to_owned(), unread(error)))?;
-                let keys = KeySet::from_jwks(&text).map_err(wrong("jwks"))?;
-                if !algorithms.is_empty() && !algorithms.iter().any(|own| keys.serves(*own)) {
-                    let path = path.display();
-                    let message = format!("fit none of the keys in {path}: no token would do");
-                    return Err(("algorithms".to_owned(), message));
-                }
-                keys
-            }
+        let Some(path) = folder.map(|folder| folder.join(path)) else {
+            return Ok(None);
         };
-        Issuer::given(&name, keys).map_err(wrong("jwks"))
+        let shown = path.display();
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| ("jwks".to_owned(), format!("cannot read {shown}: {error}")))?;
+        let keys = KeySet::from_jwks(&text).map_err(wrong("jwks"))?;
+        if !algorithms.is_empty() && !algorithms.iter().any(|own| keys.serves(*own)) {
+            let message = format!("fit none of the keys in {shown}: no token would do");
+            return Err(("algorithms".to_owned(), message));
+        }
+        Issuer::given(&name, keys).map(Some).map_err(wrong("jwks"))
     }
 }
 

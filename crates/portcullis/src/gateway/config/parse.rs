@@ -276,9 +276,9 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
     let mut config = ApiConfig {
         kind: reader.word(object, "kind", KINDS).unwrap_or_default(),
         endpoint_type: reader.word(object, "endpointType", ENDPOINT_TYPES),
-        cors: object
-            .get("cors")
-            .and_then(|value| reader.checked(value, &object.at("cors"), cors, check_cors)),
+        cors: object.get("cors").and_then(|value| {
+            reader.checked(value, &object.at("cors"), cors, |own| check_cors(&own))
+        }),
         cache: super::http_cache::parse(object, reader),
         parity: reader.word(object, "parity", PARITIES).unwrap_or_default(),
         strict: reader.flag(object, "strict").unwrap_or_default(),
@@ -360,7 +360,7 @@ fn cors(value: &Value, path: &str, reader: &mut Reader) -> Option<CorsConfig> {
 }
 
 /// The first thing that is wrong with them, at the item of the field that it is about.
-fn check_cors(config: CorsConfig) -> Result<(), Vec<Found>> {
+fn check_cors(config: &CorsConfig) -> Result<(), Vec<Found>> {
     let Err(error) = CorsRules::try_from(config.clone()) else {
         return Ok(());
     };
@@ -373,7 +373,7 @@ fn check_cors(config: CorsConfig) -> Result<(), Vec<Found>> {
     };
     let field = Pointer::root().child(error.field());
     let item = list.iter().position(|item| *item == error.value());
-    let place = item.map_or(field.clone(), |index| field.child(index));
+    let place = item.map_or_else(|| field.clone(), |index| field.child(index));
     Err(vec![(place, error.problem())])
 }
 

@@ -294,16 +294,10 @@ impl Reader {
     ) -> Option<T> {
         let found = every_fault(value, &[], |value| {
             let read = definition::read::<T>(value).map_err(|error| {
+                let is_own =
+                    |field: &str| error.pointer.segments().last().as_deref() == Some(field);
                 let pointer = match named_field(&error.message) {
-                    Some(field)
-                        if !error
-                            .pointer
-                            .segments()
-                            .last()
-                            .is_some_and(|own| own == field) =>
-                    {
-                        error.pointer.child(field)
-                    }
+                    Some(field) if !is_own(field) => error.pointer.child(field),
                     _ => error.pointer,
                 };
                 vec![(pointer, reworded(&error.message))]
