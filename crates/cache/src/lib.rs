@@ -56,7 +56,7 @@
 //! - **What is cached** is said by [`CacheRules`]: responses to `GET`, for 300 seconds, of at most 1 MiB, under a key of chosen parts. What the origin says in
 //!   `Cache-Control` counts for nothing, as in the service.
 //! - **Keys** are compared whole, part by part. Method, host, deployment and canary are part of every key, and so are headers by which a client can steer what some
-//!   origins answer (`X-Forwarded-Host` and its like). Requests with a body, or with a header that overrides the method, are not looked up.
+//!   origins answer (`X-Forwarded-Host` and its like). Requests with a body that is no [part of the key](KeyPart::Body), or with a header that overrides the method, are not looked up.
 //! - **Callers are kept apart**: what any layer has found out about the caller is part of the key, and a request with an `Authorization` that no layer has
 //!   looked at is not cached. The service shares responses between callers unless the definition forbids it;
 //!   [`dangerously_share_between_callers`](CacheRulesBuilder::dangerously_share_between_callers) does so here.
@@ -101,6 +101,7 @@ mod fill;
 mod flight;
 pub mod http;
 mod key;
+mod key_body;
 mod layer;
 mod look;
 mod memory;
@@ -125,6 +126,7 @@ pub use {
     entry::{Draft, Entry},
     error::ConfigError,
     key::{Key, KeyBuilder},
+    key_body::{BodyCacheFuture, BodyCacheLayer, BodyCached, ReadRequest},
     layer::CacheLayer,
     memory::MemoryStore,
     moment::Moment,

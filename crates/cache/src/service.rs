@@ -45,7 +45,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        serve(&self.shared, request, &mut self.inner)
+        serve(&self.shared, request, None, &mut self.inner)
     }
 }
 
@@ -64,12 +64,12 @@ impl CacheLayer {
         ResBody: http_body::Body<Data = Bytes> + Send + 'static,
         ResBody::Error: Into<BoxError>,
     {
-        serve(&self.shared, request, Call(call))
+        serve(&self.shared, request, None, Call(call))
     }
 }
 
 /// What stands behind the cache.
-trait Origin<ReqBody> {
+pub(crate) trait Origin<ReqBody> {
     type Future;
     type Error;
 
@@ -110,7 +110,7 @@ where
     }
 }
 
-struct Call<C>(C);
+pub(crate) struct Call<C>(pub(crate) C);
 
 impl<C, F, ReqBody, ResBody, E> Origin<ReqBody> for Call<C>
 where
@@ -132,9 +132,11 @@ where
     }
 }
 
-fn serve<O, ReqBody, ResBody>(
+/// Serves a request from the cache, or by its origin. `body` is what its key has of its body, where that has been read.
+pub(crate) fn serve<O, ReqBody, ResBody>(
     shared: &Shared,
     mut request: Request<ReqBody>,
+    body: Option<&Bytes>,
     origin: O,
 ) -> CacheFuture<O::Future, ResBody, O::Error>
 where
@@ -147,7 +149,11 @@ where
 {
     let Shared { cache, rules } = shared;
     let rules = rules.load();
-    let key = match rules.serve(&Asked::with_body(&request)) {
+    let asked = Asked {
+        body: body.map(|body| &**body),
+        ..Asked::with_body(&request)
+    };
+    let key = match rules.serve(&asked) {
         rules::Service::Look {
             key,
             refresh: false,

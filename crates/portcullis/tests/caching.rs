@@ -432,3 +432,76 @@ async fn the_size_of_the_cache_stands_in_the_configuration() {
         .build()
         .expect("a gateway");
 }
+
+/// A function that answers with the body that it was sent and its number, behind `POST` with the body in its key.
+fn by_body(mapped: bool, max_body_bytes: Option<u64>) -> Setup {
+    let mut document = document();
+    let post = &mut document["paths"]["/pets"]["post"]["x-amazon-apigateway-integration"];
+    if mapped {
+        post["cacheKeyParameters"] = json!(["integration.request.header.x-body"]);
+        post["requestParameters"] =
+            json!({ "integration.request.header.x-body": "method.request.body" });
+    } else {
+        post["cacheKeyParameters"] = json!(["method.request.body"]);
+    }
+    post["uri"] = json!(
+        "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:echo/invocations"
+    );
+    let settings = json!({ "pets/POST": { "cachingEnabled": true } });
+    let mut api = ApiSpec::rest(document.to_string()).id("pets");
+    api = api.stage(stage("prod", true, &settings));
+    if let Some(bytes) = max_body_bytes {
+        api = api.max_body_bytes(bytes);
+    }
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let mut setup = setup(api, |builder| {
+        builder.service(
+            "echo",
+            service_fn(move |request: Request<Body>| {
+                let number = counted.fetch_add(1, Ordering::SeqCst) + 1;
+                async move {
+                    let text = testkit::text(Response::new(request.into_body())).await;
+                    let answer = Response::new(Body::from(format!("{number} {text}")));
+                    Ok::<_, std::convert::Infallible>(answer)
+                }
+            }),
+        )
+    });
+    setup.calls = calls;
+    setup
+}
+
+fn post(body: impl Into<Body>) -> Request<Body> {
+    Request::post("/prod/pets")
+        .body(body.into())
+        .expect("a request")
+}
+
+#[tokio::test]
+async fn the_body_is_a_part_of_the_key_where_it_is_named_or_mapped() {
+    for mapped in [false, true] {
+        let setup = by_body(mapped, None);
+        assert_eq!(setup.text(post("cats")).await, "1 cats");
+        assert_eq!(setup.text(post("dogs")).await, "2 dogs");
+        assert_eq!(setup.text(post("cats")).await, "1 cats", "mapped: {mapped}");
+        // One that comes without a length is the same.
+        let pieces = Body::new(http_body_util::StreamBody::new(futures_util::stream::iter(
+            ["ca", "ts"].map(|piece| Ok::<_, std::io::Error>(http_body::Frame::data(piece.into()))),
+        )));
+        assert_eq!(setup.text(post(pieces)).await, "1 cats");
+        assert_eq!(setup.calls(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_the_bound_of_the_key_reaches_the_integration_whole() {
+    let setup = by_body(false, None);
+    let long = "x".repeat(1_048_577);
+    for call in 1..=2 {
+        assert_eq!(
+            setup.text(post(long.clone())).await,
+            format!("{call} {long}")
+        );
+    }
+}

@@ -529,6 +529,7 @@ impl ChangeHead {
     fn asked(&self) -> Asked<'_> {
         Asked {
             has_body: false,
+            body: None,
             method: &self.method,
             uri: &self.uri,
             headers: &self.headers,

@@ -16,6 +16,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) context: Option<&'a RequestContext>,
     /// It has a body, of which an origin may read what is no part of the key.
     pub(crate) has_body: bool,
+    /// The body, where it has been read because the key needs it.
+    pub(crate) body: Option<&'a [u8]>,
 }
 
 impl<'a> Asked<'a> {
@@ -26,6 +28,7 @@ impl<'a> Asked<'a> {
             headers: request.headers(),
             context: request.extensions().get(),
             has_body: false,
+            body: None,
         }
     }
 

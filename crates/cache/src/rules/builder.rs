@@ -32,6 +32,7 @@ impl CacheRulesBuilder {
                 namespace: None,
                 parts: vec![KeyPart::Target],
                 max_body: 1_048_576,
+                max_key_body: 1_048_576,
                 shared_between_callers: false,
                 shared_between_releases: false,
                 stores_errors: false,
@@ -81,6 +82,12 @@ impl CacheRulesBuilder {
     /// The longest body that is stored, as it goes to the client. Default: 1 MiB.
     pub const fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.rules.max_body = bytes;
+        self
+    }
+
+    /// The longest body of a request that is read for [`KeyPart::Body`]. A request with a longer one passes, and is not cached. Default: 1 MiB.
+    pub const fn max_key_body_bytes(mut self, bytes: usize) -> Self {
+        self.rules.max_key_body = bytes;
         self
     }
 

@@ -10,7 +10,7 @@ mod refresh;
 
 use std::time::Duration;
 
-use http::{HeaderName, Method, StatusCode};
+use http::{HeaderName, Method, Request, StatusCode};
 use portcullis_core::RequestContext;
 
 use crate::key::KeyBuilder;
@@ -36,6 +36,7 @@ pub struct CacheRules {
     namespace: Option<Box<str>>,
     parts: Vec<KeyPart>,
     max_body: usize,
+    max_key_body: usize,
     shared_between_callers: bool,
     shared_between_releases: bool,
     stores_errors: bool,
@@ -83,12 +84,22 @@ impl CacheRules {
         &self.scope
     }
 
+    /// How much of a request's body is to be read, since it is a part of its key; none if it is not.
+    pub(crate) fn reads_body<B: http_body::Body>(&self, request: &Request<B>) -> Option<usize> {
+        let reads = self.parts.contains(&KeyPart::Body)
+            && !self.ttl.is_zero()
+            && self.methods.contains(request.method())
+            && !request.body().is_end_stream();
+        reads.then_some(self.max_key_body)
+    }
+
     pub(crate) fn serve(&self, asked: &Asked<'_>) -> Service {
         if self.ttl.is_zero() || !self.methods.contains(asked.method) {
             return Service::Pass;
         }
         let scan = asked.scan();
-        if scan.has_body || scan.overrides_method {
+        // What an origin may read of a request that no key tells.
+        if (scan.has_body && asked.body.is_none()) || scan.overrides_method {
             return Service::Bypass;
         }
         let mut key = KeyBuilder::new(&self.scope);

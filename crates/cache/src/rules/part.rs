@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use http::HeaderName;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use portcullis_core::Variable;
+use sha2::{Digest, Sha256};
 
 use super::asked::Asked;
 use crate::error::ConfigError;
@@ -22,6 +24,9 @@ pub enum KeyPart {
     Query(Box<str>),
     /// All lines of a header, in their order.
     Header(HeaderName),
+    /// The body, by its SHA-256, with what says how it is to be read: `Content-Type` and `Content-Encoding`. It takes a
+    /// [`BodyCacheLayer`](crate::BodyCacheLayer): before a [`CacheLayer`](crate::CacheLayer), a request that has a body passes.
+    Body,
     /// A claim of the caller's token.
     Claim(Box<str>),
     /// A value below `$context`: `authorizer.tenant`, `identity.sourceIp`.
@@ -52,7 +57,8 @@ impl KeyPart {
     }
 
     /// Reads a part as definitions write it: `method.request.querystring.type`, `method.request.header.Accept-Language`, `method.request.path.id`,
-    /// `context.authorizer.tenant`, `stageVariables.version`, `'constant'`.
+    /// `method.request.body`, `context.authorizer.tenant`, `stageVariables.version`, `'constant'`. `method.request.body.` with a JSON path is the whole body, too:
+    /// what it names is a part of it.
     ///
     /// # Errors
     ///
@@ -81,10 +87,13 @@ impl KeyPart {
         if let Some(name) = text.strip_prefix("stageVariables.") {
             return Ok(Self::StageVariable(name.into()));
         }
+        if text == "method.request.body" || text.starts_with("method.request.body.") {
+            return Ok(Self::Body);
+        }
         let place = text.strip_prefix("method.request.");
         let Some((place, name)) = place.and_then(|place| place.split_once('.')) else {
             return Err(fault(
-                "write `method.request.querystring.NAME`, `method.request.header.NAME` or `method.request.path.NAME`",
+                "write `method.request.querystring.NAME`, `method.request.header.NAME`, `method.request.path.NAME` or `method.request.body`",
             ));
         };
         if name.is_empty() {
@@ -114,6 +123,18 @@ impl KeyPart {
                     key.part(value.as_bytes());
                 }
                 key.absent();
+            }
+            Self::Body => {
+                for name in [CONTENT_TYPE, CONTENT_ENCODING] {
+                    for value in asked.headers.get_all(name) {
+                        key.part(value.as_bytes());
+                    }
+                    key.absent();
+                }
+                match asked.body.filter(|body| !body.is_empty()) {
+                    Some(body) => key.part(&Sha256::digest(body)),
+                    None => key.absent(),
+                }
             }
             Self::Claim(name) => {
                 let claims = asked.context.and_then(|context| context.claims());
@@ -208,6 +229,7 @@ impl fmt::Display for KeyPart {
             Self::PathParameter(name) => write!(f, "method.request.path.{name}"),
             Self::Query(name) => write!(f, "method.request.querystring.{name}"),
             Self::Header(name) => write!(f, "method.request.header.{name}"),
+            Self::Body => f.write_str("method.request.body"),
             Self::Claim(name) => write!(f, "context.authorizer.claims.{name}"),
             Self::Context(variable) => write!(f, "context.{}", variable.as_str()),
             Self::StageVariable(name) => write!(f, "stageVariables.{name}"),
@@ -269,6 +291,7 @@ mod tests {
             "method.request.querystring.type",
             "method.request.header.accept-language",
             "method.request.path.id",
+            "method.request.body",
             "context.authorizer.tenant",
             "stageVariables.version",
             "'constant'",
@@ -282,7 +305,7 @@ mod tests {
             "",
             "type",
             "method.request.querystring.",
-            "method.request.body",
+            "method.request.bodies",
             "method.request.header.a b",
             "context.nothing",
             "'open",

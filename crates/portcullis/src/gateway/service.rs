@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use http_body::Body as _;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower_service::Service;
@@ -20,7 +21,7 @@ use super::api::UnknownRoute;
 use super::finish::{Finish, Granted};
 use super::http_cache::{self, CachedFuture};
 use super::plan::{MethodPlan, Plan, StagePlan};
-use crate::cache::{CacheBody, CacheFuture};
+use crate::cache::{CacheBody, CacheFuture, CacheLayer, ReadRequest};
 use crate::core::{
     Body, BoxError, CacheStatus, ChainWalk, Decision, Head, MatchedRoute, Rejection, RejectionKind,
     RequestContext,
@@ -285,6 +286,9 @@ fn unknown_route(stage: &StagePlan, method: &Method, path: &str, miss: Miss) -> 
     rejection.with_decision(decision).for_api(api.kind)
 }
 
+/// Boxed, since only a key with the body waits for it.
+type ReadForCache = Pin<Box<dyn Future<Output = Result<ReadRequest, Rejection>> + Send>>;
+
 pin_project! {
     /// The future of [`Gateway`]: one request's way through it.
     pub struct GatewayFuture {
@@ -308,6 +312,8 @@ pin_project! {
         },
         Integration { #[pin] future: IntegrationFuture, started: Instant },
         Cached { #[pin] future: CacheFuture<IntegrationFuture, Body, Rejection>, started: Instant },
+        // The body is a part of the key.
+        ReadForCache { future: ReadForCache, cache: CacheLayer, method: Arc<MethodPlan> },
         // Boxed, so that requests without such a cache are no larger for it.
         HttpCached { future: Pin<Box<CachedFuture>>, started: Instant },
     }
@@ -351,14 +357,25 @@ fn call(finish: &mut Finish, method: &Arc<MethodPlan>, mut request: Request<Body
     let context = finish.context();
     let caches = method.caches.as_ref();
     if let Some(cache) = caches.and_then(|caches| caches.of(context, finish.cache_use())) {
-        let (method, context) = (Arc::clone(method), context.clone());
-        finish.begin_phase(|| tracing::info_span!("cache"));
+        let reads = caches.is_some_and(|caches| caches.reads_bodies);
+        if reads && !request.body().is_end_stream() {
+            let (reader, api) = (cache.clone(), finish.api());
+            let read = async move {
+                let read = tokio::time::timeout(BODY_TIMEOUT, reader.read(request)).await;
+                read.unwrap_or_else(|_| Err(too_slow()))
+                    .map_err(|rejection| rejection.for_api(api))
+            };
+            return State::ReadForCache {
+                future: Box::pin(read),
+                cache: cache.clone(),
+                method: Arc::clone(method),
+            };
+        }
+        let call = behind_cache(finish, method);
         let _entered = finish.entered();
         return State::Cached {
             started: finish.clock().now(),
-            future: cache.serve(request, move |request| {
-                method.integration.call(request, &context)
-            }),
+            future: cache.serve(request, call),
         };
     }
     let caches = method.http_caches.as_ref();
@@ -374,6 +391,16 @@ fn call(finish: &mut Finish, method: &Arc<MethodPlan>, mut request: Request<Body
         started: finish.clock().now(),
         future: method.integration.call(request, finish.context()),
     }
+}
+
+/// A cached method's integration, as what its cache calls.
+fn behind_cache(
+    finish: &mut Finish,
+    method: &Arc<MethodPlan>,
+) -> impl FnOnce(Request<Body>) -> IntegrationFuture + Send + 'static {
+    finish.begin_phase(|| tracing::info_span!("cache"));
+    let (method, context) = (Arc::clone(method), finish.context().clone());
+    move |request| method.integration.call(request, &context)
 }
 
 impl Future for GatewayFuture {
@@ -451,6 +478,20 @@ impl Future for GatewayFuture {
                         response: Some(finish.cached(outcome, *started)),
                     }
                 }
+                StateProjection::ReadForCache {
+                    future,
+                    cache,
+                    method,
+                } => match ready!(future.as_mut().poll(cx)) {
+                    Ok(read) => {
+                        let call = behind_cache(finish, method);
+                        State::Cached {
+                            started: finish.clock().now(),
+                            future: cache.serve_read(read, call),
+                        }
+                    }
+                    Err(rejection) => finish.refuse(rejection),
+                },
                 StateProjection::Cached { future, started } => {
                     let outcome = ready!(future.poll(cx));
                     State::Reply {
@@ -472,6 +513,7 @@ impl fmt::Debug for GatewayFuture {
             State::Guards { .. } => "GatewayFuture(guards)",
             State::Integration { .. } => "GatewayFuture(integration)",
             State::Cached { .. } => "GatewayFuture(cached)",
+            State::ReadForCache { .. } => "GatewayFuture(reading)",
             State::HttpCached { .. } => "GatewayFuture(cached by HTTP)",
         })
     }

@@ -22,6 +22,8 @@ use crate::gateway::plan::CacheUse;
 #[derive(Debug)]
 pub(in crate::gateway) struct MethodCaches {
     stages: Vec<StageCache>,
+    /// Bodies of requests are a part of the key.
+    pub(in crate::gateway) reads_bodies: bool,
 }
 
 #[derive(Debug)]
@@ -154,7 +156,10 @@ impl<'a> Caches<'a> {
                 });
             }
         }
-        Some(MethodCaches { stages: caches })
+        Some(MethodCaches {
+            stages: caches,
+            reads_bodies: parts.contains(&KeyPart::Body),
+        })
     }
 
     fn rules(
