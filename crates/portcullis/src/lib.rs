@@ -40,8 +40,14 @@
 //!
 //! # Layers alone
 //!
-//! With `features = ["cors"]` there is [`cors::CorsLayer`] and no gateway; the other crates likewise. The guide has the
-//! [order of layers](https://github.com/portcullis-rs/portcullis/blob/main/docs/guide/layers.md).
+//! ```sh
+//! cargo add portcullis --features cors            # one layer: `portcullis::cors::CorsLayer`, and nothing else is compiled
+//! cargo add portcullis --features auth,throttle   # two of them
+//! cargo add portcullis --features gateway,serve   # `Gateway`, and a listener for it
+//! ```
+//!
+//! The guide has the [order of layers](https://github.com/portcullis-rs/portcullis/blob/main/docs/guide/layers.md), and
+//! [where each of Amazon's words](https://github.com/portcullis-rs/portcullis/blob/main/docs/guide/aws.md) is here.
 //!
 //! # Semantics
 //!
@@ -142,6 +148,15 @@ mod pages {
     #[doc = include_str!("../../../docs/guide/getting-started.md")]
     struct GettingStarted;
 
+    #[doc = include_str!("../../../docs/guide/http-cache.md")]
+    struct HttpCache;
+
+    #[doc = include_str!("../../../docs/guide/iam.md")]
+    struct Iam;
+
+    #[doc = include_str!("../../../docs/guide/integrations.md")]
+    struct Integrations;
+
     #[doc = include_str!("../../../docs/guide/layers.md")]
     struct Layers;
 
@@ -156,6 +171,10 @@ mod pages {
 
     #[doc = include_str!("../../../docs/guide/upstreams.md")]
     struct Upstreams;
+
+    #[cfg(feature = "validation")]
+    #[doc = include_str!("../../../docs/guide/validation.md")]
+    struct Validation;
 
     #[cfg(feature = "throttle")]
     #[doc = include_str!("../../../docs/guide/throttling.md")]
