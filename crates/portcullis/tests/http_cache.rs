@@ -137,6 +137,26 @@ async fn what_is_stale_is_served_while_the_integration_fails() {
 }
 
 #[tokio::test]
+async fn an_answer_in_place_of_the_integration_s_says_what_the_cache_did() {
+    let setup = Setup::new(
+        api().http_cache(HttpCacheRules::builder().stale_when_disconnected(Duration::ZERO)),
+    );
+    setup.send("GET").await;
+    setup.send("POST").await;
+    // From here on it fails.
+    for (method, expected) in [
+        ("GET", "Portcullis; fwd=miss"),
+        ("HEAD", "Portcullis; fwd=miss"),
+        ("POST", "Portcullis; fwd=method"),
+    ] {
+        assert_eq!(setup.send(method).await.0, expected, "{method}");
+    }
+    let quiet = Setup::new(api().http_cache(HttpCacheRules::builder().without_status()));
+    quiet.calls.store(2, Ordering::SeqCst);
+    assert_eq!(quiet.send("GET").await.0, "");
+}
+
+#[tokio::test]
 async fn a_stage_is_flushed() {
     let setup = Setup::new(api().http_cache(HttpCacheRules::builder()));
     setup.send("GET").await;

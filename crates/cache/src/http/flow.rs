@@ -335,7 +335,10 @@ impl<S> Job<S> {
                 {
                     (stored, Did::Forwarded(Forwarded::new(why)))
                 }
-                _ => return Err(error),
+                _ => {
+                    note(&cache, context.as_ref(), missed(why));
+                    return Err(error);
+                }
             },
         };
         let now = cache.now();
@@ -662,6 +665,6 @@ const fn missed(why: Why) -> CacheStatus {
         Why::Stale => CacheStatus::Expired,
         Why::Request => CacheStatus::Refreshed,
         Why::Bypass | Why::Method => CacheStatus::Bypass,
-        Why::UriMiss | Why::VaryMiss => CacheStatus::Miss,
+        Why::UriMiss | Why::VaryMiss | Why::Miss => CacheStatus::Miss,
     }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
-use portcullis_core::{BoxError, CacheStatus, Live};
+use portcullis_core::{BoxError, CacheStatus, Live, RequestContext};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -92,6 +92,24 @@ impl HttpCacheLayer {
         ResBody::Error: Into<BoxError>,
     {
         self.layer(inner).call(request)
+    }
+}
+
+impl HttpCacheLayer {
+    /// Adds to the answer that stands for an error of the service behind it what the cache did, as the request's context has it: for whoever makes such
+    /// answers further out. Nothing is stored of an error.
+    pub fn mark_failure(&self, context: &RequestContext, headers: &mut HeaderMap) {
+        let why = match context.cache_status() {
+            Some(CacheStatus::Expired | CacheStatus::Stale | CacheStatus::Revalidated) => {
+                Why::Stale
+            }
+            Some(CacheStatus::Refreshed) => Why::Request,
+            Some(CacheStatus::Bypass) if !storable::is_answered(context.method()) => Why::Method,
+            Some(CacheStatus::Bypass) => Why::Bypass,
+            _ => Why::Miss,
+        };
+        let rules = self.shared.rules.load();
+        flow::mark(&rules, headers, Did::Forwarded(Forwarded::new(why)));
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Why {
     Method,
     UriMiss,
     VaryMiss,
+    /// Nobody says which of both.
+    Miss,
     Request,
     Stale,
 }
@@ -48,6 +50,7 @@ impl Why {
             Self::Method => "method",
             Self::UriMiss => "uri-miss",
             Self::VaryMiss => "vary-miss",
+            Self::Miss => "miss",
             Self::Request => "request",
             Self::Stale => "stale",
         }

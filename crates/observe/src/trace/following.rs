@@ -7,6 +7,7 @@ use portcullis_core::{Clock, RequestContext};
 use tracing::Span;
 use tracing::span::EnteredSpan;
 
+use super::later::LaterCall;
 use super::recording::Recording;
 use super::subject::Callee;
 use super::traces::Traces;
@@ -63,6 +64,17 @@ impl Following {
         if let Some(recording) = self.recording() {
             recording.call(callee, now);
         }
+    }
+
+    /// Somebody else may call `callee`: whoever has begun a phase of this request. Until [`called`](Self::called), [`LaterCall::begin`] does below that phase what
+    /// [`call`](Self::call) does below the request; without a callee, it begins a phase there.
+    pub fn call_later(
+        &mut self,
+        callee: Option<&Callee>,
+        clock: &Arc<dyn Clock>,
+    ) -> Option<LaterCall> {
+        self.recording()
+            .map(|recording| recording.call_later(callee, clock))
     }
 
     /// The callee has answered, or has failed to.

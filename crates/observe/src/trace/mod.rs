@@ -48,6 +48,7 @@
 
 mod bridge;
 mod following;
+mod later;
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
 mod recording;
@@ -65,6 +66,7 @@ pub use self::xray::XrayDaemon;
 pub use self::{
     bridge::SpanBridge,
     following::Following,
+    later::LaterCall,
     recording::Recording,
     sampling::{Candidate, SamplingRule, SamplingRules},
     subject::{Callee, Subject},

@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
-use portcullis_core::{Measure, RequestContext, Trace};
+use portcullis_core::{Clock, Measure, RequestContext, Trace};
 use tracing::Span;
 use tracing::span::EnteredSpan;
 
+use super::later::{Begun, LaterCall, Slot};
 use super::span;
 use super::subject::{Callee, Subject};
 use super::traces::Traces;
@@ -36,6 +37,8 @@ pub struct Recording {
     /// What is being done of it.
     phase: Option<Span>,
     calling: Option<Call>,
+    /// Where a call is found that somebody else makes.
+    later: Option<Arc<Slot>>,
     pub(super) calls: Vec<Call>,
     /// What the response says of its length.
     pub(super) length: Option<u64>,
@@ -47,7 +50,7 @@ pub struct Recording {
     expect(dead_code, reason = "only segments tell all of it")
 )]
 pub(super) struct Call {
-    span: Span,
+    pub(super) span: Span,
     pub(super) id: u64,
     pub(super) callee: Callee,
     pub(super) started: Instant,
@@ -83,6 +86,7 @@ impl Recording {
             rule,
             phase: None,
             calling: None,
+            later: None,
             calls: Vec::new(),
             length: None,
         }
@@ -90,7 +94,9 @@ impl Recording {
 
     /// The span to do its work in.
     pub(super) fn enter(&self) -> EnteredSpan {
+        let later = self.later.as_ref().and_then(|slot| slot.span());
         let calling = self.calling.as_ref().map(|call| &call.span);
+        let calling = later.as_ref().or(calling);
         let span = calling.or(self.phase.as_ref()).unwrap_or(&self.span);
         span.clone().entered()
     }
@@ -108,34 +114,38 @@ impl Recording {
 
     pub(super) fn call(&mut self, callee: &Callee, now: Instant) {
         self.phase = None;
-        let span = span::of_call(&self.span, callee);
-        let bridge = self.traces.shared.bridge.as_ref();
-        let linked = bridge.and_then(|bridge| bridge.link(&span, None));
-        let id = match linked {
-            Some(own) => own.parent_id(),
-            // The bridge knows nothing of it, so nobody may stand below it.
-            None if bridge.is_some() => self.id,
-            None => {
-                let trace = self.context.trace().map_or(0, Trace::id);
-                let own = Trace::new(trace, span::new_id(), true);
-                span::note_ids(&span, &own);
-                own.parent_id()
-            }
+        let above = (&self.span, self.id);
+        let call = Call::begin(&self.traces, &self.context, above, callee.clone(), now);
+        self.calling = Some(call);
+    }
+
+    pub(super) fn call_later(
+        &mut self,
+        callee: Option<&Callee>,
+        clock: &Arc<dyn Clock>,
+    ) -> LaterCall {
+        let slot = Arc::new(Slot::default());
+        let later = LaterCall {
+            traces: self.traces.clone(),
+            context: self.context.clone(),
+            clock: Arc::clone(clock),
+            above: self.phase.as_ref().unwrap_or(&self.span).clone(),
+            id: self.id,
+            callee: callee.cloned(),
+            slot: Arc::downgrade(&slot),
         };
-        self.context.set_span(id);
-        self.calling = Some(Call {
-            span,
-            id,
-            callee: callee.clone(),
-            started: now,
-            ended: now,
-            status: None,
-            has_failed: false,
-        });
+        self.later = Some(slot);
+        later
     }
 
     pub(super) fn called(&mut self, now: Instant, has_failed: bool) {
-        let Some(mut call) = self.calling.take() else {
+        let later = self.later.take().and_then(|slot| slot.take());
+        let call = match later {
+            Some(Begun::Call(call)) => Some(call),
+            Some(Begun::Phase(_)) => None,
+            None => self.calling.take(),
+        };
+        let Some(mut call) = call else {
             return;
         };
         self.context.set_span(self.id);
@@ -177,6 +187,43 @@ impl Recording {
             daemon.send(&self, exchange);
         }
         self.context.set_span(self.outer.unwrap_or(self.id));
+    }
+}
+
+impl Call {
+    /// A call begins: what is sent from here on stands below it. `above` is the span of whoever makes it, with the id of the request's.
+    pub(super) fn begin(
+        traces: &Traces,
+        context: &RequestContext,
+        above: (&Span, u64),
+        callee: Callee,
+        now: Instant,
+    ) -> Self {
+        let (above, own) = above;
+        let span = span::of_call(above, &callee);
+        let bridge = traces.shared.bridge.as_ref();
+        let linked = bridge.and_then(|bridge| bridge.link(&span, None));
+        let id = match linked {
+            Some(own) => own.parent_id(),
+            // The bridge knows nothing of it, so nobody may stand below it.
+            None if bridge.is_some() => own,
+            None => {
+                let trace = context.trace().map_or(0, Trace::id);
+                let own = Trace::new(trace, span::new_id(), true);
+                span::note_ids(&span, &own);
+                own.parent_id()
+            }
+        };
+        context.set_span(id);
+        Self {
+            span,
+            id,
+            callee,
+            started: now,
+            ended: now,
+            status: None,
+            has_failed: false,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::core::{
 };
 use crate::cors::{Grant, Later};
 use crate::integrations::{Compression, ContentCoding};
-use crate::observe::trace::{Callee, Following};
+use crate::observe::trace::{Callee, Following, LaterCall};
 use crate::responses::Captured;
 
 /// What the API's CORS rules grant the origin of a request.
@@ -159,6 +159,12 @@ impl Finish {
                 None => following.begin_phase(|| tracing::info_span!("integration")),
             }
         }
+    }
+
+    /// What stands behind the method may be called by a cache, whose phase has begun.
+    pub(super) fn call_later(&mut self, callee: Option<&Callee>) -> Option<Box<LaterCall>> {
+        let following = self.following.as_mut()?;
+        following.call_later(callee, &self.clock).map(Box::new)
     }
 
     /// It has answered, or has failed to.

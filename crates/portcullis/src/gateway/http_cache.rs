@@ -1,6 +1,6 @@
 //! A cache by RFC 9111 between the routes of an HTTP API and their integrations.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -11,6 +11,7 @@ use crate::cache::ResponseCache;
 use crate::cache::http::{HttpCacheFuture, HttpCacheLayer, HttpCacheRulesBuilder};
 use crate::core::{Body, Rejection, RequestContext};
 use crate::integrations::IntegrationFuture;
+use crate::observe::trace::LaterCall;
 
 /// The future of a request that goes through it.
 pub(super) type CachedFuture = HttpCacheFuture<IntegrationFuture, Body, Rejection>;
@@ -54,11 +55,13 @@ pub(super) fn call(
     layer: &HttpCacheLayer,
     method: &Arc<MethodPlan>,
     context: &RequestContext,
+    later: Option<Box<LaterCall>>,
     request: Request<Body>,
 ) -> CachedFuture {
     let integration = Behind {
         method: Arc::clone(method),
         context: context.clone(),
+        later: later.map(|later| Arc::new(Mutex::new(Some(later)))),
     };
     layer.serve(integration, request)
 }
@@ -68,6 +71,8 @@ pub(super) fn call(
 struct Behind {
     method: Arc<MethodPlan>,
     context: RequestContext,
+    /// The call, for the spans of a request that is recorded. The first that is made is it.
+    later: Option<Arc<Mutex<Option<Box<LaterCall>>>>>,
 }
 
 impl Service<Request<Body>> for Behind {
@@ -80,6 +85,11 @@ impl Service<Request<Body>> for Behind {
     }
 
     fn call(&mut self, request: Request<Body>) -> IntegrationFuture {
+        let later = self.later.take();
+        let call = later.and_then(|later| later.lock().ok()?.take());
+        if let Some(call) = call {
+            call.begin();
+        }
         self.method.integration.call(request, &self.context)
     }
 }

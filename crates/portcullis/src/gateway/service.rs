@@ -21,6 +21,7 @@ use super::api::UnknownRoute;
 use super::finish::{Finish, Granted};
 use super::http_cache::{self, CachedFuture};
 use super::plan::{MethodPlan, Plan, StagePlan};
+use crate::cache::http::HttpCacheLayer;
 use crate::cache::{CacheBody, CacheFuture, CacheLayer, ReadRequest};
 use crate::core::{
     Body, BoxError, CacheStatus, ChainWalk, Decision, Head, MatchedRoute, Rejection, RejectionKind,
@@ -315,7 +316,7 @@ pin_project! {
         // The body is a part of the key.
         ReadForCache { future: ReadForCache, cache: CacheLayer, method: Arc<MethodPlan> },
         // Boxed, so that requests without such a cache are no larger for it.
-        HttpCached { future: Pin<Box<CachedFuture>>, started: Instant },
+        HttpCached { future: Pin<Box<CachedFuture>>, layer: HttpCacheLayer, started: Instant },
     }
 }
 
@@ -330,10 +331,11 @@ impl Finish {
 impl Finish {
     /// The response from a cache, or from the integration behind it.
     fn cached(
-        &self,
+        &mut self,
         outcome: Result<Response<CacheBody<Body>>, Rejection>,
         started: Instant,
     ) -> Response<Body> {
+        self.called(outcome.is_err());
         let response = match outcome {
             Ok(response) => response,
             Err(rejection) => return self.refusal(rejection),
@@ -380,9 +382,15 @@ fn call(finish: &mut Finish, method: &Arc<MethodPlan>, mut request: Request<Body
     }
     let caches = method.http_caches.as_ref();
     if let Some(layer) = caches.and_then(|caches| caches.of(context)) {
+        finish.begin_phase(|| tracing::info_span!("cache"));
+        let later = finish.call_later(method.callee.as_ref());
+        let started = finish.clock().now();
+        let _entered = finish.entered();
+        let context = finish.context();
         return State::HttpCached {
-            started: finish.clock().now(),
-            future: Box::pin(http_cache::call(layer, method, context, request)),
+            started,
+            future: Box::pin(http_cache::call(layer, method, context, later, request)),
+            layer: layer.clone(),
         };
     }
     finish.call(method.callee.as_ref());
@@ -399,8 +407,14 @@ fn behind_cache(
     method: &Arc<MethodPlan>,
 ) -> impl FnOnce(Request<Body>) -> IntegrationFuture + Send + 'static {
     finish.begin_phase(|| tracing::info_span!("cache"));
+    let later = finish.call_later(method.callee.as_ref());
     let (method, context) = (Arc::clone(method), finish.context().clone());
-    move |request| method.integration.call(request, &context)
+    move |request| {
+        if let Some(later) = later {
+            later.begin();
+        }
+        method.integration.call(request, &context)
+    }
 }
 
 impl Future for GatewayFuture {
@@ -472,10 +486,19 @@ impl Future for GatewayFuture {
                         }),
                     }
                 }
-                StateProjection::HttpCached { future, started } => {
+                StateProjection::HttpCached {
+                    future,
+                    layer,
+                    started,
+                } => {
                     let outcome = ready!(future.as_mut().poll(cx));
+                    let has_failed = outcome.is_err();
+                    let mut response = finish.cached(outcome, *started);
+                    if has_failed {
+                        layer.mark_failure(finish.context(), response.headers_mut());
+                    }
                     State::Reply {
-                        response: Some(finish.cached(outcome, *started)),
+                        response: Some(response),
                     }
                 }
                 StateProjection::ReadForCache {
