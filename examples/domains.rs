@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use portcullis::serve::Server;
 use portcullis::{ApiSpec, Gateway};
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, logs, shown};
 use serde_json::{Value, json};
 
 #[tokio::main]
@@ -16,7 +16,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt::init();
+    // Says why a request got to no stage or no route.
+    logs("info");
     let api = |id: &str| {
         ApiSpec::rest(document().to_string())
             .id(id)

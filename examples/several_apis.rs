@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use portcullis::definition::DomainName;
 use portcullis::serve::{Server, shutdown_signal};
 use portcullis::{ApiSpec, Gateway};
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, logs, shown};
 use serde_json::json;
 
 fn mock(body: &str) -> serde_json::Value {
@@ -31,7 +31,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt::init();
+    // Says why a request got to no stage or no route.
+    logs("info");
     let pets = json!({
         "openapi": "3.0.1",
         "info": { "title": "pets", "version": "1" },

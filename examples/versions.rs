@@ -11,7 +11,7 @@ use portcullis::definition::DomainName;
 use portcullis::serve::Server;
 use portcullis::stages::Deprecation;
 use portcullis::{ApiSpec, Gateway};
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, logs, shown};
 use serde_json::{Value, json};
 
 #[tokio::main]
@@ -20,7 +20,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt::init();
+    // Says why a request got to no stage or no route.
+    logs("info");
     let sunset = SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_675_200); // 2026-12-31
     let deprecation = Deprecation::builder()
         .since(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600)) // 2026-01-01

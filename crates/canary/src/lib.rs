@@ -97,7 +97,7 @@ pub use {
         Comparison, Difference, Mirror, MirrorBody, MirrorFuture, MirrorHandle, MirrorLayer,
         MirrorLayerBuilder, MirrorReport, MirrorSample,
     },
-    ramp::{Ramp, RampAction, RampDecision, RampSample, RampState, RampStatus},
+    ramp::{Ramp, RampAction, RampDecision, RampProgress, RampSample, RampState, RampStatus},
     service::{Canary, CanaryFuture},
     signing::SigningKey,
     split::{Choice, Split, SplitBuilder},

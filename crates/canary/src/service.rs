@@ -5,12 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use http::{HeaderValue, Request, Response, header};
+use http::{Request, Response, header};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::measured::Measured;
-use crate::split::Split;
+use crate::split::{Split, Turn};
 
 /// The service of [`CanaryLayer`](crate::CanaryLayer): production, with its variants beside it.
 pub struct Canary<P, C> {
@@ -55,11 +54,11 @@ where
         self.production.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let routes = &*self.routes;
-        let choice = routes.split.begin(&mut request);
-        let measured = routes.split.measure(&choice);
-        let state = match choice.variant().and_then(|own| routes.variants.get(own)) {
+        let (arm, turn) = routes.split.serve(&mut request);
+        let state = match routes.variants.get(usize::from(arm).wrapping_sub(1)) {
             None => State::Production {
                 future: self.production.call(request),
             },
@@ -72,17 +71,12 @@ where
                         future: variant.call(request),
                     },
                     Poll::Ready(Err(_)) | Poll::Pending => State::Waiting {
-                        service: variant,
-                        request: Some(request),
+                        waiting: Waiting::new(variant, request),
                     },
                 }
             }
         };
-        CanaryFuture {
-            state,
-            measured,
-            cookie: choice.into_cookie(),
-        }
+        CanaryFuture { state, turn }
     }
 }
 
@@ -91,8 +85,7 @@ pin_project! {
     pub struct CanaryFuture<F, C, G, B> {
         #[pin]
         state: State<F, C, G, B>,
-        measured: Option<Measured>,
-        cookie: Option<HeaderValue>,
+        turn: Option<Turn>,
     }
 }
 
@@ -101,7 +94,24 @@ pin_project! {
     enum State<F, C, G, B> {
         Production { #[pin] future: F },
         Variant { #[pin] future: G },
-        Waiting { service: C, request: Option<Request<B>> },
+        // Boxed, so that requests that need not wait are no larger for it.
+        Waiting { waiting: Box<Waiting<C, B>> },
+    }
+}
+
+/// A request whose variant is not ready.
+struct Waiting<C, B> {
+    service: C,
+    request: Option<Request<B>>,
+}
+
+impl<C, B> Waiting<C, B> {
+    #[cold]
+    fn new(service: C, request: Request<B>) -> Box<Self> {
+        Box::new(Self {
+            service,
+            request: Some(request),
+        })
     }
 }
 
@@ -112,36 +122,65 @@ where
 {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let mut answer = loop {
-            let next = match this.state.as_mut().project() {
-                StateProjection::Production { future } => break ready!(future.poll(cx)),
-                StateProjection::Variant { future } => break ready!(future.poll(cx)),
-                StateProjection::Waiting { service, request } => {
-                    if let Err(error) = ready!(service.poll_ready(cx)) {
-                        break Err(error);
+        // Where nothing is to be done with the answer it is not even looked at.
+        if this.turn.is_none() {
+            return match this.state.as_mut().project() {
+                StateProjection::Production { future } => future.poll(cx),
+                StateProjection::Variant { future } => future.poll(cx),
+                StateProjection::Waiting { .. } => this.state.poll_through(cx),
+            };
+        }
+        let mut answer = ready!(this.state.poll_through(cx));
+        if let Some(turn) = this.turn.take() {
+            turn.finish(&mut answer);
+        }
+        Poll::Ready(answer)
+    }
+}
+
+impl<F, C, B, ResBody, E> State<F, C, C::Future, B>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+    C: Service<Request<B>, Response = Response<ResBody>, Error = E>,
+{
+    /// Waits for the variant if that is not ready, and then for its answer.
+    fn poll_through(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        loop {
+            let next = match self.as_mut().project() {
+                StateProjection::Production { future } => return future.poll(cx),
+                StateProjection::Variant { future } => return future.poll(cx),
+                StateProjection::Waiting { waiting } => {
+                    if let Err(error) = ready!(waiting.service.poll_ready(cx)) {
+                        return Poll::Ready(Err(error));
                     }
-                    let request = request
+                    let request = waiting
+                        .request
                         .take()
                         .expect("a future is not polled after it has completed");
-                    State::Variant {
-                        future: service.call(request),
+                    Self::Variant {
+                        future: waiting.service.call(request),
                     }
                 }
             };
-            this.state.set(next);
-        };
-        if let Some(measured) = this.measured.take() {
+            self.set(next);
+        }
+    }
+}
+
+impl Turn {
+    fn finish<B, E>(self, answer: &mut Result<Response<B>, E>) {
+        if let Some(measured) = self.measured {
             let failed = answer
                 .as_ref()
                 .map_or(true, |own| own.status().is_server_error());
             measured.finish(failed);
         }
-        if let (Some(cookie), Ok(response)) = (this.cookie.take(), &mut answer) {
+        if let (Some(cookie), Ok(response)) = (self.cookie, answer) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
-        Poll::Ready(answer)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::cookie::Forged;
 use crate::error::ConfigError;
 use crate::forced::Forced;
 use crate::measured::Measured;
-use crate::ramp::{Now, Ramp, RampStatus, Ramps, Setting};
+use crate::ramp::{Now, Ramp, RampProgress, RampStatus, Ramps, Setting};
 use crate::sticky::{self, Identified, Sticky, StickyKey};
 use crate::weights::{MAX_VARIANTS, Point, Share, Weights};
 
@@ -156,13 +156,58 @@ impl Split {
     ///
     /// What is wrong with the ramp, that there is no such variant, or that another ramp runs.
     pub fn start_ramp(&self, variant: &str, ramp: Ramp) -> Result<(), ConfigError> {
+        self.ramp_from(variant, ramp, None)
+    }
+
+    /// Goes on with a ramp where it stood: after a restart, say. A step that lasts goes on, for the rest of its time and for a window at least, since what
+    /// was measured before is lost; a ramp that was rolled back stays so, and one that had come to its end stays there. One whose steps are others now begins from its start.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use portcullis_canary::{Ramp, Split};
+    ///
+    /// let ramp = || Ramp::new([(1.0, Duration::from_secs(600)), (10.0, Duration::from_secs(600))]);
+    /// let split = Split::new("v2", 0.0)?;
+    /// split.start_ramp("v2", ramp())?;
+    /// let mut kept = split.ramp_progress().expect("it runs");
+    /// // … the second step begins, and the process ends …
+    /// kept.step = 2;
+    /// let split = Split::new("v2", 0.0)?;
+    /// split.resume_ramp("v2", ramp(), &kept)?;
+    /// assert_eq!(split.weight("v2"), Some(10.0));
+    /// # Ok::<(), portcullis_canary::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start_ramp`](Self::start_ramp).
+    pub fn resume_ramp(
+        &self,
+        variant: &str,
+        ramp: Ramp,
+        progress: &RampProgress,
+    ) -> Result<(), ConfigError> {
+        self.ramp_from(variant, ramp, Some(progress))
+    }
+
+    fn ramp_from(
+        &self,
+        variant: &str,
+        ramp: Ramp,
+        progress: Option<&RampProgress>,
+    ) -> Result<(), ConfigError> {
         let own = self.known(variant)?;
         let shared = &*self.shared;
         let name = &*shared.arms[own + 1].name;
         let arms = shared.arms.len();
-        shared
-            .ramps
-            .start(ramp, (own, name), arms, shared.now(), shared)
+        let ramps = &shared.ramps;
+        ramps.start((ramp, progress), (own, name), arms, shared.now(), shared)
+    }
+
+    /// Where the ramp stands that runs, or ran last, to be kept for [`resume_ramp`](Self::resume_ramp).
+    #[must_use]
+    pub fn ramp_progress(&self) -> Option<RampProgress> {
+        self.shared.ramps.progress()
     }
 
     /// Ends a ramp where it stands; the variant keeps its share.
@@ -209,30 +254,47 @@ impl Split {
     #[inline]
     pub fn begin<B>(&self, request: &mut Request<B>) -> Choice {
         let choice = self.choose(&Head::of(request));
-        let arm = &self.shared.arms[usize::from(choice.arm)];
-        if let Some(context) = request.extensions().get::<RequestContext>() {
-            context.set_release(arm.release.clone());
-        }
-        if let Some(carry) = &self.shared.carry {
-            let headers = request.headers_mut();
-            headers.insert(carry.header.clone(), arm.label.clone());
-        }
+        self.shared.tell(choice.arm, request);
         choice
+    }
+
+    /// The same for a service, which has no use for a choice in which there is nothing to be done.
+    #[inline]
+    pub(crate) fn serve<B>(&self, request: &mut Request<B>) -> (u8, Option<Turn>) {
+        let shared = &*self.shared;
+        let weights = self.weights();
+        let (arm, turn) = if shared.plain && !weights.is_measured() {
+            (arm(weights.at(shared.draw())), None)
+        } else {
+            self.take_turn(&Head::of(request), weights)
+        };
+        shared.tell(arm, request);
+        (arm, turn)
+    }
+
+    /// Tells a request's context and the services behind that this variant serves it, or `production`, without a choice: of a copy, say. A name that is none tells nothing.
+    pub fn mark<B>(&self, name: &str, request: &mut Request<B>) {
+        let mut arms = self.shared.arms.iter();
+        let own = arms.position(|arm| *arm.name == *name);
+        // There are five at most.
+        if let Some(own) = own.and_then(|own| u8::try_from(own).ok()) {
+            self.shared.tell(own, request);
+        }
+    }
+
+    fn take_turn(&self, head: &Head<'_>, weights: Weights) -> (u8, Option<Turn>) {
+        let choice = self.shared.choice(head, weights);
+        let measured = self.measure(&choice);
+        let Choice { arm, cookie, .. } = choice;
+        let idle = measured.is_none() && cookie.is_none();
+        (arm, (!idle).then_some(Turn { measured, cookie }))
     }
 
     /// Decides about a request, and tells nobody.
     #[inline]
     #[must_use]
     pub fn choose(&self, head: &Head<'_>) -> Choice {
-        let shared = &*self.shared;
-        let weights = self.weights();
-        let mut choice = if shared.plain {
-            Choice::of(weights.at(shared.draw()))
-        } else {
-            shared.choose(head, weights)
-        };
-        choice.measured = weights.is_measured();
-        choice
+        self.shared.choice(head, self.weights())
     }
 
     /// The name of the chosen variant, or `production`.
@@ -302,6 +364,29 @@ impl Shared {
     #[inline]
     fn draw(&self) -> Point {
         Point::of((self.random() >> 32) as u32)
+    }
+
+    /// Tells the context of a request and the services behind who serves it.
+    #[inline]
+    fn tell<B>(&self, arm: u8, request: &mut Request<B>) {
+        if let Some(context) = request.extensions().get::<RequestContext>() {
+            context.set_release(self.arms[usize::from(arm)].release.clone());
+        }
+        if let Some(carry) = &self.carry {
+            let label = self.arms[usize::from(arm)].label.clone();
+            request.headers_mut().insert(carry.header.clone(), label);
+        }
+    }
+
+    #[inline]
+    fn choice(&self, head: &Head<'_>, weights: Weights) -> Choice {
+        let mut choice = if self.plain {
+            Choice::of(weights.at(self.draw()))
+        } else {
+            self.choose(head, weights)
+        };
+        choice.measured = weights.is_measured();
+        choice
     }
 
     fn choose(&self, head: &Head<'_>, weights: Weights) -> Choice {
@@ -404,14 +489,25 @@ pub struct Choice {
     cookie: Option<HeaderValue>,
 }
 
+/// What is to be done when a request is answered.
+pub(crate) struct Turn {
+    pub(crate) measured: Option<Measured>,
+    pub(crate) cookie: Option<HeaderValue>,
+}
+
+/// The place of a variant behind production's.
+const fn arm(variant: Option<usize>) -> u8 {
+    match variant {
+        None => 0,
+        // There are four at most.
+        Some(variant) => variant as u8 + 1,
+    }
+}
+
 impl Choice {
     const fn of(variant: Option<usize>) -> Self {
         Self {
-            arm: match variant {
-                None => 0,
-                // There are four at most.
-                Some(variant) => variant as u8 + 1,
-            },
+            arm: arm(variant),
             measured: false,
             cookie: None,
         }
@@ -434,11 +530,6 @@ impl Choice {
         if let Some(cookie) = &self.cookie {
             response.append(header::SET_COOKIE, cookie.clone());
         }
-    }
-
-    /// The cookie that the client is to have.
-    pub(crate) fn into_cookie(self) -> Option<HeaderValue> {
-        self.cookie
     }
 }
 

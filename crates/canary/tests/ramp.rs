@@ -307,3 +307,79 @@ async fn a_ramp_that_is_wrong_changes_nothing() {
     assert_eq!(scene.split.weight("v2"), Some(5.0));
     assert!(scene.split.ramp().is_none());
 }
+
+/// The same versions after a restart, behind a split that knows nothing yet.
+fn restarted(scene: &Scene) -> Scene {
+    let split = Split::builder()
+        .variant("v2", 0.0)
+        .sticky(Sticky::header(USER))
+        .clock(scene.clock.clone());
+    Scene {
+        clock: scene.clock.clone(),
+        split: split.build().expect("a split"),
+        user: scene.user,
+    }
+}
+
+#[tokio::test]
+async fn after_a_restart_it_goes_on_with_its_step_and_with_a_window_of_its_own() {
+    let mut scene = Scene::new();
+    scene.split.start_ramp("v2", ramp()).expect("a ramp");
+    scene.serve(1_100, GOOD, GOOD).await;
+    assert_eq!(scene.split.weight("v2"), Some(50.0));
+    // Nearly the whole step: a third of it is a window.
+    scene.serve(900, GOOD, GOOD).await;
+    let kept = scene.split.ramp_progress().expect("it runs");
+    assert_eq!((kept.step, kept.state), (2, RampState::Running));
+
+    let mut scene = restarted(&scene);
+    let resumed = scene.split.resume_ramp("v2", ramp(), &kept);
+    resumed.expect("the same ramp");
+    assert_eq!(scene.ramp().to_string(), "v2 at 50 %, step 2 of 3");
+    assert_eq!(scene.last(), RampAction::Resume);
+    assert_eq!(scene.split.ramp_progress().as_ref(), Some(&kept));
+    scene.serve(250, GOOD, GOOD).await;
+    assert_eq!(
+        scene.split.weight("v2"),
+        Some(50.0),
+        "nothing is known of the window that was lost"
+    );
+    scene.serve(150, GOOD, GOOD).await;
+    assert_eq!(scene.split.weight("v2"), Some(100.0));
+
+    // It stays at its end after the next restart.
+    let kept = scene.split.ramp_progress().expect("it ran");
+    let scene = restarted(&scene);
+    let resumed = scene.split.resume_ramp("v2", ramp(), &kept);
+    resumed.expect("the same ramp");
+    assert_eq!(scene.ramp().state, RampState::Finished);
+    assert_eq!(scene.split.weight("v2"), Some(100.0));
+}
+
+#[tokio::test]
+async fn after_a_restart_what_was_rolled_back_stays_so_and_another_ramp_begins() {
+    let mut scene = Scene::new();
+    scene.split.start_ramp("v2", ramp()).expect("a ramp");
+    let failing = Conduct {
+        fails_one_in: 10,
+        ..GOOD
+    };
+    scene.serve(1_000, GOOD, failing).await;
+    let kept = scene.split.ramp_progress().expect("it ran");
+    assert_eq!(kept.state, RampState::RolledBack);
+
+    let mut scene = restarted(&scene);
+    let resumed = scene.split.resume_ramp("v2", ramp(), &kept);
+    resumed.expect("the same ramp");
+    scene.serve(1_500, GOOD, GOOD).await;
+    assert_eq!(scene.split.weight("v2"), Some(0.0));
+
+    let scene = restarted(&scene);
+    let other = Ramp::new([(5.0, seconds(30))]);
+    scene
+        .split
+        .resume_ramp("v2", other, &kept)
+        .expect("another ramp");
+    assert_eq!(scene.split.weight("v2"), Some(5.0));
+    assert_eq!(scene.last(), RampAction::Start);
+}

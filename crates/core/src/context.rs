@@ -204,6 +204,50 @@ impl RequestContext {
             .expect("the context was there or has just been put there")
     }
 
+    /// A context for a copy of the request, which goes to another release: the same request, connection, client and caller, with the same ids. Stage, route, release and
+    /// whatever becomes of the copy are its own.
+    #[must_use]
+    pub fn for_copy(&self) -> Self {
+        let own = &*self.inner;
+        let open = self.open();
+        let caller = Open {
+            identity: open.identity.clone(),
+            usage_key: open.usage_key.clone(),
+            authorizer: open.authorizer.clone(),
+            details: open.details.clone(),
+            ..Open::default()
+        };
+        drop(open);
+        Self {
+            inner: Arc::new(Inner {
+                started: own.started,
+                wall: own.wall,
+                request_id: own.request_id,
+                extended_request_id: own.extended_request_id,
+                method: own.method.clone(),
+                overriding: own.overriding.clone(),
+                uri: own.uri.clone(),
+                version: own.version,
+                host: own.host.clone(),
+                user_agent: own.user_agent.clone(),
+                connection: own.connection.clone(),
+                client: own.client.clone(),
+                client_certificate: own.client_certificate.clone(),
+                stage: OnceLock::new(),
+                route: OnceLock::new(),
+                trace: OnceLock::new(),
+                span: AtomicU64::new(0),
+                measures: [const { AtomicI64::new(UNSET) }; Measure::COUNT],
+                cache: AtomicU8::new(0),
+                claims: Mutex::new(self.claims()),
+                api_key: own.api_key.clone(),
+                release: OnceLock::new(),
+                is_open: AtomicBool::new(true),
+                open: Mutex::new(Some(Box::new(caller))),
+            }),
+        }
+    }
+
     /// When the request came, for durations.
     #[must_use]
     pub fn started(&self) -> Instant {

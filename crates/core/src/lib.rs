@@ -87,6 +87,7 @@ mod release;
 mod request_body;
 mod request_id;
 mod route;
+mod service_header;
 mod shell;
 mod trace;
 mod value;
@@ -126,6 +127,7 @@ pub use {
         EXTENDED_REQUEST_ID, ExtendedRequestId, HTTP_API_REQUEST_ID, REQUEST_ID, RequestId,
     },
     route::{MatchedRoute, Route},
+    service_header::is_service_header,
     shell::{GuardLayer, Guarded, GuardedFuture},
     trace::{TRACE_ID, TRACEPARENT, TRACESTATE, Trace},
     value::ContextValue,

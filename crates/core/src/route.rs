@@ -66,6 +66,12 @@ impl MatchedRoute {
         &self.route
     }
 
+    /// Where in the request's path the part begins that the route matched.
+    #[must_use]
+    pub const fn start(&self) -> usize {
+        self.start
+    }
+
     /// The part of the path that the route matched, as the client sent it.
     #[must_use]
     pub fn path(&self) -> &str {

@@ -112,7 +112,8 @@ impl IntegrationFuture {
         Self(State::Ready(Some(outcome)))
     }
 
-    pub(crate) fn boxed(future: impl Future<Output = Outcome> + Send + 'static) -> Self {
+    /// A future of something that surrounds a call.
+    pub fn boxed(future: impl Future<Output = Outcome> + Send + 'static) -> Self {
         Self(State::Boxed(Box::pin(future)))
     }
 }

@@ -105,9 +105,9 @@ pub use gateway::{
     DeploymentDiff, DeploymentSummary, Destination, Edge, EmfConfig, FieldChange, FileStore,
     FunctionConfig, FunctionPlace, Gateway, GatewayBuilder, GatewayConfig, GatewayError,
     GatewayFault, GatewayFuture, GatewayHandle, HandleError, HandleErrorKind, IntrospectionConfig,
-    IssuerConfig, LimitsAway, LogConfig, NewDeployment, Parity, RedisConfig, RouteChange,
-    RouteSummary, Served, SharedLimitsConfig, StageSummary, StateError, StateStore, StoredState,
-    TlsFiles, TracesConfig, UnknownRoute, UpstreamConfig,
+    IssuerConfig, LimitsAway, LogConfig, MirrorSummary, NewDeployment, Parity, RedisConfig,
+    RouteChange, RouteSummary, Served, SharedLimitsConfig, StageSummary, StateError, StateStore,
+    StoredState, TlsFiles, TracesConfig, UnknownRoute, UpstreamConfig,
 };
 #[cfg(feature = "admin")]
 pub use gateway::{AdminFuture, AdminService};

@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::domain::NONE;
 use crate::prefixes::Prefixes;
+use crate::resolver::until_slash;
 
 /// The mappings of a domain by base path.
 #[derive(Clone, Debug)]
@@ -55,10 +56,7 @@ impl<M> BasePaths<M> {
     pub(crate) fn choose(&self, path: &str) -> Option<Chosen<'_, M>> {
         let below = path.strip_prefix('/').unwrap_or_default();
         let own = match &self.choice {
-            Choice::Segment(mappings) => {
-                let segment = below.split('/').next().unwrap_or_default();
-                mappings.get_key_value(segment)
-            }
+            Choice::Segment(mappings) => mappings.get_key_value(until_slash(below)),
             Choice::Prefix(mappings) => mappings.longest(below).map(|(path, own)| (path, own)),
         };
         match own {

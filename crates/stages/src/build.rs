@@ -12,7 +12,9 @@ use crate::domain::{self, Domain, Mapping, NONE};
 use crate::error::{ConfigError, Fault};
 use crate::host;
 use crate::host_map::HostMap;
-use crate::resolver::{CheckedApi, CheckedDomain, CheckedMapping, Resolver, Target};
+use crate::resolver::{
+    CheckedApi, CheckedDomain, CheckedMapping, DEFAULT_STAGE, Resolver, StageTable, Target,
+};
 use crate::rule::{CheckedRule, Rule, priority_fault};
 
 /// Who gets the requests for hosts that belong to no API and no domain: `localhost`, an address, or no host at all.
@@ -99,7 +101,7 @@ impl<T> ResolverBuilder<T> {
         for api in self.apis {
             build.api(api);
         }
-        for domain in self.domains {
+        for domain in &self.domains {
             build.domain(domain);
         }
         build.fallback(self.fallback);
@@ -146,7 +148,10 @@ impl<T> Build<T> {
             }
         }
 
-        let mut stages = FxHashMap::default();
+        let mut stages = StageTable {
+            list: Vec::with_capacity(api.stages.len()),
+            places: FxHashMap::default(),
+        };
         for (name, target) in api.stages {
             if !is_stage_name(&name, api.kind) {
                 self.fault(
@@ -155,16 +160,20 @@ impl<T> Build<T> {
                     "use 1 to 128 letters, digits, underscores and hyphens (an HTTP API may have a stage `$default`)",
                 );
             }
-            if stages.insert(name.as_str().into(), target).is_some() {
+            let own = name.as_str().into();
+            if stages.places.insert(own, stages.list.len()).is_some() {
                 let problem = format!("two stages are called `{name}`");
                 self.fault(&at, problem, "give each stage its own name");
             }
+            stages.list.push((name.into(), target));
         }
-        let default_stage = api.default_stage.map(String::into_boxed_str);
-        if let Some(stage) = default_stage
-            .as_deref()
-            .filter(|stage| !stages.contains_key(*stage))
-        {
+        let default_stage = match (&api.default_stage, api.kind) {
+            (Some(stage), _) => stages.places.get(stage.as_str()),
+            (None, ApiKind::Http) => stages.places.get(DEFAULT_STAGE),
+            (None, ApiKind::Rest) => None,
+        };
+        let default_stage = default_stage.copied();
+        if let (Some(stage), None) = (&api.default_stage, default_stage) {
             let problem = format!("the default stage `{stage}` is not there");
             self.fault(&at, problem, "name a stage of this API");
         }
@@ -189,7 +198,7 @@ impl<T> Build<T> {
         }
     }
 
-    fn domain(&mut self, domain: Domain) {
+    fn domain(&mut self, domain: &Domain) {
         let at = format!("domain {}", domain.name);
         let index = self.resolver.domains.len();
         let bare = domain.name.strip_prefix("*.").unwrap_or(&domain.name);
@@ -205,7 +214,7 @@ impl<T> Build<T> {
         let mut only_http = !domain.mappings.is_empty() || !domain.rules.is_empty();
         let mut taken = HashSet::new();
         let mut mappings = Vec::with_capacity(domain.mappings.len());
-        for mapping in domain.mappings {
+        for mapping in &domain.mappings {
             mappings.extend(self.mapping(&at, mapping, &mut taken, &mut only_http));
         }
         let mut priorities = HashMap::new();
@@ -229,7 +238,7 @@ impl<T> Build<T> {
     fn mapping(
         &mut self,
         at: &str,
-        mapping: Mapping,
+        mapping: &Mapping,
         taken: &mut HashSet<Arc<str>>,
         only_http: &mut bool,
     ) -> Option<(Arc<str>, CheckedMapping)> {
@@ -248,8 +257,7 @@ impl<T> Build<T> {
                 "map each base path once",
             );
         }
-        let stage = mapping.stage.map(String::into_boxed_str);
-        let (api, kind) = self.stage_of(&at, &mapping.api, stage.as_deref())?;
+        let (api, stage, kind) = self.stage_of(&at, &mapping.api, mapping.stage.as_deref())?;
         *only_http &= kind == ApiKind::Http;
         Some((base_path, CheckedMapping { api, stage }))
     }
@@ -269,16 +277,23 @@ impl<T> Build<T> {
             self.fault(&at, problem, fix);
         }
         let found = self.stage_of(&at, &rule.api, Some(&rule.stage));
-        let api = found.map_or(0, |(api, _)| api);
-        let checked =
-            CheckedRule::new(rule, api, &mut |problem, fix| self.fault(&at, problem, fix));
-        let (_, kind) = found?;
+        // A rule that leads nowhere is a fault, and never asked.
+        let place = found.map_or((0, 0), |(api, stage, _)| (api, stage.unwrap_or_default()));
+        let checked = CheckedRule::new(rule, place, &mut |problem, fix| {
+            self.fault(&at, problem, fix)
+        });
+        let (_, _, kind) = found?;
         *only_http &= kind == ApiKind::Http;
         Some(checked)
     }
 
-    /// The API that a mapping or a rule leads to, if it is there. That it has no such stage is a fault, too.
-    fn stage_of(&mut self, at: &str, api: &str, stage: Option<&str>) -> Option<(usize, ApiKind)> {
+    /// The API that a mapping or a rule leads to, if it is there, and the place of the stage. That it has no such stage is a fault, too.
+    fn stage_of(
+        &mut self,
+        at: &str,
+        api: &str,
+        stage: Option<&str>,
+    ) -> Option<(usize, Option<usize>, ApiKind)> {
         let Some(&index) = self.resolver.api_ids.get(api) else {
             let problem = format!("there is no API `{api}`");
             self.fault(at, problem, "name the id of an API of this gateway");
@@ -286,8 +301,10 @@ impl<T> Build<T> {
         };
         let of = &self.resolver.apis[index];
         let kind = of.kind;
-        if let Some(stage) = stage.filter(|stage| !of.stages.contains_key(*stage)) {
-            let mut names: Vec<_> = of.stages.keys().map(|name| format!("`{name}`")).collect();
+        let place = stage.and_then(|stage| of.stages.places.get(stage).copied());
+        if let (Some(stage), None) = (stage, place) {
+            let names = of.stages.places.keys();
+            let mut names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
             names.sort_unstable();
             let problem = format!("the API `{api}` has no stage `{stage}`");
             let fix = match names.is_empty() {
@@ -296,7 +313,7 @@ impl<T> Build<T> {
             };
             self.fault(at, problem, &fix);
         }
-        Some((index, kind))
+        Some((index, place, kind))
     }
 
     fn fallback(&mut self, fallback: Fallback) {

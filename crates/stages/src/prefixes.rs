@@ -9,8 +9,12 @@ pub(crate) struct Prefixes<V> {
 #[derive(Clone, Debug)]
 struct Node<V> {
     value: Option<V>,
-    /// In the order of their first bytes, which all differ.
+    /// Their labels' first bytes all differ.
     children: Vec<Edge<V>>,
+    /// The first of those bytes.
+    lowest: u8,
+    /// For each byte from there on, the place of its child and one; 0 where there is none.
+    places: Box<[u16]>,
 }
 
 #[derive(Clone, Debug)]
@@ -33,16 +37,12 @@ impl<V> Prefixes<V> {
     pub(crate) fn insert(&mut self, text: &str, value: V) {
         let (mut node, mut rest) = (&mut self.root, text.as_bytes());
         while let Some(&first) = rest.first() {
-            let place = match node.place_of(first) {
-                Ok(place) => place,
-                Err(place) => {
-                    let leaf = Edge {
-                        label: rest.into(),
-                        to: Node::with(Some(value)),
-                    };
-                    node.children.insert(place, leaf);
-                    return;
-                }
+            let Some(place) = node.place_of(first) else {
+                node.add(Edge {
+                    label: rest.into(),
+                    to: Node::with(Some(value)),
+                });
+                return;
             };
             let edge = &mut node.children[place];
             let shared = common(&edge.label, rest);
@@ -59,15 +59,20 @@ impl<V> Prefixes<V> {
     pub(crate) fn longest(&self, text: &str) -> Option<&V> {
         let (mut node, mut rest) = (&self.root, text.as_bytes());
         let mut found = node.value.as_ref();
-        while let Some(&first) = rest.first() {
-            let Ok(place) = node.place_of(first) else {
-                break;
-            };
+        while let Some((&first, behind)) = rest.split_first()
+            && let Some(place) = node.place_of(first)
+        {
             let edge = &node.children[place];
-            let Some(below) = rest.strip_prefix(&*edge.label) else {
-                break;
+            // Its first byte is this one. Where texts part at every byte there is no other.
+            let label = &edge.label[1..];
+            rest = match label {
+                [] => behind,
+                label => match behind.strip_prefix(label) {
+                    Some(below) => below,
+                    None => break,
+                },
             };
-            (node, rest) = (&edge.to, below);
+            node = &edge.to;
             found = node.value.as_ref().or(found);
         }
         found
@@ -75,16 +80,36 @@ impl<V> Prefixes<V> {
 }
 
 impl<V> Node<V> {
-    const fn with(value: Option<V>) -> Self {
+    fn with(value: Option<V>) -> Self {
         Self {
             value,
             children: Vec::new(),
+            lowest: 0,
+            places: Box::default(),
         }
     }
 
-    fn place_of(&self, first: u8) -> Result<usize, usize> {
-        self.children
-            .binary_search_by_key(&first, |edge| edge.label[0])
+    /// The place of the child whose label begins with this byte.
+    fn place_of(&self, first: u8) -> Option<usize> {
+        let place = self
+            .places
+            .get(usize::from(first.wrapping_sub(self.lowest)))?;
+        usize::from(*place).checked_sub(1)
+    }
+
+    fn add(&mut self, edge: Edge<V>) {
+        self.children.push(edge);
+        let firsts = || self.children.iter().map(|edge| edge.label[0]);
+        let (Some(lowest), Some(highest)) = (firsts().min(), firsts().max()) else {
+            return;
+        };
+        let mut places = vec![0; usize::from(highest - lowest) + 1];
+        // A byte has 256 values, so places fit.
+        for (first, place) in firsts().zip(1..) {
+            places[usize::from(first - lowest)] = place;
+        }
+        self.lowest = lowest;
+        self.places = places.into();
     }
 }
 
@@ -96,7 +121,7 @@ impl<V> Edge<V> {
             to: std::mem::replace(&mut self.to, Node::with(None)),
         };
         self.label = self.label[..at].into();
-        self.to.children.push(below);
+        self.to.add(below);
     }
 }
 
@@ -114,8 +139,8 @@ mod tests {
     proptest! {
         #[test]
         fn it_finds_what_a_search_through_all_finds(
-            texts in prop::collection::vec("[ab/]{0,6}", 0..12),
-            searched in "[ab/]{0,9}",
+            texts in prop::collection::vec("[ab/zé]{0,6}", 0..12),
+            searched in "[ab/zé]{0,9}",
         ) {
             let mut prefixes = Prefixes::default();
             for text in &texts {

@@ -45,8 +45,15 @@ pub(crate) struct CheckedApi<T> {
     pub(crate) id: Box<str>,
     pub(crate) kind: ApiKind,
     pub(crate) private: bool,
-    pub(crate) stages: FxHashMap<Box<str>, T>,
-    pub(crate) default_stage: Option<Box<str>>,
+    pub(crate) stages: StageTable<T>,
+    /// The place of the stage that serves paths without a stage's name.
+    pub(crate) default_stage: Option<usize>,
+}
+
+/// The stages of an API: by name, and by the places that mappings and rules know.
+pub(crate) struct StageTable<T> {
+    pub(crate) list: Vec<(Box<str>, T)>,
+    pub(crate) places: FxHashMap<Box<str>, usize>,
 }
 
 pub(crate) struct CheckedDomain {
@@ -60,7 +67,8 @@ pub(crate) struct CheckedDomain {
 #[derive(Clone, Debug)]
 pub(crate) struct CheckedMapping {
     pub(crate) api: usize,
-    pub(crate) stage: Option<Box<str>>,
+    /// The place of the stage, if it is not the path that says it.
+    pub(crate) stage: Option<usize>,
 }
 
 /// The stage that serves a request.
@@ -77,7 +85,7 @@ pub struct Resolved<'a, T> {
 /// Where a domain sends a request.
 struct Way<'a> {
     api: usize,
-    stage: Option<&'a str>,
+    stage: Option<usize>,
     consumed: usize,
     base_path: Option<&'a Arc<str>>,
     rule: Option<&'a Arc<str>>,
@@ -85,7 +93,7 @@ struct Way<'a> {
 
 const API_ID: HeaderName = HeaderName::from_static("x-apigw-api-id");
 
-const DEFAULT_STAGE: &str = "$default";
+pub(crate) const DEFAULT_STAGE: &str = "$default";
 
 impl<T> Resolver<T> {
     /// Starts a resolver. `region` is part of the APIs' default hosts.
@@ -134,7 +142,7 @@ impl<T> Resolver<T> {
             return Err(Refusal::new(RefusalReason::NotPrivate, api.kind));
         }
         let found = match way.stage {
-            Some(stage) => api.at(stage, way.consumed)?,
+            Some(stage) => api.at(stage, way.consumed),
             None => api.resolve(path, way.consumed)?,
         };
         Ok(Resolved {
@@ -216,7 +224,7 @@ impl CheckedDomain {
         if let Some((rule, consumed)) = rule {
             return Ok(Way {
                 api: rule.api,
-                stage: Some(&rule.stage),
+                stage: Some(rule.stage),
                 consumed: behind_base_path(path, consumed),
                 base_path: None,
                 rule: Some(&rule.id),
@@ -227,7 +235,7 @@ impl CheckedDomain {
         };
         Ok(Way {
             api: chosen.mapping.api,
-            stage: chosen.mapping.stage.as_deref(),
+            stage: chosen.mapping.stage,
             consumed: behind_base_path(path, chosen.consumed),
             base_path: Some(chosen.base_path),
             rule: None,
@@ -255,35 +263,23 @@ impl<T> CheckedApi<T> {
             ApiKind::Http => (1, first_segment(rest)),
         };
         if name != DEFAULT_STAGE
-            && let Some((stage, target)) = self.stages.get_key_value(name)
+            && let Some(&place) = self.stages.places.get(name)
         {
             let end = start + slashes + name.len();
             let end = match self.kind {
                 ApiKind::Rest => behind_doubled_slashes(path, end),
                 ApiKind::Http => end,
             };
-            return Ok(self.found(stage, target, end));
+            return Ok(self.at(place, end));
         }
-        match (&self.default_stage, self.kind) {
-            (Some(stage), _) => self.at(stage, start),
-            (None, ApiKind::Http) => self.at(DEFAULT_STAGE, start),
-            (None, ApiKind::Rest) => Err(self.unknown_stage()),
-        }
-    }
-
-    fn at(&self, stage: &str, consumed: usize) -> Result<Resolved<'_, T>, Refusal> {
-        match self.stages.get_key_value(stage) {
-            Some((stage, target)) => Ok(self.found(stage, target, consumed)),
-            None => Err(self.unknown_stage()),
+        match self.default_stage {
+            Some(place) => Ok(self.at(place, start)),
+            None => Err(Refusal::new(RefusalReason::UnknownStage, self.kind)),
         }
     }
 
-    const fn found<'a>(
-        &'a self,
-        stage: &'a str,
-        target: &'a T,
-        consumed: usize,
-    ) -> Resolved<'a, T> {
+    fn at(&self, place: usize, consumed: usize) -> Resolved<'_, T> {
+        let (stage, target) = &self.stages.list[place];
         Resolved {
             target,
             api_id: &self.id,
@@ -293,10 +289,6 @@ impl<T> CheckedApi<T> {
             rule: None,
             consumed,
         }
-    }
-
-    const fn unknown_stage(&self) -> Refusal {
-        Refusal::new(RefusalReason::UnknownStage, self.kind)
     }
 }
 
@@ -318,7 +310,7 @@ fn api_segment(path: &str) -> (&str, usize) {
     }
 }
 
-fn until_slash(text: &str) -> &str {
+pub(crate) fn until_slash(text: &str) -> &str {
     // Segments are short: a search made for long texts costs more than it finds.
     let slash = text.bytes().position(|byte| byte == b'/');
     &text[..slash.unwrap_or(text.len())]
@@ -326,8 +318,8 @@ fn until_slash(text: &str) -> &str {
 
 /// Moves `end` behind slashes until at most one is left to stand there.
 fn behind_doubled_slashes(path: &str, end: usize) -> usize {
-    let rest = path.get(end..).unwrap_or_default();
-    let slashes = rest.len() - rest.trim_start_matches('/').len();
+    let rest = path.as_bytes().get(end..).unwrap_or_default();
+    let slashes = rest.iter().take_while(|byte| **byte == b'/').count();
     end + slashes.saturating_sub(1)
 }
 

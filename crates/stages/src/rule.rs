@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::header::{self, HeaderName};
+use portcullis_core::is_service_header;
 
 use crate::domain;
 use crate::glob::Glob;
@@ -112,38 +113,21 @@ pub(crate) struct CheckedRule {
     /// One of them has to fit, unless there are none.
     base_paths: Box<[Box<str>]>,
     pub(crate) api: usize,
-    pub(crate) stage: Box<str>,
+    /// Its place among those of the API.
+    pub(crate) stage: usize,
     strip_base_path: bool,
 }
 
-/// Headers whose values say nothing of what the client wants, or that somebody in between writes.
-const REFUSED: &[&str] = &[
-    "authorization",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-location",
-    "forwarded",
-    "keep-alive",
-    "origin",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailers",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-    "x-apigw-api-id",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-restapi",
-];
-const REFUSED_STARTS: &[&str] = &["access-control-", "apigw-", "x-amz-", "x-amzn-"];
+/// Headers that say which API is meant. No rule may look at them, as at those that the service keeps for itself.
+const OF_APIS: &[&str] = &["x-apigw-api-id", "x-restapi"];
 
 impl CheckedRule {
     /// The rule as far as it can be told without the APIs; what is wrong with it goes to `fault` as a problem and its fix.
-    pub(crate) fn new(rule: &Rule, api: usize, fault: &mut dyn FnMut(String, &str)) -> Self {
+    pub(crate) fn new(
+        rule: &Rule,
+        (api, stage): (usize, usize),
+        fault: &mut dyn FnMut(String, &str),
+    ) -> Self {
         if !(1..=1_000_000).contains(&rule.priority) {
             fault(
                 format!("{} is no priority", rule.priority),
@@ -188,7 +172,7 @@ impl CheckedRule {
             headers,
             base_paths: base_paths.into(),
             api,
-            stage: rule.stage.as_str().into(),
+            stage,
             strip_base_path: rule.strip_base_path,
         }
     }
@@ -252,9 +236,7 @@ fn header_condition(
     fault: &mut dyn FnMut(String, &str),
 ) -> Option<(HeaderName, Glob)> {
     let lower = name.to_ascii_lowercase();
-    let refused = REFUSED.contains(&lower.as_str())
-        || REFUSED_STARTS.iter().any(|start| lower.starts_with(start));
-    if refused {
+    if is_service_header(&lower) || OF_APIS.contains(&lower.as_str()) {
         fault(
             format!("no rule may look at the header `{name}`"),
             "use a header of your own",
@@ -309,7 +291,7 @@ mod tests {
 
     #[track_caller]
     fn check(rule: &Rule, path: &str, lines: &[(&'static str, &str)], expected: Option<usize>) {
-        let rule = CheckedRule::new(rule, 0, &mut |problem, _| panic!("{problem}"));
+        let rule = CheckedRule::new(rule, (0, 0), &mut |problem, _| panic!("{problem}"));
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, value.parse().expect("a value"));
@@ -417,7 +399,7 @@ mod tests {
         ];
         for rule in bad {
             let mut faults = 0;
-            CheckedRule::new(&rule, 0, &mut |_, _| faults += 1);
+            CheckedRule::new(&rule, (0, 0), &mut |_, _| faults += 1);
             assert_eq!(faults, 1, "{rule:?}");
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use portcullis_core::{
     ApiKind, BoxAsk, Clock, Decision, Detail, Guard, GuardLayer, Guarded, Head, Measure, Mode,
-    Rejection, RejectionKind, RequestContext, SystemClock, Verdict,
+    Rejection, RejectionKind, Release, RequestContext, SystemClock, Verdict,
 };
 use tower_layer::Layer;
 
@@ -287,9 +287,9 @@ impl CustomAuthorizerLayer {
             }
         }
         // What is kept for the identity does not cover the method: so for the method, too.
-        let stage = context.stage().map_or("", |stage| stage.stage.as_str());
+        let (stage, release) = (stage_of(&context), context.release());
         let identity = request.identity.iter().map(String::as_str);
-        let parts = std::iter::once(stage).chain(identity);
+        let parts = [stage, canary_of(&release)].into_iter().chain(identity);
         let own = key(parts.chain([question.method_arn()]));
         let answer = self.ask_once(own, &keys, &request).await;
         let answer = answer.map_err(|error| settings.broken(&context, &error))?;
@@ -337,6 +337,18 @@ impl CustomAuthorizerLayer {
     }
 }
 
+fn stage_of(context: &RequestContext) -> &str {
+    context.stage().map_or("", |stage| &*stage.stage)
+}
+
+/// The canary that serves a request: what it knows of a caller may be something else than what production knows, since its definition or its variables are.
+fn canary_of(release: &Release) -> &str {
+    match release {
+        Release::Canary(name) => name,
+        Release::None | Release::Production => "",
+    }
+}
+
 /// Under what the answer to a request is kept.
 struct Keys {
     /// By its identity alone.
@@ -373,8 +385,11 @@ impl Guard for CustomAuthorizerLayer {
         }
         let mut keys = None;
         if !settings.keep_for.is_zero() && !identity.is_empty() {
-            let stage = context.stage().map_or("", |stage| stage.stage.as_str());
-            let parts = || std::iter::once(stage).chain(identity.iter().map(String::as_str));
+            let (stage, release) = (stage_of(context), context.release());
+            let parts = || {
+                let place = [stage, canary_of(&release)].into_iter();
+                place.chain(identity.iter().map(String::as_str))
+            };
             let cache = &settings.cache;
             let (now, flushes) = (settings.clock.now(), cache.flushes(stage));
             let arn = question.method_arn();

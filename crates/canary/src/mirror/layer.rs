@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http::{Extensions, HeaderName, HeaderValue, Method, Request, Response};
 use pin_project_lite::pin_project;
 use portcullis_core::{Body, BoxError, Clock, SystemClock};
 use tokio::runtime::Handle;
@@ -58,9 +58,13 @@ struct Shared<C> {
     /// One for each copy that is under way, from the request to the comparison.
     places: Arc<Semaphore>,
     mark: Option<HeaderName>,
+    extensions: Option<Arc<Extend>>,
     chance: Option<Arc<Chance>>,
     clock: Arc<dyn Clock>,
 }
+
+/// What a copy has of its request's extensions.
+type Extend = dyn Fn(&Extensions) -> Extensions + Send + Sync;
 
 type Chance = dyn Fn() -> u64 + Send + Sync;
 
@@ -72,6 +76,24 @@ impl MirrorLayer<()> {
 }
 
 impl<C> MirrorLayer<C> {
+    /// The same mirror with another service behind it: a newer version, say. Counts, samples and the copies that are under way are shared.
+    pub fn to<D>(&self, service: D) -> MirrorLayer<D> {
+        let shared = &*self.shared;
+        MirrorLayer {
+            shared: Arc::new(Shared {
+                service,
+                course: Arc::clone(&shared.course),
+                share: shared.share,
+                methods: shared.methods.clone(),
+                places: Arc::clone(&shared.places),
+                mark: shared.mark.clone(),
+                extensions: shared.extensions.clone(),
+                chance: shared.chance.clone(),
+                clock: Arc::clone(&shared.clock),
+            }),
+        }
+    }
+
     /// What comes of it.
     #[must_use]
     pub fn handle(&self) -> MirrorHandle {
@@ -121,6 +143,7 @@ pub struct MirrorLayerBuilder {
     samples: usize,
     comparison: Comparison,
     mark: Option<HeaderName>,
+    extensions: Option<Arc<Extend>>,
     chance: Option<Arc<Chance>>,
     clock: Option<Arc<dyn Clock>>,
 }
@@ -137,6 +160,7 @@ impl Default for MirrorLayerBuilder {
             samples: 32,
             comparison: Comparison::new(),
             mark: None,
+            extensions: None,
             chance: None,
             clock: None,
         }
@@ -198,6 +222,15 @@ impl MirrorLayerBuilder {
         self
     }
 
+    /// Gives each copy what `take` makes of its request's extensions. By default a copy has none of them: its request's context is not to learn from it.
+    pub fn extensions(
+        mut self,
+        take: impl Fn(&Extensions) -> Extensions + Send + Sync + 'static,
+    ) -> Self {
+        self.extensions = Some(Arc::new(take));
+        self
+    }
+
     /// Takes chance from here: 64 uniform bits at each call.
     pub fn chance(mut self, chance: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         self.chance = Some(Arc::new(chance));
@@ -242,6 +275,7 @@ impl MirrorLayerBuilder {
                 methods: self.methods,
                 places: Arc::new(Semaphore::new(self.concurrency + self.queue)),
                 mark: self.mark,
+                extensions: self.extensions,
                 chance: self.chance,
                 clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             }),
@@ -307,6 +341,9 @@ impl<C> Shared<C> {
         head.uri = request.uri().clone();
         head.version = request.version();
         head.headers = request.headers().clone();
+        if let Some(take) = &self.extensions {
+            head.extensions = take(request.extensions());
+        }
         if let Some(mark) = &self.mark {
             head.headers
                 .insert(mark, HeaderValue::from_static("mirror"));

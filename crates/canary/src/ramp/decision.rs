@@ -65,6 +65,8 @@ pub struct RampDecision {
 pub enum RampAction {
     /// It began.
     Start,
+    /// It went on where it had stood before a restart.
+    Resume,
     /// It gave the variant the share of the next step.
     Raise,
     /// It came to its end.
@@ -139,6 +141,7 @@ impl fmt::Display for RampDecision {
         } = self;
         let (done, why) = match self.action {
             RampAction::Start => ("started", String::new()),
+            RampAction::Resume => ("resumed", String::new()),
             RampAction::Raise => ("raised", String::new()),
             RampAction::Finish => ("finished", String::new()),
             RampAction::Stop => ("stopped", String::new()),

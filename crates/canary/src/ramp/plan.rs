@@ -39,7 +39,7 @@ pub struct Ramp {
     error_rate_above: f64,
     p99_times: f64,
     mismatches: Option<Mismatches>,
-    listener: Option<Arc<Listener>>,
+    listeners: Vec<Arc<Listener>>,
 }
 
 /// The guard rail of compared answers.
@@ -65,7 +65,7 @@ impl Ramp {
             error_rate_above: 1.0,
             p99_times: 1.5,
             mismatches: None,
-            listener: None,
+            listeners: Vec::new(),
         }
     }
 
@@ -114,9 +114,10 @@ impl Ramp {
         self
     }
 
-    /// Hands every decision to `listener`, beside the log: for an alarm, or to keep it. It is called in the middle of a request, so it does not wait.
+    /// Hands every decision to `listener`, beside the log and the listeners before it: for an alarm, or to keep it. It is called in the middle of a request, so it
+    /// does not wait.
     pub fn on_decision(mut self, listener: impl Fn(&RampDecision) + Send + Sync + 'static) -> Self {
-        self.listener = Some(Arc::new(listener));
+        self.listeners.push(Arc::new(listener));
         self
     }
 
@@ -182,7 +183,7 @@ impl Ramp {
             error_rate_above: self.error_rate_above,
             p99_times: self.p99_times,
             mismatches: self.mismatches,
-            listener: self.listener,
+            listeners: self.listeners.into(),
         })
     }
 }
@@ -196,7 +197,7 @@ pub(super) struct CheckedRamp {
     pub(super) error_rate_above: f64,
     pub(super) p99_times: f64,
     pub(super) mismatches: Option<Mismatches>,
-    pub(super) listener: Option<Arc<Listener>>,
+    pub(super) listeners: Arc<[Arc<Listener>]>,
 }
 
 impl fmt::Debug for Ramp {

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::decision::{RampAction, RampDecision, RampSample, RampState, RampStatus};
 use super::meter::{Meter, Reading};
 use super::plan::{CheckedRamp, Ramp};
+use super::progress::RampProgress;
 use crate::comparisons::Comparisons;
 use crate::error::ConfigError;
 use crate::weights::Share;
@@ -40,6 +41,10 @@ struct Runner {
     variant: usize,
     step: usize,
     step_since: Instant,
+    /// The same by the wall clock.
+    step_began: SystemTime,
+    /// How long the step had lasted when the ramp was resumed in it.
+    step_before: Duration,
     window_since: Instant,
     /// The canary was seen to be no worse, in this step.
     good: bool,
@@ -80,10 +85,10 @@ pub(crate) struct Now {
 }
 
 impl Ramps {
-    /// Begins a ramp.
+    /// Begins a ramp, or goes on with it where it stood.
     pub(crate) fn start(
         &self,
-        ramp: Ramp,
+        (ramp, progress): (Ramp, Option<&RampProgress>),
         (variant, name): (usize, &str),
         arms: usize,
         at: Now,
@@ -96,34 +101,65 @@ impl Ramps {
             return Err(ConfigError::new("ramp", problem));
         }
         let from = setting.share(variant);
-        let (first, _) = ramp.steps[0];
+        let progress = progress.filter(|own| ramp.is_of(own));
+        let (step, state) = match progress {
+            Some(own) => (own.step - 1, own.state),
+            None => (0, RampState::Running),
+        };
+        let share = match state {
+            RampState::RolledBack => Share::NONE,
+            RampState::Stopped => from,
+            RampState::Running | RampState::Finished => ramp.steps[step].0,
+        };
         let meters = self
             .meters
             .get_or_init(|| (0..arms).map(|_| Meter::new()).collect());
         meters.iter().for_each(Meter::reset);
         self.epoch.get_or_init(|| at.now);
         self.next_look.store(0, Ordering::Relaxed);
-        setting.set(variant, first, true)?;
+        setting.set(variant, share, state == RampState::Running)?;
+        let began = progress.map_or(at.wall, |own| own.since);
         let runner = slot.insert(Runner {
             compared: ramp.counted(),
+            step_before: ramp.lasted(step, at.wall.duration_since(began).unwrap_or_default()),
             ramp,
             name: name.to_owned(),
             variant,
-            step: 0,
+            step,
             step_since: at.now,
+            step_began: began,
             window_since: at.now,
             good: false,
-            state: RampState::Running,
+            state,
             decisions: VecDeque::new(),
             untold: Vec::new(),
         });
         let none = (RampSample::default(), RampSample::default());
-        runner.decide(RampAction::Start, (from, first), none, at.wall);
-        if first == Share::ALL {
-            runner.finish(first, none, at.wall, setting);
+        let action = match progress {
+            None => RampAction::Start,
+            Some(_) => RampAction::Resume,
+        };
+        runner.decide(action, (from, share), none, at.wall);
+        if state == RampState::Running && share == Share::ALL {
+            runner.finish(share, none, at.wall, setting);
         }
         tell(slot);
         Ok(())
+    }
+
+    /// Where the ramp stands that runs, or ran last.
+    pub(crate) fn progress(&self) -> Option<RampProgress> {
+        let slot = self.lock();
+        let runner = slot.as_ref()?;
+        let steps = runner.ramp.steps.iter();
+        Some(RampProgress::new(
+            steps
+                .map(|(share, lasts)| (share.percent(), *lasts))
+                .collect(),
+            runner.step + 1,
+            runner.step_began,
+            runner.state,
+        ))
     }
 
     /// Ends a ramp where it stands.
@@ -216,7 +252,8 @@ impl Ramps {
             }
         }
         let (_, lasts) = runner.ramp.steps[runner.step];
-        if !runner.good || at.now.saturating_duration_since(runner.step_since) < lasts {
+        let lasted = at.now.saturating_duration_since(runner.step_since) + runner.step_before;
+        if !runner.good || lasted < lasts {
             return;
         }
         let Some((share, _)) = runner.ramp.steps.get(runner.step + 1).copied() else {
@@ -230,6 +267,8 @@ impl Ramps {
         }
         runner.step += 1;
         runner.step_since = at.now;
+        runner.step_began = at.wall;
+        runner.step_before = Duration::ZERO;
         runner.good = false;
         runner.begin_window(meters, at.now);
         runner.decide(RampAction::Raise, (from, share), samples, at.wall);
@@ -316,7 +355,7 @@ impl Runner {
         } else {
             tracing::info!(variant = self.name, "{decision}");
         }
-        if self.ramp.listener.is_some() {
+        if !self.ramp.listeners.is_empty() {
             self.untold.push(decision.clone());
         }
         if self.decisions.len() == KEPT {
@@ -327,6 +366,19 @@ impl Runner {
 }
 
 impl CheckedRamp {
+    /// Whether it is the ramp that stood there.
+    fn is_of(&self, progress: &RampProgress) -> bool {
+        let own = self.steps.iter();
+        let own = own.map(|(share, lasts)| (share.percent(), *lasts));
+        own.eq(progress.steps.iter().copied()) && (1..=self.steps.len()).contains(&progress.step)
+    }
+
+    /// For how long a step counts as having lasted when it goes on so long after it began: what is left is a window at least, since what was measured before is lost.
+    fn lasted(&self, step: usize, since: Duration) -> Duration {
+        let (_, lasts) = self.steps[step];
+        since.min(lasts.saturating_sub(self.window))
+    }
+
     /// What the canary's comparisons and those of the noise have come to.
     fn counted(&self) -> [Counted; 2] {
         let own = self.mismatches.as_ref();
@@ -365,10 +417,11 @@ fn tell(mut slot: MutexGuard<'_, Option<Runner>>) {
     let Some(runner) = slot.as_mut().filter(|own| !own.untold.is_empty()) else {
         return;
     };
-    let (untold, listener) = (mem::take(&mut runner.untold), runner.ramp.listener.clone());
+    let untold = mem::take(&mut runner.untold);
+    let listeners = Arc::clone(&runner.ramp.listeners);
     drop(slot);
-    if let Some(listener) = listener {
-        untold.iter().for_each(|decision| listener(decision));
+    for decision in &untold {
+        listeners.iter().for_each(|listener| listener(decision));
     }
 }
 

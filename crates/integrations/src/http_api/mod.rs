@@ -2,7 +2,6 @@
 
 mod expression;
 mod request;
-mod reserved;
 mod response;
 mod service;
 

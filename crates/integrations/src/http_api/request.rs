@@ -4,10 +4,9 @@ use http::header::{HOST, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderName, Uri};
-use portcullis_core::RequestContext;
+use portcullis_core::{RequestContext, is_service_header};
 
 use super::expression::{Expression, Side, Source};
-use super::reserved::is_reserved;
 use crate::error::{ConfigError, escape};
 use crate::failure::Failure;
 use crate::http_proxy::Instead;
@@ -56,7 +55,7 @@ pub(super) fn header_name(name: &str) -> Result<HeaderName, String> {
     let name: HeaderName = name
         .parse()
         .map_err(|_| format!("`{name}` is not the name of a header"))?;
-    if is_reserved(&name) {
+    if is_service_header(name.as_str()) {
         return Err(format!("the header `{name}` is reserved"));
     }
     Ok(name)

@@ -83,6 +83,8 @@ pub struct GatewayBuilder {
     pub(super) skip_auth: bool,
     /// What a configuration says that is not served, by JSON pointer.
     pub(super) remarks: Vec<(String, String)>,
+    /// Where a configuration lets its listener listen.
+    pub(super) listen: Option<Vec<String>>,
 }
 
 impl GatewayBuilder {
@@ -124,6 +126,7 @@ impl GatewayBuilder {
             strict: false,
             skip_auth: false,
             remarks: Vec::new(),
+            listen: None,
         }
     }
 
@@ -655,6 +658,18 @@ impl GatewayBuilder {
         self.canaries = before.canaries.clone();
     }
 
+    /// What a reload of a configuration that names another place to listen has to say.
+    pub(super) fn moved_from(&self, before: &Self) -> Option<String> {
+        let (own, before) = (self.listen.as_ref()?, before.listen.as_ref()?);
+        (own != before).then(|| {
+            format!(
+                "`listen` has changed to `{}`: the listener stays at `{}` until the next start",
+                own.join(", "),
+                before.join(", ")
+            )
+        })
+    }
+
     /// A guard that is configured anew remembers what the one before it knew.
     pub(super) fn take_replays_from(&mut self, before: &Self) {
         if let (Some(own), Some(before)) = (&mut self.replay_guard, &before.replay_guard) {
@@ -682,5 +697,28 @@ impl fmt::Debug for GatewayBuilder {
             .field("domains", &self.domains.len())
             .field("functions", &self.functions)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::gateway::GatewayBuilder;
+
+    #[test]
+    fn another_place_to_listen_is_told_and_nothing_else_is() {
+        let at = |places: &[&str]| {
+            let mut builder = GatewayBuilder::new();
+            builder.listen = Some(places.iter().map(|own| (*own).to_owned()).collect());
+            builder
+        };
+        let (one, two) = (at(&["[::1]:1"]), at(&["[::1]:1", "[::1]:2"]));
+        assert_eq!(one.moved_from(&one), None);
+        assert_eq!(one.moved_from(&GatewayBuilder::new()), None);
+        assert_eq!(
+            two.moved_from(&one).as_deref(),
+            Some(
+                "`listen` has changed to `[::1]:1, [::1]:2`: the listener stays at `[::1]:1` until the next start"
+            )
+        );
     }
 }

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use serde_json::Value;
 
+use super::control::Control;
+use super::deployments::KeptRamp;
 use super::error::GatewayFault;
+use super::mirror::{StageMirror, extensions_of_copy};
 use super::plan::StagePlan;
 use crate::canary::{
-    Carry, Choice, ConfigError, Forced, Measured, Ramp, Split, SplitBuilder, Sticky,
+    Carry, Choice, ConfigError, Forced, Measured, MirrorLayer, MirrorLayerBuilder, Ramp, Split,
+    SplitBuilder, Sticky,
 };
 use crate::core::Clock;
 use crate::definition::CanarySettings;
@@ -50,6 +54,8 @@ pub struct CanaryRules {
     split: SplitBuilder,
     sticky: Option<Sticky>,
     ramp: Option<Ramp>,
+    mirror: Option<MirrorLayerBuilder>,
+    mismatches_above: Option<f64>,
     /// Where they were written, if they come from a configuration.
     written: Option<Written>,
 }
@@ -108,6 +114,36 @@ impl CanaryRules {
         self.ramp(Ramp::new(steps))
     }
 
+    /// Sends copies of production's requests to the canary as well, beside the requests themselves, and compares its answers with production's. Nobody is served by them.
+    ///
+    /// A copy is made where production calls an integration: its guards have let the request in and have counted it, and those of the canary are not asked. It gets what the canary's
+    /// integration gets, by the canary's routes and variables, and passes its cache by. [`GatewayHandle::canary_mirror`](crate::GatewayHandle::canary_mirror) says what comes of it.
+    ///
+    /// ```
+    /// use portcullis::CanaryRules;
+    /// use portcullis::canary::{Comparison, MirrorLayer, Ramp};
+    ///
+    /// # fn run() -> Result<CanaryRules, portcullis::canary::ConfigError> {
+    /// let minute = std::time::Duration::from_secs(60);
+    /// let rules = CanaryRules::new()
+    ///     .mirror(MirrorLayer::builder().share(20.0).compare(Comparison::new().ignore_path("/servedAt")?))
+    ///     .ramp(Ramp::new([(5.0, minute * 10), (50.0, minute * 10)]))
+    ///     .max_mismatches_above(1.0);
+    /// # Ok(rules)
+    /// # }
+    /// # run().unwrap();
+    /// ```
+    pub fn mirror(mut self, mirror: MirrorLayerBuilder) -> Self {
+        self.mirror = Some(mirror);
+        self
+    }
+
+    /// A guard rail of the ramp: how many percent of the compared answers may differ. It needs a [`mirror`](Self::mirror).
+    pub const fn max_mismatches_above(mut self, percent: f64) -> Self {
+        self.mismatches_above = Some(percent);
+        self
+    }
+
     /// Takes chance from here: 64 uniform bits at each call.
     pub fn chance(mut self, chance: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         self.split = self.split.chance(chance);
@@ -131,8 +167,42 @@ impl CanaryRules {
         clock: &Arc<dyn Clock>,
     ) -> Result<(), GatewayFault> {
         self.split(place, 0.0, clock)?;
-        let ramp = self.ramp.as_ref().map_or(Ok(()), Ramp::check);
+        let mirror = self.mirror_of(place, clock)?;
+        if self.mismatches_above.is_some() && (mirror.is_none() || self.ramp.is_none()) {
+            let (api, stage) = place;
+            let place = format!("stage {stage}:/canary/ramp/maxMismatchesAbove");
+            let problem =
+                "needs a ramp that it guards, and `mirror`, by which answers are compared";
+            return Err(GatewayFault::new(api, place, problem));
+        }
+        let ramp = self.guarded_ramp(mirror.as_ref());
+        let ramp = ramp.map_or(Ok(()), |ramp| ramp.check());
         ramp.map_err(|error| fault(place, &error))
+    }
+
+    /// The ramp with all its guard rails.
+    fn guarded_ramp(&self, mirror: Option<&MirrorLayer<()>>) -> Option<Ramp> {
+        let ramp = self.ramp.clone()?;
+        Some(match (self.mismatches_above, mirror) {
+            (Some(percent), Some(mirror)) => {
+                ramp.max_mismatches_above(percent, mirror.handle().comparisons())
+            }
+            _ => ramp,
+        })
+    }
+
+    /// The mirror, with nothing behind it yet.
+    fn mirror_of(
+        &self,
+        place: (&str, &str),
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Option<MirrorLayer<()>>, GatewayFault> {
+        let Some(mirror) = self.mirror.clone() else {
+            return Ok(None);
+        };
+        let mirror = mirror.extensions(extensions_of_copy);
+        let made = mirror.clock(Arc::clone(clock)).build(());
+        made.map(Some).map_err(|error| fault(place, &error))
     }
 
     fn split(
@@ -155,7 +225,9 @@ impl CanaryRules {
 }
 
 fn fault((api, stage): (&str, &str), error: &ConfigError) -> GatewayFault {
-    let place = format!("stage {stage}:/canary/{}", error.field());
+    // A field of a builder is a place in a configuration.
+    let field = error.field().replace(['.', '['], "/").replace(']', "");
+    let place = format!("stage {stage}:/canary/{field}");
     GatewayFault::new(api, place, error.problem())
 }
 
@@ -168,12 +240,16 @@ pub(super) struct CanaryPlan {
     pub(super) kept: Arc<KeptSplit>,
     /// The stage as its requests see it.
     pub(super) stage: Arc<StagePlan>,
+    /// Who is sent copies of production's requests, if anybody is.
+    pub(super) mirror: Option<StageMirror>,
 }
 
 /// A split, with what it was made from: one that would be made from the same stays, with its ramp.
 #[derive(Debug)]
 pub(super) struct KeptSplit {
     pub(super) split: Split,
+    /// With nothing behind it: what that is changes with each deployment, and what has come of it stays.
+    pub(super) mirror: Option<MirrorLayer<()>>,
     settings: CanarySettings,
     ramps: bool,
     rules: Option<Arc<CanaryRules>>,
@@ -182,17 +258,25 @@ pub(super) struct KeptSplit {
 type Splits = BTreeMap<(String, String), Vec<Weak<KeptSplit>>>;
 
 /// The splits that are served, by API and stage, so that a deployment finds them again. The plans hold them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct KeptSplits {
     splits: Arc<Mutex<Splits>>,
+    /// Who keeps where ramps stand; absent until there is somebody.
+    keeper: Arc<OnceLock<Weak<Control>>>,
 }
 
 impl KeptSplits {
-    /// The split for these settings, which is the one that is served if nothing has changed.
+    /// Lets this one keep where ramps stand.
+    pub(super) fn keep_by(&self, control: &Arc<Control>) {
+        // There is one for each gateway.
+        let _ = self.keeper.set(Arc::downgrade(control));
+    }
+
+    /// The split for these settings, which is the one that is served if nothing has changed. A ramp that is kept goes on where it stood.
     pub(super) fn split(
         &self,
         (api, stage): (&str, &str),
-        (settings, ramps): (&CanarySettings, bool),
+        (settings, ramps, kept): (&CanarySettings, bool, Option<&KeptRamp>),
         rules: Option<&Arc<CanaryRules>>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Arc<KeptSplit>, GatewayFault> {
@@ -214,18 +298,35 @@ impl KeptSplits {
         let own = rules.map_or(&none, |rules| rules);
         let place = (api, stage);
         let split = own.split(place, hundredths(settings.percent_traffic), clock)?;
-        if let (true, Some(ramp)) = (ramps, own.ramp.clone()) {
-            let started = split.start_ramp(CANARY, ramp);
+        let mirror = own.mirror_of(place, clock)?;
+        if let (true, Some(ramp)) = (ramps, own.guarded_ramp(mirror.as_ref())) {
+            let keeper = Arc::clone(&self.keeper);
+            let ramp = ramp.on_decision(move |_| {
+                if let Some(keeper) = keeper.get().and_then(Weak::upgrade) {
+                    keeper.keep_ramps();
+                }
+            });
+            let started = match kept {
+                Some(kept) => split.resume_ramp(CANARY, ramp, &kept.progress()),
+                None => split.start_ramp(CANARY, ramp),
+            };
             started.map_err(|error| fault(place, &error))?;
         }
         let kept = Arc::new(KeptSplit {
             split,
+            mirror,
             settings: settings.clone(),
             ramps,
             rules: rules.cloned(),
         });
         known.push(Arc::downgrade(&kept));
         Ok(kept)
+    }
+}
+
+impl fmt::Debug for KeptSplits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptSplits")
     }
 }
 

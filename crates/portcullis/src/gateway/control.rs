@@ -1,12 +1,15 @@
 //! What operators change of a gateway, one change after the other.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::SystemTime;
 
 use super::builder::GatewayBuilder;
+use super::canary::{KeptSplit, KeptSplits};
 use super::compile::{self, Assembled, Parsed, Prepared, Ready};
 use super::coverage::Coverage;
-use super::deployments::Histories;
+use super::deployments::{Histories, KeptRamp};
 use super::error::GatewayError;
 use super::handle::HandleError;
 use super::plan::Plan;
@@ -30,7 +33,12 @@ pub(super) struct Standing {
     pub(super) prepared: Arc<Prepared>,
     ready: Ready,
     coverage: Arc<Coverage>,
+    /// The splits of the stages that have a canary.
+    canaries: Splits,
 }
+
+/// By API and stage.
+type Splits = BTreeMap<(String, String), Arc<KeptSplit>>;
 
 /// What a change has to work with.
 pub(super) struct Draft<'a> {
@@ -46,8 +54,11 @@ impl Control {
     /// A gateway that serves what `source` says.
     pub(super) fn begin(mut source: GatewayBuilder) -> Result<Gateway, GatewayError> {
         let kept = source.state.load()?;
+        // Those of another gateway from the same builder are its own.
+        source.canaries = KeptSplits::default();
         let compiled = compile::compile(&mut source, kept.clone())?;
         let (standing, plan) = Standing::new(source, compiled);
+        standing.begin();
         // Whoever cannot write can still serve; the next change says so to who makes it.
         if let Err(error) = standing.source.state.save(&kept, &standing.histories) {
             tracing::error!(%error, "the state is not kept");
@@ -57,9 +68,11 @@ impl Control {
             now: Mutex::new(Arc::new(standing)),
             retired: Mutex::default(),
         };
+        let control = Arc::new(control);
+        control.source().canaries.keep_by(&control);
         Ok(Gateway {
             plan: Live::new(plan),
-            control: Arc::new(control),
+            control,
         })
     }
 
@@ -77,9 +90,14 @@ impl Control {
         source.caching.take_from(&before.source.caching);
         source.limits.take_state_from(&before.source.limits);
         source.state.take_from(&before.source.state);
+        if let Some(moved) = source.moved_from(&before.source) {
+            tracing::warn!("{moved}");
+        }
         let compiled = compile::compile(&mut source, before.histories.clone())?;
-        source.state.save(&before.histories, &compiled.histories)?;
         let (standing, next) = Standing::new(source, compiled);
+        let state = &standing.source.state;
+        state.save(&before.histories, &standing.histories)?;
+        standing.begin();
         Ok(self.put(plan, standing, next))
     }
 
@@ -116,6 +134,7 @@ impl Control {
             parsed,
             Vec::new(),
         )?;
+        note_ramps(&mut histories, &next.canaries);
         // Before it is served: what is acknowledged outlives a crash.
         let state = &before.source.state;
         state
@@ -127,10 +146,41 @@ impl Control {
             prepared: Arc::clone(&before.prepared),
             ready,
             coverage: Arc::new(coverage),
+            canaries: next.canaries.clone(),
         };
         standing.keep_warm(&before.ready);
         self.put(plan, standing, next);
         Ok(outcome)
+    }
+
+    /// Keeps where the ramps of canaries stand, soon: one decides in the middle of a request, and that waits for no disk.
+    pub(super) fn keep_ramps(self: Arc<Self>) {
+        if !self.source().state.is_kept() {
+            return;
+        }
+        let thread = thread::Builder::new().name("portcullis-ramps".to_owned());
+        if let Err(error) = thread.spawn(move || self.keep_ramps_now()) {
+            tracing::error!(%error, "where a ramp stands is not kept");
+        }
+    }
+
+    fn keep_ramps_now(&self) {
+        let _changing = lock(&self.changing);
+        let before = self.standing();
+        let mut histories = before.histories.clone();
+        note_ramps(&mut histories, &before.canaries);
+        if let Err(error) = before.source.state.save(&before.histories, &histories) {
+            tracing::error!(%error, "where a ramp stands is not kept");
+            return;
+        }
+        *lock(&self.now) = Arc::new(Standing {
+            source: Arc::clone(&before.source),
+            histories,
+            prepared: Arc::clone(&before.prepared),
+            ready: before.ready.clone(),
+            coverage: Arc::clone(&before.coverage),
+            canaries: before.canaries.clone(),
+        });
     }
 
     fn put(&self, plan: &Live<Plan>, standing: Standing, next: Plan) -> Arc<Coverage> {
@@ -157,18 +207,26 @@ impl Standing {
     fn new(source: GatewayBuilder, compiled: compile::Compiled) -> (Self, Plan) {
         let compile::Compiled {
             prepared,
-            histories,
+            mut histories,
             assembled,
         } = compiled;
-        source.limits.replace_plans(prepared.usage_plans.clone());
+        note_ramps(&mut histories, &assembled.plan.canaries);
         let standing = Self {
             source: Arc::new(source),
             histories,
             prepared,
             ready: assembled.ready,
             coverage: Arc::new(assembled.coverage),
+            canaries: assembled.plan.canaries.clone(),
         };
         (standing, assembled.plan)
+    }
+
+    /// Counts by the usage plans of this source from here on, and tells what of it changes nothing.
+    fn begin(&self) {
+        self.coverage.tell();
+        let plans = self.prepared.usage_plans.clone();
+        self.source.limits.replace_plans(plans);
     }
 
     /// Keeps what is likely to be served again.
@@ -189,6 +247,18 @@ impl Standing {
     /// The API with this id.
     pub(super) fn api(&self, id: &str) -> Option<&ApiSpec> {
         self.source.apis.iter().find(|api| api.id == id)
+    }
+}
+
+/// Notes where the ramps stand that raise the shares of canaries.
+fn note_ramps(histories: &mut Histories, canaries: &Splits) {
+    for ((api, stage), kept) in canaries {
+        let stages = histories.get_mut(api).map(|history| &mut history.stages);
+        let stage = stages.and_then(|stages| stages.get_mut(stage));
+        if let Some(stage) = stage.filter(|stage| stage.canary.ramps) {
+            let progress = kept.split.ramp_progress();
+            stage.canary.ramp = progress.as_ref().map(KeptRamp::of);
+        }
     }
 }
 

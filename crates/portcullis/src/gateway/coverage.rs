@@ -28,6 +28,9 @@ use serde::Serialize;
 #[serde(transparent)]
 pub struct Coverage {
     fields: Vec<CoveredField>,
+    /// What was meant to change something and changes nothing: most likely a mistake, of which the log tells.
+    #[serde(skip)]
+    warnings: Vec<String>,
 }
 
 /// One field of a definition, or a subtree that has one fate.
@@ -87,8 +90,27 @@ impl Coverage {
         });
     }
 
+    /// Settings that change nothing though they were meant to, each with its place and what to do; most likely a mistake. The log tells of them when a gateway is built or reloaded.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.warnings.iter().map(String::as_str)
+    }
+
+    /// Notes that a setting changes nothing, though it was meant to.
+    pub(super) fn warn(&mut self, api: &str, place: impl fmt::Display, why: impl fmt::Display) {
+        let space = if api.is_empty() { "" } else { " " };
+        self.warnings.push(format!("{api}{space}{place}: {why}"));
+    }
+
+    /// Tells the log of the settings that change nothing.
+    pub(super) fn tell(&self) {
+        for warning in &self.warnings {
+            tracing::warn!("{warning}");
+        }
+    }
+
     pub(super) fn extend(&mut self, other: Self) {
         self.fields.extend(other.fields);
+        self.warnings.extend(other.warnings);
     }
 }
 

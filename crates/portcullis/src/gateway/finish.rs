@@ -11,6 +11,7 @@ use tracing::Span;
 use tracing::span::EnteredSpan;
 
 use super::canary::CanaryTurn;
+use super::mirror::StageMirror;
 use super::observe::Watching;
 use super::plan::{CacheUse, MethodPlan, Plan, StagePlan};
 use crate::core::{
@@ -43,6 +44,8 @@ pub(super) struct Finish {
     pub(super) grant: Option<Granted>,
     /// What is to be done for the canary of the stage, if there is anything.
     pub(super) canary: Option<Box<CanaryTurn>>,
+    /// Who is sent a copy of the request, if anybody is.
+    pub(super) mirror: Option<StageMirror>,
     /// How the response is compressed, if the API compresses any.
     compression: Option<Offer>,
     /// Who looks at the request, if anybody does.
@@ -69,6 +72,7 @@ impl Finish {
             captured: Captured::default(),
             grant: None,
             canary: None,
+            mirror: None,
             compression: None,
             following: None,
         }

@@ -18,6 +18,7 @@ mod finish;
 mod handle;
 mod http_cache;
 mod limits;
+mod mirror;
 mod mutual_tls;
 mod observe;
 mod plan;
@@ -53,7 +54,7 @@ pub use deployments::{
 };
 pub use edge::Edge;
 pub use error::{GatewayError, GatewayFault};
-pub use handle::{CanarySummary, GatewayHandle, HandleError, HandleErrorKind};
+pub use handle::{CanarySummary, GatewayHandle, HandleError, HandleErrorKind, MirrorSummary};
 pub use service::GatewayFuture;
 pub use state::{FileStore, StateError, StateStore, StoredState};
 pub use upstreams::Destination;

@@ -7,7 +7,7 @@ use http::Method;
 
 use super::RouteSummary;
 use super::api::UnknownRoute;
-use super::canary::CanaryPlan;
+use super::canary::{CanaryPlan, KeptSplit};
 use super::compile::MethodCaches;
 use super::entry::Entry;
 use super::http_cache::HttpCaches;
@@ -15,7 +15,6 @@ use super::mutual_tls::MutualTls;
 use super::observe::{Observers, StageObservers};
 use super::traces::StageTraces;
 use crate::auth::caller_headers::CallerHeadersLayer;
-use crate::canary::Split;
 use crate::core::{ApiKind, ApiStage, Chain, Clock, Route};
 use crate::cors::CorsRules;
 use crate::integrations::{Compression, Integration};
@@ -38,7 +37,7 @@ pub(super) struct Plan {
     /// By id; for printing.
     pub(super) apis: Vec<(String, Arc<ApiPlan>)>,
     /// The splits of the stages that have a canary, by API and stage; for operators.
-    pub(super) canaries: BTreeMap<(String, String), Split>,
+    pub(super) canaries: BTreeMap<(String, String), Arc<KeptSplit>>,
     /// API and stage, with a slash between; for the log.
     pub(super) stages: Vec<String>,
 }

@@ -19,7 +19,8 @@ use tower_service::Service;
 use super::Gateway;
 use super::api::UnknownRoute;
 use super::finish::{Finish, Granted};
-use super::http_cache::{self, CachedFuture};
+use super::http_cache::CachedFuture;
+use super::mirror::{Behind, mirrored};
 use super::plan::{MethodPlan, Plan, StagePlan};
 use crate::cache::http::HttpCacheLayer;
 use crate::cache::{CacheBody, CacheFuture, CacheLayer, ReadRequest};
@@ -103,8 +104,9 @@ where
     if let Some(canary) = &stage.canary {
         let (chosen, turn) = canary.begin(&mut request);
         finish.canary = turn;
-        if let Some(chosen) = chosen {
-            stage = Arc::clone(chosen);
+        match chosen {
+            Some(chosen) => stage = Arc::clone(chosen),
+            None => finish.mirror.clone_from(&canary.mirror),
         }
     }
     context.set_stage(Arc::clone(&stage.facts));
@@ -255,7 +257,12 @@ fn no_stage(plan: &Plan, host: Option<&str>, path: &str, refusal: Refusal) -> Re
 }
 
 /// What a client gets for a path or method that the API does not have.
-fn unknown_route(stage: &StagePlan, method: &Method, path: &str, miss: Miss) -> Rejection {
+pub(super) fn unknown_route(
+    stage: &StagePlan,
+    method: &Method,
+    path: &str,
+    miss: Miss,
+) -> Rejection {
     let api = &stage.api;
     let mut decision = Decision::new(
         "routing",
@@ -355,6 +362,8 @@ fn call(finish: &mut Finish, method: &Arc<MethodPlan>, mut request: Request<Body
     finish.tell_of_caller(&mut request);
     if method.streams {
         finish.leave_as_it_is();
+        // What passes as it comes is nothing to compare.
+        finish.mirror = None;
     }
     let context = finish.context();
     let caches = method.caches.as_ref();
@@ -380,24 +389,33 @@ fn call(finish: &mut Finish, method: &Arc<MethodPlan>, mut request: Request<Body
             future: cache.serve(request, call),
         };
     }
-    let caches = method.http_caches.as_ref();
+    let mirror = finish.mirror.take();
+    let context = finish.context();
+    // They do not know releases apart.
+    let is_canary = || context.release().is_canary() == Some(true);
+    let caches = method.http_caches.as_ref().filter(|_| !is_canary());
     if let Some(layer) = caches.and_then(|caches| caches.of(context)) {
+        let context = context.clone();
         finish.begin_phase(|| tracing::info_span!("cache"));
         let later = finish.call_later(method.callee.as_ref());
+        let behind = Behind::new(method, &context, mirror, later);
         let started = finish.clock().now();
         let _entered = finish.entered();
-        let context = finish.context();
         return State::HttpCached {
             started,
-            future: Box::pin(http_cache::call(layer, method, context, later, request)),
+            future: Box::pin(layer.serve(behind, request)),
             layer: layer.clone(),
         };
     }
     finish.call(method.callee.as_ref());
     let _entered = finish.entered();
+    let context = finish.context();
     State::Integration {
         started: finish.clock().now(),
-        future: method.integration.call(request, finish.context()),
+        future: match mirror {
+            None => method.integration.call(request, context),
+            Some(mirror) => mirrored(&mirror, method, context, request),
+        },
     }
 }
 
@@ -407,14 +425,12 @@ fn behind_cache(
     method: &Arc<MethodPlan>,
 ) -> impl FnOnce(Request<Body>) -> IntegrationFuture + Send + 'static {
     finish.begin_phase(|| tracing::info_span!("cache"));
-    let later = finish.call_later(method.callee.as_ref());
-    let (method, context) = (Arc::clone(method), finish.context().clone());
-    move |request| {
-        if let Some(later) = later {
-            later.begin();
-        }
-        method.integration.call(request, &context)
-    }
+    let (mirror, later) = (
+        finish.mirror.take(),
+        finish.call_later(method.callee.as_ref()),
+    );
+    let mut behind = Behind::new(method, finish.context(), mirror, later);
+    move |request| behind.call(request)
 }
 
 impl Future for GatewayFuture {

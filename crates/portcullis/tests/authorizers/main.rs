@@ -1,5 +1,6 @@
 //! Custom authorizers through a whole gateway.
 
+mod canary;
 mod http_api;
 mod rest_api;
 mod tables;

@@ -9,6 +9,7 @@ use tower::ServiceExt;
 
 mod callers;
 mod faults;
+mod idle;
 mod unnamed;
 
 pub(crate) fn none(_name: &str) -> Option<String> {

@@ -188,7 +188,18 @@ async fn what_is_wrong_is_a_4xx_that_says_where_and_changes_nothing() {
     let promotion = format!("PUT {stage}/deployment");
     let rollback = format!("POST {stage}/rollback");
     let cases: &[(&str, &str, u16, &str)] = &[
-        ("GET /", "", 404, "GET /openapi.json has all paths"),
+        (
+            "GET /",
+            "",
+            404,
+            "there is nothing at `/`; there are: /apis, /usageplans/{plan}/keys/{key}/usage, /routes, /coverage, /openapi.json",
+        ),
+        (
+            "GET /apis/shop/stage/prod",
+            "",
+            404,
+            "there is nothing at `/apis/shop/stage/prod`; there are: /apis, /apis/{api}, /apis/{api}/deployments, ",
+        ),
         (
             "GET /apis/pets",
             "",
@@ -234,7 +245,12 @@ async fn what_is_wrong_is_a_4xx_that_says_where_and_changes_nothing() {
             400,
             "shop stage prod:/variables/a-b: ",
         ),
-        (&variables, "{\"a\": 1}", 400, "body: invalid type"),
+        (
+            &variables,
+            "{\"a\": 1}",
+            400,
+            "body: `a` is 1; a variable is a text, and null removes it",
+        ),
         (&variables, "{\"a\": null}", 404, "there is no variable `a`"),
         (
             &promotion,

@@ -593,7 +593,7 @@ fn what_cannot_be_a_canary_is_an_error_that_names_it() {
     let error = faults(two(1.0).canary("prod", CanaryRules::new().ramp(ramp)));
     assert_eq!(
         error,
-        "shop stage prod:/canary/ramp.steps[1].percent: 5 is no more than before; give rising shares"
+        "shop stage prod:/canary/ramp/steps/1/percent: 5 is no more than before; give rising shares"
     );
 
     let gateway = build(two(1.0));

@@ -3,6 +3,8 @@
 mod admin;
 mod canary;
 mod handle;
+mod mirror;
+mod ramp;
 mod soak;
 mod state;
 

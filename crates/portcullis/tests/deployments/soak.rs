@@ -1,4 +1,4 @@
-//! Deployments, promotions, rollbacks and variables while clients keep asking over sockets.
+//! Deployments, promotions, rollbacks, weights of a canary and variables while clients keep asking over sockets.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
+use portcullis::definition::CanarySettings;
 use portcullis::serve::Server;
 use portcullis::{GatewayHandle, NewDeployment};
 use serde_json::{Value, json};
@@ -64,15 +65,20 @@ async fn client(address: SocketAddr, ids: Arc<Vec<String>>, done: Arc<AtomicBool
 }
 
 fn change(handle: &GatewayHandle, number: u32, ids: &[String]) {
-    let outcome = match number % 4 {
+    let outcome = match number % 5 {
         0 => handle
-            .deploy("shop", release(number / 4 % RELEASES))
+            .deploy("shop", release(number / 5 % RELEASES))
             .map(drop),
         1 => {
-            let id = &ids[(number * 7 % RELEASES) as usize];
+            // Not the first, which is what rolling back leads to.
+            let id = &ids[(1 + number * 3 % (RELEASES - 1)) as usize];
             handle.promote("shop", "prod", id).map(drop)
         }
         2 => handle.roll_back("shop", "prod").map(drop),
+        3 => {
+            let percent = f64::from(number * 13 % 101);
+            handle.set_canary_weight("shop", "prod", percent).map(drop)
+        }
         _ => {
             let value = [("turn", number.to_string())];
             handle.set_stage_variables("shop", "prod", value).map(drop)
@@ -90,6 +96,10 @@ async fn two_hundred_changes_under_load_fail_and_mix_nothing() {
         made.expect("a good definition").id
     });
     let ids = Arc::new(ids.collect::<Vec<_>>());
+    let mut canary = CanarySettings::default();
+    canary.deployment_id = ids.last().cloned();
+    let canary = handle.set_canary("shop", "prod", canary);
+    canary.expect("its deployment is there");
     let server = Server::builder()
         .listen("127.0.0.1:0")
         .bind()

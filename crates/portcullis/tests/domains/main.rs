@@ -11,6 +11,8 @@ use tower::ServiceExt;
 mod endpoints;
 mod faults;
 mod rules;
+#[cfg(feature = "serve")]
+mod sockets;
 mod versions;
 
 /// A document whose every path answers with what `template` renders.

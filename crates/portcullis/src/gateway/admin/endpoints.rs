@@ -125,6 +125,20 @@ pub(super) fn find(method: &Method, path: &str) -> Found {
     }
 }
 
+/// The paths that are most like one that leads nowhere: those with the same beginning, or else all beginnings.
+pub(super) fn like(path: &str) -> Vec<&'static str> {
+    let first = |path: &'static str| path.split('/').nth(1).unwrap_or_default();
+    let sought = path.split('/').nth(1).unwrap_or_default();
+    let mut known: Vec<_> = ENDPOINTS.iter().map(|own| own.path).collect();
+    let alike = known.iter().any(|own| first(own) == sought);
+    known.retain(|own| match alike {
+        true => first(own) == sought,
+        false => own.split('/').count() <= 2 || first(own) == "usageplans",
+    });
+    known.dedup();
+    known
+}
+
 /// What stands for the parameters of a template, if the path is one of its.
 fn matches(template: &str, path: &str) -> Option<Vec<String>> {
     let mut parameters = Vec::new();

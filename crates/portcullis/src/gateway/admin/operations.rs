@@ -101,7 +101,7 @@ fn carry_out(handle: &GatewayHandle, call: &Call) -> Result<Value, HandleError> 
             json!(handle.stage(api, second)?)
         }
         Operation::Variables => {
-            let variables: BTreeMap<String, Option<String>> = read(call)?;
+            let variables = variables(read(call)?)?;
             json!(handle.change_stage_variables(api, second, variables)?)
         }
         Operation::Canary => json!(handle.canary(api, second)?),
@@ -142,6 +142,21 @@ fn carry_out(handle: &GatewayHandle, call: &Call) -> Result<Value, HandleError> 
         Operation::Description => super::description::document(),
     };
     Ok(value)
+}
+
+/// Texts, and null for those that are to go.
+fn variables(
+    given: BTreeMap<String, Value>,
+) -> Result<BTreeMap<String, Option<String>>, HandleError> {
+    let read = |(name, value)| match value {
+        Value::String(text) => Ok((name, Some(text))),
+        Value::Null => Ok((name, None)),
+        other => {
+            let message = format!("`{name}` is {other}; a variable is a text, and null removes it");
+            Err(invalid("body", message))
+        }
+    };
+    given.into_iter().map(read).collect()
 }
 
 fn summary(handle: &GatewayHandle, id: &str) -> Result<Value, HandleError> {

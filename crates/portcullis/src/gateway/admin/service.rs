@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use super::AdminService;
 use super::answer::{json, refusal};
-use super::endpoints::{Found, Operation, Takes, find};
+use super::endpoints::{Found, Operation, Takes, find, like};
 use super::operations::{Call, run};
 use crate::core::{Body, BoxError};
 
@@ -40,8 +40,10 @@ where
             Found::Endpoint(endpoint, parameters) => (endpoint, parameters),
             Found::Methods(methods) => return AdminFuture::now(not_allowed(&methods)),
             Found::Nothing => {
-                let message = "there is nothing at this path; GET /openapi.json has all paths";
-                return AdminFuture::now(refusal(StatusCode::NOT_FOUND, message));
+                let path = parts.uri.path();
+                let known = like(path).join(", ");
+                let message = format!("there is nothing at `{path}`; there are: {known}");
+                return AdminFuture::now(refusal(StatusCode::NOT_FOUND, &message));
             }
         };
         let site = parts.headers.get("sec-fetch-site");

@@ -7,10 +7,10 @@ use super::document::{self, Address};
 use super::{
     Compiling, Shared, canary, deployment, observe, quotas, stages, strict_faults, throttle,
 };
-use crate::canary::Split;
 use crate::core::ApiKind;
 use crate::definition::Stage;
 use crate::gateway::api::ApiSpec;
+use crate::gateway::canary::KeptSplit;
 use crate::gateway::coverage::{Coverage, Served};
 use crate::gateway::deployments::History;
 use crate::gateway::error::GatewayFault;
@@ -25,7 +25,7 @@ pub(super) struct Compiled {
     pub(super) disabled: bool,
     pub(super) coverage: Coverage,
     /// The splits of the stages that have a canary.
-    pub(super) canaries: Vec<(String, Split)>,
+    pub(super) canaries: Vec<(String, Arc<KeptSplit>)>,
 }
 
 /// Parses the API's document. What an export says of itself is put into `spec`, and stays when another document is deployed; so is its region into
@@ -100,7 +100,7 @@ pub(super) fn compile(
         stages::check_deployments(spec, configured, faults);
         let stage = &history.effective(configured);
         stages::check(spec, stage, shared, faults);
-        stages::survey(&spec.id, stage, shared, &mut coverage);
+        stages::survey((&spec.id, spec.kind), stage, shared, &mut coverage);
         let deployment = stage
             .deployment_id
             .as_deref()
@@ -111,8 +111,8 @@ pub(super) fn compile(
         throttle::survey(spec, stage, Some(plan), &shared.observe, &mut coverage);
         let facts = stages::facts(spec, stage, &main.endpoint_type, &plan.name, shared);
         let canary = canary::compile(stage, &common);
-        let split = canary.as_ref().map(|own| own.kept.split.clone());
-        canaries.extend(split.map(|split| (stage.stage_name.clone(), split)));
+        let kept = canary.as_ref().map(|own| Arc::clone(&own.kept));
+        canaries.extend(kept.map(|kept| (stage.stage_name.clone(), kept)));
         let stage_plan = StagePlan {
             canary: canary.map(Box::new),
             cache_use: CacheUse::Own,

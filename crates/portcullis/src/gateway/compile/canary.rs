@@ -9,6 +9,7 @@ use crate::gateway::api::{ApiSpec, Parity};
 use crate::gateway::canary::{CanaryPlan, CanaryRules};
 use crate::gateway::deployments::History;
 use crate::gateway::error::GatewayFault;
+use crate::gateway::mirror::CanaryCopy;
 use crate::gateway::plan::{CacheUse, StagePlan};
 
 /// What the stages of one API have in common.
@@ -67,25 +68,34 @@ pub(super) fn compile(stage: &Stage, common: &Common<'_>) -> Option<CanaryPlan> 
     let observers = observe::stage(spec, stage, plan, shared, &mut Vec::new());
     let state = history.stages.get(&stage.stage_name);
     let ramps = state.is_some_and(|state| state.canary.ramps);
+    let ramp = state.and_then(|state| state.canary.ramp.as_ref());
     let rules: Option<&Arc<CanaryRules>> = spec.canaries.get(&stage.stage_name);
     let place = (&*spec.id, &*stage.stage_name);
     let kept = shared
         .canaries
-        .split(place, (settings, ramps), rules, &shared.clock);
+        .split(place, (settings, ramps, ramp), rules, &shared.clock);
     // What is wrong with the rules or with the share has been told.
     let kept = kept.ok()?;
+    let stage = Arc::new(StagePlan {
+        longest_target: stages::longest_target(spec, stage, shared),
+        traces: stages::traces(stage, &facts, shared),
+        facts: Arc::new(facts),
+        observers,
+        api: Arc::clone(plan),
+        deprecation: spec.deprecations.get(&stage.stage_name).cloned(),
+        cache_use: cache_use(settings, spec.parity),
+        canary: None,
+    });
+    let mirror = kept.mirror.as_ref().map(|mirror| {
+        mirror.to(CanaryCopy {
+            stage: Arc::clone(&stage),
+            kept: Arc::clone(&kept),
+        })
+    });
     Some(CanaryPlan {
         kept,
-        stage: Arc::new(StagePlan {
-            longest_target: stages::longest_target(spec, stage, shared),
-            traces: stages::traces(stage, &facts, shared),
-            facts: Arc::new(facts),
-            observers,
-            api: Arc::clone(plan),
-            deprecation: spec.deprecations.get(&stage.stage_name).cloned(),
-            cache_use: cache_use(settings, spec.parity),
-            canary: None,
-        }),
+        stage,
+        mirror,
     })
 }
 

@@ -216,4 +216,18 @@ fn survey(domain: &DomainName, coverage: &mut Coverage) {
         _ => DOCUMENTATION,
     };
     objects::survey("", &name, domain, fate, coverage);
+    let mapped = !domain.base_path_mappings.is_empty() || !domain.api_mappings.is_empty();
+    match mode(domain) {
+        RoutingMode::ApiMappingOnly if !domain.routing_rules.is_empty() => coverage.warn(
+            "",
+            format_args!("{name}:/routingRules"),
+            "nobody looks at them: set `routingMode` to `ROUTING_RULE_ONLY` or `ROUTING_RULE_THEN_API_MAPPING`",
+        ),
+        RoutingMode::RoutingRuleOnly if mapped => coverage.warn(
+            "",
+            format_args!("{name}:/routingMode"),
+            "`ROUTING_RULE_ONLY` leaves the domain's mappings aside: for both, set it to `ROUTING_RULE_THEN_API_MAPPING`",
+        ),
+        _ => {}
+    }
 }

@@ -139,7 +139,12 @@ pub(super) fn survey_variables(id: &str, stage: &Stage, plan: &ApiPlan, coverage
 }
 
 /// What becomes of the stage's own settings.
-pub(super) fn survey(id: &str, stage: &Stage, shared: &Shared, coverage: &mut Coverage) {
+pub(super) fn survey(
+    (id, kind): (&str, ApiKind),
+    stage: &Stage,
+    shared: &Shared,
+    coverage: &mut Coverage,
+) {
     let name = format!("stage {}", stage.stage_name);
     let fate = |member: &str, value: &Value| match member {
         "stageName" | "deploymentId" | "variables" | "canarySettings" => ENFORCED,
@@ -153,7 +158,9 @@ pub(super) fn survey(id: &str, stage: &Stage, shared: &Shared, coverage: &mut Co
         | "cacheClusterStatus"
         | "lastDeploymentStatusMessage" => DOCUMENTATION,
         "accessLogSettings" => observe::log_fate(stage, &shared.observe),
-        "cacheClusterEnabled" if value == false || cache::is_on(stage) => ENFORCED,
+        "cacheClusterEnabled" if value == false => ENFORCED,
+        "cacheClusterEnabled" if kind == ApiKind::Http => (Served::DocumentationOnly, NO_CLUSTER),
+        "cacheClusterEnabled" if cache::is_on(stage) => ENFORCED,
         "cacheClusterEnabled" => (
             Served::DocumentationOnly,
             "no method of the stage is cached (`cachingEnabled` of `methodSettings`)",
@@ -174,4 +181,10 @@ pub(super) fn survey(id: &str, stage: &Stage, shared: &Shared, coverage: &mut Co
     rest.route_settings.clear();
     rest.default_route_settings = None;
     objects::survey(id, &name, &rest, fate, coverage);
+    if kind == ApiKind::Http && stage.cache_cluster_enabled {
+        coverage.warn(id, format_args!("{name}:/cacheClusterEnabled"), NO_CLUSTER);
+    }
 }
+
+const NO_CLUSTER: &str =
+    "stages of HTTP APIs have no such cache: `cache` of the API is one by RFC 9111";

@@ -307,66 +307,77 @@ pub(super) fn survey(
     coverage: &mut Coverage,
 ) {
     let begin = format!("stage {}:", stage.stage_name);
+    let mut tell = |place: String, settings: Value, known: bool| {
+        for (member, value) in settings.as_object().into_iter().flatten() {
+            let (served, note) = member_fate(member, value, known, stage.cache_cluster_enabled)
+                .unwrap_or_else(|| observe::method_fate(member, spec.kind, observe));
+            let own = format!("{begin}{place}/{member}");
+            if known && let Some(why) = idle(member, value, (spec.kind, stage)) {
+                coverage.warn(&spec.id, &own, why);
+            }
+            coverage.push(&spec.id, own, served, note);
+        }
+        if !known {
+            coverage.warn(
+                &spec.id,
+                format_args!("{begin}{place}"),
+                why_unknown(&place, spec.kind),
+            );
+        }
+    };
     for (key, own) in &stage.method_settings {
-        let place = format!("{begin}/methodSettings/{}", escape(key));
         let known = spec.kind == ApiKind::Rest
             && plan
                 .is_none_or(|plan| split(key).is_some_and(|(path, verb)| has(plan, &path, &verb)));
-        members(
-            &spec.id,
-            &place,
-            own,
-            (spec.kind, known, observe),
-            stage,
-            coverage,
-        );
+        tell(format!("/methodSettings/{}", escape(key)), json(own), known);
     }
     for (key, own) in &stage.route_settings {
-        let place = format!("{begin}/routeSettings/{}", escape(key));
         let (verb, path) = key.split_once(' ').unwrap_or(("", key));
         let known = spec.kind == ApiKind::Http && plan.is_none_or(|plan| has(plan, path, verb));
-        members(
-            &spec.id,
-            &place,
-            own,
-            (spec.kind, known, observe),
-            stage,
-            coverage,
-        );
+        tell(format!("/routeSettings/{}", escape(key)), json(own), known);
     }
     if let Some(own) = &stage.default_route_settings {
-        let place = format!("{begin}/defaultRouteSettings");
         let known = spec.kind == ApiKind::Http;
-        members(
-            &spec.id,
-            &place,
-            own,
-            (spec.kind, known, observe),
-            stage,
-            coverage,
-        );
+        tell("/defaultRouteSettings".to_owned(), json(own), known);
     }
+}
+
+/// Why settings are for nothing.
+fn why_unknown(place: &str, kind: ApiKind) -> &'static str {
+    let for_rest = place.starts_with("/methodSettings");
+    match kind {
+        ApiKind::Rest if for_rest => {
+            "the API has no such method; a key is `{path}/{VERB}`, and `*` stands for any"
+        }
+        ApiKind::Rest => "these are for HTTP APIs; a REST API has `methodSettings`",
+        ApiKind::Http if for_rest => "these are for REST APIs; an HTTP API has `routeSettings`",
+        ApiKind::Http => "the API has no such route; a key is that of the route: `GET /pets`",
+    }
+}
+
+/// Why a setting that is switched on is for nothing, if it is.
+fn idle(member: &str, value: &Value, (kind, stage): (ApiKind, &Stage)) -> Option<&'static str> {
+    match (member, kind) {
+        ("cachingEnabled", ApiKind::Rest) if value == true && !stage.cache_cluster_enabled => {
+            Some("the stage has no cache: set its `cacheClusterEnabled`")
+        }
+        ("loggingLevel", ApiKind::Http) if value != "OFF" => {
+            Some("HTTP APIs have no execution logs; `accessLogSettings` of the stage are theirs")
+        }
+        ("dataTraceEnabled", ApiKind::Http) if value == true => {
+            Some("HTTP APIs have no execution logs; `accessLogSettings` of the stage are theirs")
+        }
+        _ => None,
+    }
+}
+
+/// What is plain data can be written.
+fn json(settings: &impl serde::Serialize) -> Value {
+    serde_json::to_value(settings).unwrap_or_default()
 }
 
 fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
-}
-
-fn members(
-    api: &str,
-    place: &str,
-    settings: &impl serde::Serialize,
-    (kind, known, observe): (ApiKind, bool, &ObserveSettings),
-    stage: &Stage,
-    coverage: &mut Coverage,
-) {
-    // What is plain data can be written.
-    let written = serde_json::to_value(settings).unwrap_or_default();
-    for (member, value) in written.as_object().into_iter().flatten() {
-        let (served, note) = member_fate(member, value, known, stage.cache_cluster_enabled)
-            .unwrap_or_else(|| observe::method_fate(member, kind, observe));
-        coverage.push(api, format!("{place}/{member}"), served, note);
-    }
 }
 
 /// What becomes of a setting, unless it is one on metrics or logs that is switched on.

@@ -211,6 +211,7 @@ impl GatewayConfig {
                 .trace_every_stage(traces.every_stage);
         }
         builder = builder.remarks(self.not_served());
+        builder.listen = Some(self.listen.clone());
         if faults.is_empty() {
             Ok(builder)
         } else {

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderName, Method};
 use serde_json::Value;
 
 use super::reader::{Object, Reader};
-use crate::canary::{Carry, Forced, Ramp, SigningKey, Sticky, StickyCookie};
+use crate::canary::{
+    Carry, Comparison, Forced, MirrorLayer, MirrorLayerBuilder, Ramp, SigningKey, Sticky,
+    StickyCookie,
+};
 use crate::gateway::CanaryRules;
 
 /// The rules of one stage's canary.
 pub(super) fn canary(item: &Value, path: &str, reader: &mut Reader) -> Option<CanaryRules> {
-    let object = reader.object(item, path, &["sticky", "forced", "carry", "salt", "ramp"])?;
+    const FIELDS: &[&str] = &["sticky", "forced", "carry", "salt", "mirror", "ramp"];
+    let object = reader.object(item, path, FIELDS)?;
     let mut rules = CanaryRules::new();
     if let Some(value) = object.get("sticky") {
         let path = object.at("sticky");
@@ -34,10 +38,19 @@ pub(super) fn canary(item: &Value, path: &str, reader: &mut Reader) -> Option<Ca
     if let Some(salt) = reader.text(object, "salt") {
         rules = rules.salt(salt);
     }
+    if let Some(value) = object.get("mirror") {
+        let path = object.at("mirror");
+        if let Some(mirror) = mirror(value, &path, reader) {
+            rules = rules.mirror(mirror);
+        }
+    }
     if let Some(value) = object.get("ramp") {
         let path = object.at("ramp");
-        if let Some(ramp) = ramp(value, &path, reader) {
+        if let Some((ramp, mismatches_above)) = ramp(value, &path, reader) {
             rules = rules.ramp(ramp);
+            if let Some(percent) = mismatches_above {
+                rules = rules.max_mismatches_above(percent);
+            }
         }
     }
     Some(rules.written(item.clone()))
@@ -131,13 +144,94 @@ fn carry(value: &Value, path: &str, reader: &mut Reader) -> Option<Carry> {
     Some(carry.trust_inbound(trust))
 }
 
-fn ramp(value: &Value, path: &str, reader: &mut Reader) -> Option<Ramp> {
+fn mirror(value: &Value, path: &str, reader: &mut Reader) -> Option<MirrorLayerBuilder> {
+    const FIELDS: &[&str] = &[
+        "percent",
+        "methods",
+        "maxBodyBytes",
+        "concurrency",
+        "queue",
+        "timeoutSeconds",
+        "samples",
+        "markHeader",
+        "compare",
+    ];
+    let object = reader.object(value, path, FIELDS)?;
+    let mut mirror = MirrorLayer::builder();
+    if let Some(percent) = reader.decimal(object, "percent") {
+        mirror = mirror.share(percent);
+    }
+    let method = |text: &str| Method::from_bytes(text.as_bytes()).ok();
+    for method in reader.parsed(object, "methods", "a method", method) {
+        mirror = mirror.method(method);
+    }
+    let mut size = |name: &str| {
+        let size = reader.number(object, name)?;
+        Some(usize::try_from(size).unwrap_or(usize::MAX))
+    };
+    if let Some(bytes) = size("maxBodyBytes") {
+        mirror = mirror.max_body_bytes(bytes);
+    }
+    if let Some(copies) = size("concurrency") {
+        mirror = mirror.concurrency(copies);
+    }
+    if let Some(copies) = size("queue") {
+        mirror = mirror.queue(copies);
+    }
+    if let Some(samples) = size("samples") {
+        mirror = mirror.samples(samples);
+    }
+    if let Some(seconds) = reader.number(object, "timeoutSeconds") {
+        mirror = mirror.timeout(Duration::from_secs(seconds));
+    }
+    if let Some(name) = header(object, "markHeader", reader) {
+        mirror = mirror.mark(name);
+    }
+    if let Some(value) = object.get("compare") {
+        let path = object.at("compare");
+        mirror = mirror.compare(comparison(value, &path, reader)?);
+    }
+    Some(mirror)
+}
+
+fn comparison(value: &Value, path: &str, reader: &mut Reader) -> Option<Comparison> {
+    const FIELDS: &[&str] = &["ignoreHeaders", "ignorePaths", "tolerance", "redact"];
+    let object = reader.object(value, path, FIELDS)?;
+    let mut comparison = Comparison::new();
+    let name = |text: &str| HeaderName::try_from(text).ok();
+    for name in reader.parsed(object, "ignoreHeaders", "the name of a header", name) {
+        comparison = comparison.ignore_header(name);
+    }
+    for (index, pointer) in reader.texts(object, "ignorePaths").iter().enumerate() {
+        match comparison.clone().ignore_path(pointer) {
+            Ok(more) => comparison = more,
+            Err(error) => {
+                let place = format!("{}/{index}", object.at("ignorePaths"));
+                reader.fault(place, error.problem());
+            }
+        }
+    }
+    if let Some(tolerance) = reader.decimal(object, "tolerance") {
+        match comparison.clone().tolerance(tolerance) {
+            Ok(more) => comparison = more,
+            Err(error) => reader.fault(object.at("tolerance"), error.problem()),
+        }
+    }
+    for name in reader.texts(object, "redact") {
+        comparison = comparison.redact(&name);
+    }
+    Some(comparison)
+}
+
+/// A ramp, and how many percent of the compared answers may differ.
+fn ramp(value: &Value, path: &str, reader: &mut Reader) -> Option<(Ramp, Option<f64>)> {
     const FIELDS: &[&str] = &[
         "steps",
         "windowSeconds",
         "minRequests",
         "maxErrorRateAbove",
         "maxP99Times",
+        "maxMismatchesAbove",
     ];
     let object = reader.object(value, path, FIELDS)?;
     let mut steps = Vec::new();
@@ -166,7 +260,7 @@ fn ramp(value: &Value, path: &str, reader: &mut Reader) -> Option<Ramp> {
     if let Some(times) = reader.decimal(object, "maxP99Times") {
         ramp = ramp.max_p99_times(times);
     }
-    Some(ramp)
+    Some((ramp, reader.decimal(object, "maxMismatchesAbove")))
 }
 
 fn header(object: Object<'_>, name: &str, reader: &mut Reader) -> Option<HeaderName> {

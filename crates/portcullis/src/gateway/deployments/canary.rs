@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::history::StageState;
+use super::ramp::KeptRamp;
 use crate::definition::CanarySettings;
 
 /// The canary of a stage.
@@ -20,6 +21,9 @@ pub(in crate::gateway) struct CanaryState {
     /// Whether its share rises by itself, where the stage has a ramp: until somebody sets it by hand.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::gateway) ramps: bool,
+    /// Where its ramp stands, so that a restart goes on from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::gateway) ramp: Option<KeptRamp>,
     /// How the stage was before the canary was promoted.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<Box<Before>>,
@@ -48,6 +52,7 @@ impl CanaryState {
     /// Puts another canary, or none, in place.
     pub(in crate::gateway) fn set(&mut self, settings: Option<CanarySettings>, ramps: bool) {
         self.ramps = ramps && settings.is_some();
+        self.ramp = None;
         self.settings = settings;
         self.before = None;
     }
@@ -103,6 +108,7 @@ impl StageState {
         };
         settings.percent_traffic = 0.0;
         self.canary.ramps = false;
+        self.canary.ramp = None;
         if let Some(before) = self.canary.before.take() {
             let Before {
                 deployment,

@@ -4,6 +4,7 @@ mod canary;
 mod diff;
 mod history;
 mod new;
+mod ramp;
 mod snapshot;
 mod summary;
 
@@ -12,4 +13,5 @@ pub use new::NewDeployment;
 pub use summary::{DeploymentSummary, StageSummary};
 
 pub(super) use history::{DEFAULT_KEPT, Histories, History, StageState, Written, pinned};
+pub(super) use ramp::KeptRamp;
 pub(super) use snapshot::{Digest, Snapshot};

@@ -1,14 +1,16 @@
 //! Canaries of stages.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::deployments::known_stage;
 use super::{GatewayHandle, HandleError, HandleErrorKind};
-use crate::canary::{RampStatus, Split};
+use crate::canary::{MirrorReport, RampStatus, Split};
 use crate::definition::{CanarySettings, Stage};
 use crate::gateway::StageSummary;
+use crate::gateway::canary::KeptSplit;
 use crate::gateway::deployments::{History, StageState};
 
 /// The canary of a stage as it is served.
@@ -30,6 +32,47 @@ pub struct CanarySummary {
     /// What the ramp has decided, each with its numbers, the oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<String>,
+    /// What came of the copies of production's requests that it is sent; absent without a mirror.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<MirrorSummary>,
+}
+
+/// What came of the copies that a canary is sent: see [`MirrorReport`].
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct MirrorSummary {
+    /// Requests of which a copy was to be sent.
+    pub mirrored: u64,
+    /// Pairs of answers that were compared.
+    pub compared: u64,
+    /// Pairs that differed.
+    pub mismatched: u64,
+    /// The same in percent of those that were compared.
+    pub mismatch_rate: f64,
+    /// Copies that were not made, since as many as may be were under way.
+    pub dropped: u64,
+    /// Copies that came to nothing on production's side.
+    pub skipped: u64,
+    /// Copies to which the canary gave no answer.
+    pub failed: u64,
+    /// Pairs that differed, with the places, the youngest last.
+    pub samples: Vec<String>,
+}
+
+impl From<MirrorReport> for MirrorSummary {
+    fn from(report: MirrorReport) -> Self {
+        Self {
+            mirrored: report.mirrored,
+            compared: report.compared,
+            mismatched: report.mismatched,
+            mismatch_rate: report.mismatch_rate(),
+            dropped: report.dropped,
+            skipped: report.skipped,
+            failed: report.failed,
+            samples: report.samples.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 impl GatewayHandle {
@@ -65,7 +108,7 @@ impl GatewayHandle {
         known_stage(spec, stage)?;
         let configured = spec.stages.iter().find(|own| own.stage_name == stage);
         let own = configured.map(|own| history.effective(own));
-        summarize(own.as_ref(), self.split(api, stage).as_ref())
+        summarize(own.as_ref(), self.kept(api, stage).as_deref())
             .ok_or_else(|| no_canary(api, stage))
     }
 
@@ -76,7 +119,22 @@ impl GatewayHandle {
     /// Those of [`canary`](Self::canary).
     pub fn canary_ramp(&self, api: &str, stage: &str) -> Result<Option<RampStatus>, HandleError> {
         self.canary(api, stage)?;
-        Ok(self.split(api, stage).and_then(|split| split.ramp()))
+        Ok(self.kept(api, stage).and_then(|kept| kept.split.ramp()))
+    }
+
+    /// What came of the copies of production's requests that a stage's canary is sent, with samples of answers that differ; `None` if it is sent none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`canary`](Self::canary).
+    pub fn canary_mirror(
+        &self,
+        api: &str,
+        stage: &str,
+    ) -> Result<Option<MirrorReport>, HandleError> {
+        self.canary(api, stage)?;
+        let kept = self.kept(api, stage);
+        Ok(kept.and_then(|kept| Some(kept.mirror.as_ref()?.handle().report())))
     }
 
     /// Gives a stage a canary, or its canary other settings. If it names no deployment, it serves that of the stage, with its own variables. Where the stage has a ramp, that begins.
@@ -184,18 +242,23 @@ impl GatewayHandle {
             change(&mut own, history)?;
             history.stages.insert(stage.to_owned(), own);
             Ok(())
-        })
+        })?;
+        // Other variables may name another function that decides who may call.
+        self.standing().source.authorizer_caches.flush(api, stage);
+        Ok(())
     }
 
-    fn split(&self, api: &str, stage: &str) -> Option<Split> {
+    fn kept(&self, api: &str, stage: &str) -> Option<Arc<KeptSplit>> {
         let plan = self.gateway.plan.load();
         let canaries = &plan.canaries;
         canaries.get(&(api.to_owned(), stage.to_owned())).cloned()
     }
 }
 
-fn summarize(stage: Option<&Stage>, split: Option<&Split>) -> Option<CanarySummary> {
+fn summarize(stage: Option<&Stage>, kept: Option<&KeptSplit>) -> Option<CanarySummary> {
     let stage = stage?;
+    let split = kept.map(|kept| &kept.split);
+    let mirror = kept.and_then(|kept| kept.mirror.as_ref());
     let settings = stage.canary_settings.as_ref()?;
     let ramp = split.and_then(Split::ramp);
     let decisions = ramp.iter().flat_map(|ramp| &ramp.decisions);
@@ -213,6 +276,7 @@ fn summarize(stage: Option<&Stage>, split: Option<&Split>) -> Option<CanarySumma
         use_stage_cache: settings.use_stage_cache,
         decisions: decisions.map(ToString::to_string).collect(),
         ramp: ramp.map(|ramp| ramp.to_string()),
+        mirror: mirror.map(|mirror| mirror.handle().report().into()),
     })
 }
 

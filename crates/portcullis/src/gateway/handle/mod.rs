@@ -13,7 +13,7 @@ use super::{Coverage, Gateway, RouteSummary};
 use crate::core::BoxError;
 use crate::throttle::{Usage, UsagePlans};
 
-pub use canaries::CanarySummary;
+pub use canaries::{CanarySummary, MirrorSummary};
 pub use error::{HandleError, HandleErrorKind};
 
 /// A handle on a gateway, for its operators: [`Gateway::handle`] gives one. Clones are handles on the same gateway.

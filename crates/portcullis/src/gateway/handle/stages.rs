@@ -3,7 +3,7 @@
 use super::deployments::known_stage;
 use super::{GatewayHandle, HandleError, HandleErrorKind};
 use crate::cache::Purge;
-use crate::definition::{Stage, check_stage_variable};
+use crate::definition::{Pointer, Stage, check_stage_variable};
 use crate::gateway::api::ApiSpec;
 use crate::gateway::compile::cache_scope;
 use crate::gateway::deployments::{History, StageSummary};
@@ -98,7 +98,8 @@ impl GatewayHandle {
             for (name, value) in variables {
                 match &value {
                     Some(value) => check_stage_variable(&name, value).map_err(|message| {
-                        let field = format!("stage {stage}:/variables/{name}");
+                        let place = Pointer::root().child("variables").child(&*name);
+                        let field = format!("stage {stage}:{place}");
                         HandleError::new(HandleErrorKind::Invalid, api, field, message)
                     })?,
                     None => known_variable(spec, history, stage, &name)?,
@@ -107,10 +108,10 @@ impl GatewayHandle {
                     own.variables.insert(name, value);
                 }
             }
-            // Another function may decide now who may call.
-            draft.source.authorizer_caches.flush(api, stage);
             Ok(())
         })?;
+        // Another function may decide now who may call.
+        self.standing().source.authorizer_caches.flush(api, stage);
         self.stage(api, stage)
     }
 

@@ -15,9 +15,11 @@ use crate::core::BoxError;
 
 pub use file::FileStore;
 
-/// Keeps what operators did while a gateway served, so that it outlives the process: which deployment each stage serves, and its variables.
+/// Keeps what operators did while a gateway served, so that it outlives the process: which deployment each stage serves, its variables, its canary and where the
+/// ramp of that stands.
 ///
-/// [`FileStore`] keeps it in files. Both methods may block; they are called when a gateway is built, and by whoever makes a change.
+/// [`FileStore`] keeps it in files. Both methods may block; they are called when a gateway is built, by whoever makes a
+/// change, and in a thread of its own when a ramp has decided something.
 ///
 /// ```
 /// use std::sync::Mutex;
@@ -148,6 +150,11 @@ impl State {
             None => Ok(Histories::new()),
         });
         state.map_err(|error| GatewayFault::new("", self.place(), error))
+    }
+
+    /// Whether anything is kept.
+    pub(super) const fn is_kept(&self) -> bool {
+        self.store.is_some()
     }
 
     /// Keeps what has changed.
