@@ -156,13 +156,19 @@ impl Buckets {
         self.shard(id).take(id, limit, cost, now)
     }
 
-    pub(crate) fn give_back(&self, id: u64, limit: &Limit, cost: u32) {
-        self.shard(id).give_back(id, limit, cost);
+    /// Puts back what a request took that another limit refused, and says whether the key is there.
+    pub(crate) fn give_back(&self, id: u64, limit: &Limit, cost: u32) -> bool {
+        self.shard(id).give_back(id, limit, cost)
     }
 
     pub(crate) fn spent(&self, id: u64) -> Option<(u64, u64)> {
         let now = self.now();
         self.shard(id).spent(id, now)
+    }
+
+    /// The nanoseconds that the bucket of `id` takes to be full again.
+    pub(crate) fn debt(&self, id: u64, now: u64) -> u64 {
+        self.shard(id).spent(id, now).map_or(0, |(debt, _)| debt)
     }
 
     pub(crate) fn forget(&self, id: u64) {

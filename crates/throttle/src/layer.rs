@@ -140,11 +140,12 @@ impl Shared {
             tickets[index] = ticket;
             self.note(head, || rule.standing(take, &ticket));
             if let Take::Wait { nanos, .. } = take {
+                if let (Some(plans), Some(claim)) = (&self.plans, &claim) {
+                    self.give_back(plans, claim, head, now);
+                }
                 for (rule, ticket) in self.rules.iter().zip(&tickets[..index]) {
                     rule.give_back(ticket);
-                }
-                if let (Some(plans), Some(claim)) = (&self.plans, &claim) {
-                    plans.give_back(claim, &self.buckets);
+                    self.note(head, || rule.standing_at(ticket, now));
                 }
                 self.counters.refused(index, now);
                 return Err(self.refuse(rule.refuse(&ticket.limit), nanos));
@@ -152,6 +153,20 @@ impl Shared {
         }
         self.counters.passed(now);
         Ok(())
+    }
+
+    /// Gives back what a request took from its plan that something else refused, and notes how the caller stands without it.
+    fn give_back(&self, plans: &UsagePlans, claim: &Claim, head: &Head<'_>, now: u64) {
+        plans.give_back(claim, &self.buckets);
+        if !self.headers.on_every_answer() {
+            return;
+        }
+        if let Some(standing) = claim.standing_at(head, &self.buckets, now) {
+            self.note(head, || standing);
+        }
+        if let Some(quota) = claim.plan().quota.filter(|_| claim.is_counted()) {
+            self.note(head, || plans.standing(claim, plans.known(claim, &quota)));
+        }
     }
 
     /// Takes from the plan of whoever sent the request.
@@ -185,16 +200,17 @@ impl Shared {
         now: u64,
     ) -> Result<(), Rejection> {
         let counted = plans.count(claim);
-        if let Some(Ok(standing) | Err(standing)) = counted {
-            self.note(head, || plans.standing(claim, standing));
-        }
         if let Some(Err(standing)) = counted {
-            plans.give_back(claim, &self.buckets);
+            self.give_back(plans, claim, head, now);
+            self.note(head, || plans.standing(claim, standing));
             self.counters.refused(QUOTA, now);
             // What will never pass is not worth coming back for.
             let seconds = claim.has_any_quota().then(|| plans.seconds_until(standing));
             let nanos = seconds.map(|seconds| seconds.saturating_mul(1_000_000_000));
             return Err(self.refuse(claim.exceeded().for_api(self.api), nanos));
+        }
+        if let Some(Ok(standing)) = counted {
+            self.note(head, || plans.standing(claim, standing));
         }
         Ok(())
     }
@@ -216,6 +232,24 @@ impl Shared {
                 self.buckets.named(name).take(limit, cost, now)
             }
         }
+    }
+
+    /// Gives back what [`take_alone`](Self::take_alone) took, and says what the bucket has spent then.
+    #[cfg(feature = "redis")]
+    pub(crate) fn give_back_alone(
+        &self,
+        id: u64,
+        name: &Arc<str>,
+        limit: &Limit,
+        cost: u32,
+        now: u64,
+    ) -> u64 {
+        if self.buckets.give_back(id, limit, cost) {
+            return self.buckets.debt(id, now);
+        }
+        let bucket = self.buckets.named(name);
+        bucket.give_back(limit, cost);
+        bucket.spent(now).0
     }
 
     /// Notes in the context how the caller stands, if answers shall say so.

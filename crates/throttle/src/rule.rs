@@ -195,7 +195,8 @@ impl ActiveRule {
         let id = self.id(|key| self.key.write(head, key));
         let limit = self.special.of(id).unwrap_or_else(|| self.limit.load());
         if cost == 0 {
-            return (Take::Taken { debt: 0 }, Ticket::NONE);
+            let debt = self.buckets.debt(id, now);
+            return (Take::Taken { debt }, Ticket { id, limit, cost });
         }
         match self.buckets.take(id, &limit, cost, now) {
             Some(take) => (take, Ticket { id, limit, cost }),
@@ -236,9 +237,11 @@ impl ActiveRule {
 
     pub(crate) fn give_back(&self, ticket: &Ticket) {
         match ticket.id {
-            0 if ticket.cost == 0 => {}
+            _ if ticket.cost == 0 => {}
             0 => self.alone.give_back(&ticket.limit, ticket.cost),
-            id => self.buckets.give_back(id, &ticket.limit, ticket.cost),
+            id => {
+                self.buckets.give_back(id, &ticket.limit, ticket.cost);
+            }
         }
     }
 
@@ -254,6 +257,15 @@ impl ActiveRule {
     /// How the caller stands after a decision.
     pub(crate) fn standing(&self, take: Take, ticket: &Ticket) -> LimitStanding {
         let (Take::Taken { debt } | Take::Wait { debt, .. }) = take;
+        standing(&self.name, &ticket.limit, debt)
+    }
+
+    /// How the caller stands at `now`, whose request took and may have given back.
+    pub(crate) fn standing_at(&self, ticket: &Ticket, now: u64) -> LimitStanding {
+        let debt = match ticket.id {
+            0 => self.alone.spent(now).0,
+            id => self.buckets.debt(id, now),
+        };
         standing(&self.name, &ticket.limit, debt)
     }
 

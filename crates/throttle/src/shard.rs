@@ -84,14 +84,15 @@ impl Shard {
         Some(take_from(&mut entry.full, limit, cost, now))
     }
 
-    /// Puts back what a request took that another limit refused.
-    pub(crate) fn give_back(&mut self, id: u64, limit: &Limit, cost: u32) {
-        if let Ok(place) = self.find(id) {
-            let entry = &mut self.entries[place];
-            entry.full = entry
-                .full
-                .saturating_sub(limit.period().saturating_mul(u64::from(cost)));
-        }
+    /// Puts back what a request took that another limit refused, and says whether the key is there.
+    pub(crate) fn give_back(&mut self, id: u64, limit: &Limit, cost: u32) -> bool {
+        let Ok(place) = self.find(id) else {
+            return false;
+        };
+        let entry = &mut self.entries[place];
+        let back = limit.period().saturating_mul(u64::from(cost));
+        entry.full = entry.full.saturating_sub(back);
+        true
     }
 
     /// What the bucket of `id` has spent, in nanoseconds and in the period that they are told in.

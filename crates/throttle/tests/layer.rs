@@ -427,6 +427,34 @@ async fn every_answer_can_say_how_the_client_stands() {
 }
 
 #[tokio::test]
+async fn a_refusal_says_what_is_left_of_the_limits_that_would_have_let_it_pass() {
+    let clock = ManualClock::default();
+    let layer = with_clock(&clock)
+        .rule(Rule::new("free", tenant(), limit(1.0, 7)).cost(|_| 0))
+        .rule(Rule::new("tenant", tenant(), limit(0.5, 5)))
+        .rule(Rule::new("stage", Key::shared(), limit(1.0, 9)))
+        .rule(Rule::new("all", Key::shared(), limit(0.25, 2)))
+        .headers(Headers::new().rate_limit(true).x_rate_limit(true))
+        .build()
+        .expect("a layer");
+    let told = async |tenant: &'static str| {
+        let answer = call(&layer, request(tenant)).await;
+        let left = answer.headers()["ratelimit"].clone();
+        (answer.status().as_u16(), left)
+    };
+    let mut left = r#""free";r=7;t=0, "tenant";r=4;t=2, "stage";r=8;t=1, "all";r=1;t=4"#;
+    assert_eq!(told("a").await, (200, HeaderValue::from_static(left)));
+    left = r#""free";r=7;t=0, "tenant";r=3;t=4, "stage";r=7;t=2, "all";r=0;t=8"#;
+    assert_eq!(told("a").await, (200, HeaderValue::from_static(left)));
+    // However often it is refused, nothing is taken of the others, and so it says.
+    for _ in 0..3 {
+        assert_eq!(told("a").await, (429, HeaderValue::from_static(left)));
+    }
+    left = r#""free";r=7;t=0, "tenant";r=5;t=0, "stage";r=7;t=2, "all";r=0;t=8"#;
+    assert_eq!(told("b").await, (429, HeaderValue::from_static(left)));
+}
+
+#[tokio::test]
 async fn when_there_is_no_place_new_keys_share_one_bucket() {
     let clock = ManualClock::default();
     let layer = ThrottleLayer::builder()

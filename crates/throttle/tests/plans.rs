@@ -210,6 +210,31 @@ async fn a_used_up_quota_is_refused_in_the_services_words() {
 }
 
 #[tokio::test]
+async fn what_a_rule_or_the_quota_refuses_leaves_the_plan_as_it_is_told() {
+    let clock = ManualClock::default();
+    let plan = UsagePlan::new("p")
+        .limit(limit(0.5, 4))
+        .quota(quota(3, QuotaPeriod::Day));
+    let plans = UsagePlans::with_clock([plan], clock.clone());
+    let layer = with_clock(&clock, &plans)
+        .rule(Rule::new("all", Key::shared(), limit(0.25, 1)))
+        .headers(Headers::new().rate_limit(true))
+        .build()
+        .expect("a layer");
+    let told = async || {
+        let answer = call(&layer, get("a", "p")).await;
+        let left = answer.headers()["ratelimit"].to_str().map(str::to_owned);
+        (answer.status().as_u16(), left.expect("it is text"))
+    };
+    let left = r#""plan/p";r=3;t=2, "quota/p";r=2;t=86400, "all";r=0;t=4"#;
+    assert_eq!(told().await, (200, left.to_owned()));
+    assert_eq!(told().await, (429, left.to_owned()), "by the rule");
+    plans.set_remaining("p", "a", 0);
+    let left = r#""plan/p";r=3;t=2, "quota/p";r=0;t=86400"#;
+    assert_eq!(told().await, (429, left.to_owned()), "by the quota");
+}
+
+#[tokio::test]
 async fn only_requests_that_pass_count_against_a_quota() {
     let clock = ManualClock::default();
     let plan = UsagePlan::new("p")

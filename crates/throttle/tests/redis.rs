@@ -176,7 +176,8 @@ async fn all_rules_of_a_request_are_decided_at_once_and_a_refusal_takes_from_non
     assert_eq!(rejection.decision().expect("a reason").rule(), "everybody");
     assert_eq!(
         refused.headers()["ratelimit"],
-        r#""tenant";r=9;t=1000, "everybody";r=0;t=4000"#
+        r#""tenant";r=10;t=0, "everybody";r=0;t=4000"#,
+        "nothing was taken of the first"
     );
     let alone = ThrottleLayer::builder()
         .rule(Rule::new("tenant", tenant(), limit(0.001, 10)))
@@ -186,6 +187,43 @@ async fn all_rules_of_a_request_are_decided_at_once_and_a_refusal_takes_from_non
     assert_eq!(passing(&alone, "b").await, 10, "nothing was taken");
     assert_eq!(passing(&alone, "a").await, 6);
     assert_eq!(shared.asked(), 6 + 11 + 7, "one question for each request");
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_is_left_by_leases_and_alone_as_well() {
+    let mut server = RedisServer::start();
+    let clock = ManualClock::default();
+    let layer = |shared: &SharedBuckets| {
+        ThrottleLayer::builder()
+            .rule(Rule::new("tenant", tenant(), limit(0.001, 10)))
+            .rule(Rule::new("everybody", Key::shared(), limit(0.001, 2)))
+            .headers(Headers::new().rate_limit(true))
+            .buckets(&Buckets::with_clock(100, clock.clone()))
+            .shared(shared.clone())
+            .build()
+            .expect("a layer")
+    };
+    let told = async |layer: &ThrottleLayer, tenant: &'static str| {
+        let answer = call(layer, tenant).await;
+        let left = answer.headers()["ratelimit"].to_str().map(str::to_owned);
+        (answer.status().as_u16(), left.expect("it is text"))
+    };
+    let leasing = machine(&server, WhenAway::Local { share: 1.0 });
+    let leased = layer(&leasing.lease(4).expect("a lease"));
+    let first = r#""tenant";r=9;t=1000, "everybody";r=1;t=1000"#;
+    assert_eq!(told(&leased, "a").await, (200, first.to_owned()));
+    let second = r#""tenant";r=8;t=2000, "everybody";r=0;t=2000"#;
+    assert_eq!(told(&leased, "a").await, (200, second.to_owned()));
+    // Once by the server's word, then by what is remembered of it.
+    let other = r#""tenant";r=10;t=0, "everybody";r=0;t=2000"#;
+    assert_eq!(told(&leased, "b").await, (429, other.to_owned()));
+    assert_eq!(told(&leased, "b").await, (429, other.to_owned()));
+    let alone = layer(&machine(&server, WhenAway::Local { share: 1.0 }));
+    server.kill();
+    assert_eq!(told(&alone, "a").await, (200, first.to_owned()));
+    assert_eq!(told(&alone, "a").await, (200, second.to_owned()));
+    assert_eq!(told(&alone, "a").await, (429, second.to_owned()));
+    assert_eq!(told(&alone, "b").await, (429, other.to_owned()));
 }
 
 #[tokio::test]

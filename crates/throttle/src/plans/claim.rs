@@ -119,7 +119,9 @@ impl Claim {
         };
         match self.taken {
             Taken::Nothing => {}
-            Taken::Bucket(id) => buckets.give_back(id, limit, 1),
+            Taken::Bucket(id) => {
+                buckets.give_back(id, limit, 1);
+            }
             Taken::Overflow => self.plan.overflow().give_back(limit, 1),
         }
     }
@@ -129,6 +131,27 @@ impl Claim {
         let (Take::Taken { debt } | Take::Wait { debt, .. }) = take;
         let limit = self.limit.unwrap_or_else(Limit::nothing);
         rule::standing(&self.name(), &limit, debt)
+    }
+
+    /// How the caller stands with the rate at `now`, if the plan has one.
+    pub(crate) fn standing_at(
+        &self,
+        head: &Head<'_>,
+        buckets: &Buckets,
+        now: u64,
+    ) -> Option<LimitStanding> {
+        let limit = self.limit?;
+        let debt = match self.taken {
+            Taken::Overflow => self.plan.overflow().spent(now).0,
+            Taken::Bucket(id) => buckets.debt(id, now),
+            Taken::Nothing => buckets.debt(self.id(head, buckets), now),
+        };
+        Some(rule::standing(&self.name(), &limit, debt))
+    }
+
+    /// Whether the request was counted against the quota.
+    pub(crate) const fn is_counted(&self) -> bool {
+        self.counted
     }
 
     /// The refusal for the rate.

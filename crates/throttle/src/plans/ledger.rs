@@ -70,6 +70,16 @@ pub(crate) struct Standing {
     pub(crate) window: Window,
 }
 
+#[cfg(feature = "redis")]
+impl Standing {
+    /// The same, with so many more left that were counted and are not used.
+    pub(crate) const fn with_more(mut self, requests: i64) -> Self {
+        self.used = self.used.saturating_add_signed(-requests);
+        self.remaining = self.remaining.saturating_add_signed(requests);
+        self
+    }
+}
+
 /// As many accounts as there are keys in plans.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {

@@ -254,7 +254,6 @@ impl UsagePlans {
     }
 
     /// How the caller stands with a quota, as far as this process knows.
-    #[cfg(feature = "redis")]
     pub(crate) fn known(&self, claim: &Claim, quota: &crate::quota::Quota) -> Standing {
         let now = self.inner.wall();
         let (plan, key) = (&claim.plan().id, claim.key().as_str());

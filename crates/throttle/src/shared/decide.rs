@@ -119,7 +119,9 @@ impl Here<'_> {
         }
         for need in needs.iter() {
             let (left, debt) = leases.standing(need.id, self.at);
-            let mut standing = match need.of {
+            // What was taken ahead is spent as the server sees it, and still at hand here.
+            let debt = debt.saturating_sub(need.limit.period().saturating_mul(left.into()));
+            let standing = match need.of {
                 Of::Rule(index) => {
                     rule::standing(self.shared.rules[index].full_name(), &need.limit, debt)
                 }
@@ -129,13 +131,12 @@ impl Here<'_> {
                 },
                 Of::Quota => match self.quota() {
                     Some((plans, claim, quota)) => {
-                        plans.standing(claim, plans.known(claim, &quota))
+                        let known = plans.known(claim, &quota);
+                        plans.standing(claim, known.with_more(left.into()))
                     }
                     None => continue,
                 },
             };
-            // What was taken ahead is spent as the server sees it, and still at hand here.
-            standing.remaining = (standing.remaining + u64::from(left)).min(standing.quota);
             context.note_limit(standing);
         }
     }
@@ -221,7 +222,7 @@ impl Question {
         };
         let now = shared.buckets.now();
         let at = store.at(now);
-        self.note(shared, &reply.said);
+        self.note(shared, &reply);
         let Some((index, micros)) = reply.refused else {
             if let Some(leases) = &store.leases {
                 for (level, said) in self.levels.iter_mut().zip(&reply.said) {
@@ -246,8 +247,11 @@ impl Question {
             remembered = lease::LIFE;
         }
         if let Some(leases) = &store.leases {
-            for own in &self.levels {
+            for (own, said) in self.levels.iter().zip(&reply.said) {
                 leases.end(own.need.id);
+                if let Some(Said::Bucket { spent, .. }) = said {
+                    leases.hear(own.need.id, nanos(*spent), at);
+                }
             }
             leases.refuse(self.levels[index].need.id, remembered, at);
         }
@@ -255,16 +259,25 @@ impl Question {
     }
 
     /// Notes what the server has said: the quota's account, and, if answers shall say so, how the caller stands.
-    fn note(&mut self, shared: &Shared, said: &[Option<Said>]) {
-        for (level, said) in self.levels.iter_mut().zip(said) {
+    fn note(&mut self, shared: &Shared, reply: &Reply) {
+        let passed = reply.refused.is_none();
+        for (level, said) in self.levels.iter_mut().zip(&reply.said) {
+            let Some(said) = said else {
+                continue;
+            };
+            // What was taken ahead is still at hand, and what was taken of a request that is refused is given back.
+            let cost = if passed { level.need.cost } else { 0 };
+            let ahead = said.taken() - i64::from(cost);
+            let limit = level.need.limit;
             let standing = match (&mut level.what, said) {
-                (What::Quota(quota), Some(Said::Quota { account, .. })) => {
-                    let standing = quota.learn(*account);
+                (What::Quota(quota), Said::Quota { account, .. }) => {
+                    let standing = quota.learn(*account).with_more(ahead);
                     Some(quota.plans().standing_of(quota.plan(), standing))
                 }
-                (What::Bucket(_), Some(Said::Bucket { spent, .. })) => {
-                    level.standing(nanos(*spent))
-                }
+                (What::Bucket(_), Said::Bucket { .. }) => match said.without(ahead, &limit) {
+                    Said::Bucket { spent, .. } => level.standing(nanos(spent)),
+                    Said::Quota { .. } => None,
+                },
                 _ => None,
             };
             if let Some(standing) = standing {
@@ -299,13 +312,7 @@ impl Question {
                 continue;
             };
             for level in &self.levels[..index] {
-                match &level.what {
-                    What::Bucket(_) => {
-                        let (limit, cost) = part(&level.need, share);
-                        shared.buckets.give_back(level.need.id, &limit, cost);
-                    }
-                    What::Quota(quota) => quota.give_back_alone(),
-                }
+                self.give_back_alone(level, shared, share, now);
             }
             return Err(refuse(shared, level, wait, now));
         }
@@ -345,6 +352,26 @@ impl Question {
                         .has_any()
                         .then(|| nanos_of(plans.seconds_until(standing)))
                 })
+            }
+        }
+    }
+}
+
+impl Question {
+    /// Gives back what a level was charged of this process's share.
+    fn give_back_alone(&self, level: &Level, shared: &Shared, share: f64, now: u64) {
+        let context = self.context.as_ref();
+        match &level.what {
+            What::Bucket(name) => {
+                let (limit, cost) = part(&level.need, share);
+                let debt = shared.give_back_alone(level.need.id, name, &limit, cost, now);
+                note(shared, context, || rule::standing(name, &limit, debt));
+            }
+            What::Quota(quota) => {
+                quota.give_back_alone();
+                note(shared, context, || {
+                    quota.plans().standing_of(quota.plan(), quota.standing())
+                });
             }
         }
     }

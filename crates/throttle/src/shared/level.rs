@@ -119,14 +119,21 @@ pub(super) enum Said {
 
 impl Said {
     /// Another one in the same slot has refused, so nothing was taken.
-    pub(super) const fn is_not_taken(&mut self) {
+    fn is_not_taken(&mut self, limit: &Limit) {
+        *self = self.without(self.taken(), limit);
         match self {
-            Self::Bucket { taken, .. } => *taken = 0,
-            Self::Quota { account, taken } => {
-                account[0] -= *taken;
-                *taken = 0;
-            }
+            Self::Bucket { taken, .. } | Self::Quota { taken, .. } => *taken = 0,
         }
+    }
+
+    /// The same, as if so many tokens had not been taken.
+    pub(super) fn without(mut self, tokens: i64, limit: &Limit) -> Self {
+        match &mut self {
+            // Rounded as the server rounds what is spent: up.
+            Self::Bucket { spent, .. } => *spent -= micros(limit, tokens).floor() as i64,
+            Self::Quota { account, .. } => account[0] -= tokens,
+        }
+        self
     }
 
     pub(super) const fn taken(self) -> i64 {
@@ -208,8 +215,12 @@ impl Level {
 
     /// The microseconds that so many tokens count for.
     pub(super) fn worth(&self, tokens: i64) -> String {
-        let micros = self.need.limit.period() as f64 / 1000.0 * tokens as f64;
-        format!("{micros:.3}")
+        format!("{:.3}", micros(&self.need.limit, tokens))
+    }
+
+    /// Another one in the same slot has refused, so nothing was taken of what the server says was.
+    pub(super) fn is_not_taken(&self, said: &mut Said) {
+        said.is_not_taken(&self.need.limit);
     }
 
     /// Reads what the server has said about this one, and leaves the rest.
@@ -246,6 +257,11 @@ impl Level {
             What::Quota(_) => None,
         }
     }
+}
+
+/// The microseconds that so many tokens count for.
+fn micros(limit: &Limit, tokens: i64) -> f64 {
+    limit.period() as f64 / 1000.0 * tokens as f64
 }
 
 /// The refusal of a request that is not within this.

@@ -396,8 +396,9 @@ impl SharedBuckets {
     fn give_back(&self, levels: &[Level], reply: &mut Reply, refusing: &str) {
         let mut done: Vec<&str> = vec![refusing];
         for (member, said) in reply.said.iter_mut().enumerate() {
-            if let Some(said) = said.as_mut().filter(|_| levels[member].slot == refusing) {
-                said.is_not_taken();
+            let level = &levels[member];
+            if let Some(said) = said.as_mut().filter(|_| level.slot == refusing) {
+                level.is_not_taken(said);
             }
         }
         for level in levels {
