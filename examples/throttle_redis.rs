@@ -6,12 +6,14 @@
 //! for i in $(seq 6); do curl -s -o /dev/null -w '%{http_code} ' localhost:3000 localhost:3001; done   # 200 five times in all
 //! ```
 //!
-//! Stop `redis-server`: each of the two goes on with half of the limit.
+//! Stop `redis-server`: each of the two goes on with half of the limit. `REDIS_URL` names another Redis (`redis://127.0.0.1:6379`), and `LISTEN` other addresses: two with a comma between
+//! them.
 
 use axum::{Router, routing::get};
 use portcullis::redis::Redis;
 use portcullis::throttle::{Headers, Key, Limit, Rule, SharedBuckets, ThrottleLayer, WhenAway};
-use portcullis_examples::shown;
+use portcullis_examples::{listen, shown};
+use std::env;
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -21,12 +23,24 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().init();
-    tokio::try_join!(serve(3000), serve(3001))?;
+    let url = env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
+    let addresses = listen("127.0.0.1:3000,127.0.0.1:3001");
+    let (one, other) = addresses
+        .split_once(',')
+        .ok_or("LISTEN needs two addresses with a comma between them")?;
+    // The throttle needs no Redis to start, but whoever looks at an example should know.
+    if let Err(error) = Redis::builder(&url).build()?.get("hello").await {
+        println!("there is no Redis at {url}: {error}");
+        println!(
+            "each server counts for itself; start one (`redis-server`), or say where it is (REDIS_URL)"
+        );
+    }
+    tokio::try_join!(serve(one, &url), serve(other, &url))?;
     Ok(())
 }
 
-async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
-    let redis = Redis::builder("redis://127.0.0.1:6379").build()?;
+async fn serve(address: &str, url: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let redis = Redis::builder(url).build()?;
     let shared = SharedBuckets::new(redis, WhenAway::Local { share: 0.5 })?;
     let throttle = ThrottleLayer::builder()
         .rule(Rule::new(
@@ -40,8 +54,9 @@ async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
     let app = Router::new()
         .route("/", get(async || "hello\n"))
         .layer(throttle);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    println!("listening on http://{address}; try: curl -i http://{address}/");
     axum::serve(listener, app).await?;
     Ok(())
 }

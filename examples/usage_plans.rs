@@ -11,10 +11,11 @@
 //! ```
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::{Router, routing::get, routing::put};
 use portcullis::auth::api_key::{ApiKey, ApiKeyLayer, MemoryKeys};
 use portcullis::throttle::{
-    Headers, Limit, Quota, QuotaPeriod, ThrottleLayer, UsagePlan, UsagePlans,
+    Headers, Limit, Quota, QuotaPeriod, ThrottleLayer, Usage, UsagePlan, UsagePlans,
 };
 use portcullis_examples::{listen, shown};
 use std::process::ExitCode;
@@ -31,14 +32,14 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .init();
 
     let keys = MemoryKeys::new([
-        ApiKey::new("acme", "free-0123456789abcdef"),
+        ApiKey::new(FREE, "free-0123456789abcdef"),
         ApiKey::new("globex", "gold-0123456789abcdef"),
     ]);
     let plans = UsagePlans::new([
         UsagePlan::new("free")
             .limit(Limit::per_second(1.0, 5)?)
             .quota(Quota::new(100, QuotaPeriod::Month, 0)?)
-            .key("acme"),
+            .key(FREE),
         UsagePlan::new("gold")
             .limit(Limit::per_second(100.0, 200)?)
             .key("globex"),
@@ -66,13 +67,35 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn read(State(plans): State<UsagePlans>, Path(key): Path<String>) -> String {
-    match plans.usage("free", &key) {
-        Some(usage) => format!("{} used, {} left\n", usage.used, usage.remaining),
-        None => "no quota\n".to_owned(),
+type Answer = (StatusCode, String);
+
+async fn read(State(plans): State<UsagePlans>, Path(key): Path<String>) -> Answer {
+    // The plans know keys by what they have used; which keys there are, only their owner knows.
+    let usage = plans.usage("free", &key).filter(|_| key == FREE);
+    match usage {
+        Some(usage) => (StatusCode::OK, told(&usage)),
+        None => nobody(&key),
     }
 }
 
-async fn grant(State(plans): State<UsagePlans>, Path((key, remaining)): Path<(String, u64)>) {
-    plans.set_remaining("free", &key, remaining);
+async fn grant(
+    State(plans): State<UsagePlans>,
+    Path((key, remaining)): Path<(String, u64)>,
+) -> Answer {
+    if key != FREE || !plans.set_remaining("free", &key, remaining) {
+        return nobody(&key);
+    }
+    read(State(plans), Path(key)).await
 }
+
+fn told(usage: &Usage) -> String {
+    format!("{} used, {} left\n", usage.used, usage.remaining)
+}
+
+fn nobody(key: &str) -> Answer {
+    let text = format!("`{key}` is no key with a quota\n");
+    (StatusCode::NOT_FOUND, text)
+}
+
+/// The key of the plan that has a quota.
+const FREE: &str = "acme";

@@ -12,9 +12,8 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::{digest, hkdf, rand};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use portcullis_core::ConfigError;
 use zeroize::Zeroizing;
-
-use crate::error::ConfigError;
 
 /// Keys to encrypt entries with: the first encrypts, all of them decrypt.
 ///

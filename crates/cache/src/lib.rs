@@ -96,7 +96,6 @@ mod cache;
 #[cfg(feature = "encryption")]
 mod encryption;
 mod entry;
-mod error;
 mod fill;
 mod flight;
 pub mod http;
@@ -118,13 +117,13 @@ mod store;
 
 #[cfg(feature = "encryption")]
 pub use encryption::EncryptionKeys;
+pub use portcullis_core::ConfigError;
 #[cfg(feature = "redis")]
 pub use shared::{RedisStore, TwoTiers};
 pub use {
     body::CacheBody,
     cache::{ResponseCache, ResponseCacheBuilder},
     entry::{Draft, Entry},
-    error::ConfigError,
     key::{Key, KeyBuilder},
     key_body::{BodyCacheFuture, BodyCacheLayer, BodyCached, ReadRequest},
     layer::CacheLayer,

@@ -72,6 +72,7 @@ mod claims;
 mod client_address;
 mod client_certificate;
 mod clock;
+mod config_error;
 mod context;
 mod decision;
 mod function;
@@ -107,6 +108,7 @@ pub use {
     client_address::{Connection, ForwardingHeader, Tls, TrustedProxies},
     client_certificate::ClientCertificate,
     clock::{Clock, SystemClock},
+    config_error::ConfigError,
     context::{ApiStage, Facts, Overrides, RequestContext},
     decision::{Decision, Fact},
     function::{

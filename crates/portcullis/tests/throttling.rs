@@ -450,7 +450,10 @@ quotaFile: used.json
 #[test]
 fn what_is_no_limit_is_said_with_its_field() {
     let clock = ManualClock::default();
-    let settings = json!({ "methodSettings": { "*/*": { "throttlingRateLimit": -2.0 } } });
+    let settings = json!({ "methodSettings": {
+        "*/*": { "throttlingRateLimit": -2.0 },
+        "/open/GET": { "throttlingBurstLimit": -5 },
+    } });
     let error = with_plan(
         &clock,
         &json!({
@@ -463,9 +466,10 @@ fn what_is_no_limit_is_said_with_its_field() {
     .expect_err("it is wrong");
     let text = error.to_string();
     for expected in [
-        "usage plan gold:/throttle: rate:",
-        "usage plan gold:/quota: quota.offset: `3` is no day of the period",
-        "stage prod:/methodSettings/*~1*: rate: `-2` is not a rate",
+        "usage plan gold:/throttle/rateLimit: `1e300` is not a rate",
+        "usage plan gold:/quota/offset: `3` is no day of the period",
+        "stage prod:/methodSettings/*~1*/throttlingRateLimit: `-2` is not a rate",
+        "stage prod:/methodSettings/~1open~1GET/throttlingBurstLimit: `-5` is no burst; give 1 or more",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }
@@ -473,9 +477,23 @@ fn what_is_no_limit_is_said_with_its_field() {
     let config = GatewayConfig::parse(config, ConfigFormat::Yaml).expect("a configuration");
     let error = config.gateway().expect_err("it is wrong").to_string();
     assert!(
-        error.starts_with("/account/throttle: rate: `-5` is not a rate"),
+        error.starts_with("/account/throttle/rateLimit: `-5` is not a rate"),
         "{error}"
     );
+}
+
+#[test]
+fn a_file_of_used_quotas_needs_its_folder_when_the_gateway_is_built() {
+    let folder = std::env::temp_dir().join(format!("portcullis-no-folder-{}", std::process::id()));
+    let error = Gateway::builder()
+        .quota_file(folder.join("used.json"))
+        .build()
+        .expect_err("there is no such folder");
+    let expected = format!(
+        "quotaFile: there is no folder `{}`; make it first",
+        folder.display()
+    );
+    assert!(error.to_string().contains(&expected), "{error}");
 }
 
 #[cfg(feature = "redis")]

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 
-use portcullis_core::{ApiKind, Mode};
+use portcullis_core::{ApiKind, ConfigError, Mode};
 
 use crate::buckets::Buckets;
-use crate::error::ConfigError;
 use crate::headers::Headers;
 use crate::layer::{MAX_RULES, Shared, ThrottleLayer};
 use crate::plans::UsagePlans;

@@ -4,9 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use portcullis_core::{Head, RequestContext, TrustedProxies};
+use portcullis_core::{ConfigError, Head, RequestContext, TrustedProxies};
 
-use crate::error::ConfigError;
 use crate::key::KeyWriter;
 
 /// The address of the client, as a [`Key`](crate::Key).

@@ -12,12 +12,11 @@ use foldhash::quality::RandomState;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use portcullis_core::{Decision, Head, Mode, Rejection, RejectionKind};
+use portcullis_core::{ConfigError, Decision, Head, Mode, Rejection, RejectionKind};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::buckets::Buckets;
-use crate::error::ConfigError;
 use crate::key::{Key, KeyWriter};
 
 /// Limits how many requests of the same [`Key`] are served at once. The others are answered 429; none waits.

@@ -2,12 +2,11 @@
 
 use http::HeaderName;
 use ipnet::IpNet;
-use portcullis_core::{Mode, TrustedProxies};
+use portcullis_core::{ConfigError, Mode, TrustedProxies};
 use serde::Deserialize;
 
 use crate::buckets::Buckets;
 use crate::client::ClientAddress;
-use crate::error::ConfigError;
 use crate::headers::Headers;
 use crate::key::Key;
 use crate::layer::ThrottleLayer;

@@ -95,7 +95,6 @@ mod builder;
 mod client;
 mod concurrency;
 mod config;
-mod error;
 mod headers;
 mod key;
 mod layer;
@@ -109,6 +108,7 @@ mod shard;
 mod shared;
 mod stats;
 
+pub use portcullis_core::ConfigError;
 #[cfg(feature = "redis")]
 pub use shared::{SharedBuckets, WhenAway};
 pub use {
@@ -117,12 +117,11 @@ pub use {
     client::ClientAddress,
     concurrency::{Concurrency, ConcurrencyBody, ConcurrencyFuture, ConcurrencyLayer},
     config::{Period, RuleConfig, ThrottleConfig},
-    error::ConfigError,
     headers::Headers,
     key::{Key, KeyWriter},
     layer::ThrottleLayer,
     limit::Limit,
-    plans::{DayUsage, Usage, UsagePlan, UsagePlans},
+    plans::{DayUsage, QuotaUse, Usage, UsagePlan, UsagePlans},
     quota::{Quota, QuotaPeriod},
     rule::{Rule, RuleHandle},
     service::{Throttled, ThrottledFuture},

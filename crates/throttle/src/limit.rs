@@ -4,8 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::Quota;
-
-use crate::error::ConfigError;
+use portcullis_core::ConfigError;
 
 /// How many requests may pass: a bucket of `burst` tokens, to which `rate` tokens are added each second.
 ///

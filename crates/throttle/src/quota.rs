@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
+use portcullis_core::ConfigError;
 use serde::{Deserialize, Serialize};
-
-use crate::error::ConfigError;
 
 /// How many requests a key has in a period, which is one of the calendar in UTC.
 ///

@@ -32,6 +32,8 @@ pub struct StoreStats {
     pub away: bool,
     /// How many times they were asked.
     pub asked: u64,
+    /// Decisions that were made by tokens taken ahead, without asking ([`SharedBuckets::lease`](crate::SharedBuckets::lease)).
+    pub leased: u64,
     /// Decisions that were made without them, because they did not answer.
     pub decided_away: u64,
 }

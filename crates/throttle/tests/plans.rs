@@ -381,7 +381,11 @@ fn a_file_that_is_something_else_is_an_error() {
     for text in ["{}", "[1]", r#"{"version": 2, "quotas": []}"#, ""] {
         std::fs::write(&path, text).expect("it can be written");
         assert!(UsagePlans::new([]).persist(&path).is_err(), "{text}");
+        let kept = std::fs::read_to_string(&path).expect("it is there");
+        assert_eq!(kept, text, "it is left as it is");
     }
+    let nowhere = folder.path().join("missing").join("quotas.json");
+    assert!(UsagePlans::new([]).persist(nowhere).is_err());
 }
 
 #[test]

@@ -330,6 +330,10 @@ async fn while_the_server_is_gone_each_layer_does_what_it_was_told_to() {
         rejection.decision().expect("a reason").rule(),
         "shared-buckets-away"
     );
+    let polite = over(&machine(&server, WhenAway::Closed), &clock);
+    let polite = polite.headers(Headers::new().retry_after(true)).build();
+    let refused = call(&polite.expect("a layer"), "a").await;
+    assert_eq!(refused.headers()["retry-after"], "1");
     assert_eq!(passing(&local, "a").await, 2, "half of four");
     assert_eq!(passing(&local, "b").await, 2);
     let asked = shared.asked();

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
+use portcullis_core::ConfigError;
 use serde::Deserialize;
 
 use super::surrogate;
 use super::terms::Heuristic;
-use crate::error::ConfigError;
 
 /// What a cache by RFC 9111 does where the standard leaves a choice. See the [module](super) for an example.
 #[derive(Clone, Debug)]

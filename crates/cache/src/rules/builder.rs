@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, Method};
-use portcullis_core::Permissions;
+use portcullis_core::{ConfigError, Permissions};
 
 use super::refresh::{Refresh, UnauthorizedRefresh};
 use super::{CacheRules, KeyPart};
-use crate::error::ConfigError;
 
 /// Makes [`CacheRules`].
 #[derive(Clone, Debug)]

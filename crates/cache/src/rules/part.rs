@@ -5,11 +5,10 @@ use std::fmt::{self, Write as _};
 
 use http::HeaderName;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use portcullis_core::Variable;
+use portcullis_core::{ConfigError, Variable};
 use sha2::{Digest, Sha256};
 
 use super::asked::Asked;
-use crate::error::ConfigError;
 use crate::key::KeyBuilder;
 
 /// A part of a request that makes its key: requests that differ in it are not served with one another's responses.

@@ -46,6 +46,9 @@ use series::{Series, is_secure, scheme};
 /// | `http.server.active_requests` | gauge: requests in flight | `http.request.method`, `url.scheme` |
 /// | `portcullis.refusals` | counter: what refused requests, or would have | `api`, `stage`, `layer`, `type`, `enforced`, and `rule` of throttles |
 /// | `portcullis.limit.used` | histogram: percent of a limit or quota that was used when a request counted against it, where `RateLimit` headers are asked for | `limit` |
+/// | `portcullis.limit.store.available` | gauge: whether the store of [shared limits](Metrics::limit_store) answered when it was last asked | |
+/// | `portcullis.limit.store.asked`, `.leased`, `.decided_away` | counters: questions to that store, decisions by tokens taken ahead, decisions without it because it did not answer | |
+/// | `portcullis.quota.used`, `portcullis.quota.keys`, `portcullis.quota.exhausted` | gauges: requests of a plan's keys in their periods, how many keys sent some, how many have none left, as [said](Metrics::quota) last | `plan` |
 /// | `portcullis.authorizer.duration` | histogram: seconds that an authorizer took | `api`, `stage`, `outcome`: `allowed`, `denied`, `failed` |
 /// | `portcullis.upstream.available`, `portcullis.upstream.in_flight` | gauges: whether requests go to a target, and how many are on their way, as [said](Metrics::upstream) last | `upstream`, `target` |
 ///
@@ -164,15 +167,49 @@ impl Metrics {
             Label::new("upstream", upstream.to_owned()),
             Label::new("target", target.to_owned()),
         ];
-        let set = |name, value| {
-            let key = Key::from_parts(name, labels.clone());
-            let gauge = self
-                .shared
-                .with_recorder(|recorder| recorder.register_gauge(&key, &names::METADATA));
-            gauge.set(value);
-        };
+        let set = |name, value| self.shared.set(name, &labels, value);
         set(names::UPSTREAM_AVAILABLE, f64::from(u8::from(is_available)));
         set(names::UPSTREAM_IN_FLIGHT, in_flight as f64);
+    }
+
+    /// Says how a store of limits is at the moment that several machines share: whether it answered when it was last asked, how often it was asked since the start, how often tokens taken
+    /// ahead decided in its place, and how often the process went on without it. Like [`upstream`](Self::upstream), whoever shows metrics calls this before.
+    ///
+    /// ```
+    /// # use portcullis_observe::Metrics;
+    /// # let metrics = Metrics::new();
+    /// // The numbers of `portcullis_throttle::StoreStats`.
+    /// let (away, asked, leased, decided_away) = (false, 12, 800, 0);
+    /// metrics.limit_store(!away, asked, leased, decided_away);
+    /// ```
+    pub fn limit_store(&self, is_available: bool, asked: u64, leased: u64, decided_away: u64) {
+        let available = f64::from(u8::from(is_available));
+        self.shared.set(names::STORE_AVAILABLE, &[], available);
+        for (name, count) in [
+            (names::STORE_ASKED, asked),
+            (names::STORE_LEASED, leased),
+            (names::STORE_AWAY, decided_away),
+        ] {
+            self.shared.counter(name, Vec::new()).absolute(count);
+        }
+    }
+
+    /// Says what the keys of a plan have used of its quota at the moment: their requests in this period, how many keys have sent some, and how many have nothing left. Whoever shows metrics
+    /// calls this before.
+    ///
+    /// ```
+    /// # use portcullis_observe::Metrics;
+    /// # let metrics = Metrics::new();
+    /// // The numbers of `portcullis_throttle::QuotaUse`.
+    /// let (used, keys, exhausted) = (1200, 3, 1);
+    /// metrics.quota("gold", used, keys, exhausted);
+    /// ```
+    pub fn quota(&self, plan: &str, used: u64, keys: u64, exhausted: u64) {
+        let labels = [Label::new("plan", plan.to_owned())];
+        self.shared.set(names::QUOTA_USED, &labels, used as f64);
+        self.shared.set(names::QUOTA_KEYS, &labels, keys as f64);
+        let exhausted = exhausted as f64;
+        self.shared.set(names::QUOTA_EXHAUSTED, &labels, exhausted);
     }
 
     /// Records a request that has ended, by what its context says. `route` is for requests whose context has none.
@@ -210,6 +247,12 @@ impl Shared {
             let key = Key::from_parts(names::ACTIVE, labels);
             self.with_recorder(|recorder| recorder.register_gauge(&key, &names::METADATA))
         }))
+    }
+
+    fn set(&self, name: &'static str, labels: &[Label], value: f64) {
+        let key = Key::from_parts(name, labels.to_vec());
+        let gauge = self.with_recorder(|recorder| recorder.register_gauge(&key, &names::METADATA));
+        gauge.set(value);
     }
 
     fn with_recorder<T>(&self, work: impl FnOnce(&dyn Recorder) -> T) -> T {

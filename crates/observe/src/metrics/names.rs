@@ -25,6 +25,13 @@ pub(super) const ACTIVE: &str = "http.server.active_requests";
 /// Of this crate.
 pub(super) const REFUSALS: &str = "portcullis.refusals";
 pub(super) const LIMIT_USED: &str = "portcullis.limit.used";
+pub(super) const STORE_AVAILABLE: &str = "portcullis.limit.store.available";
+pub(super) const STORE_ASKED: &str = "portcullis.limit.store.asked";
+pub(super) const STORE_LEASED: &str = "portcullis.limit.store.leased";
+pub(super) const STORE_AWAY: &str = "portcullis.limit.store.decided_away";
+pub(super) const QUOTA_USED: &str = "portcullis.quota.used";
+pub(super) const QUOTA_KEYS: &str = "portcullis.quota.keys";
+pub(super) const QUOTA_EXHAUSTED: &str = "portcullis.quota.exhausted";
 pub(super) const UPSTREAM_AVAILABLE: &str = "portcullis.upstream.available";
 pub(super) const UPSTREAM_IN_FLIGHT: &str = "portcullis.upstream.in_flight";
 pub(super) const AUTHORIZER: &str = "portcullis.authorizer.duration";
@@ -89,15 +96,45 @@ pub(super) fn describe(recorder: &dyn Recorder, names: Names) {
             "Requests in flight.".into(),
         );
     }
-    recorder.describe_gauge(
-        UPSTREAM_AVAILABLE.into(),
-        Some(Unit::Count),
-        "Whether requests go to the target.".into(),
+    for (name, text) in [
+        (UPSTREAM_AVAILABLE, "Whether requests go to the target."),
+        (
+            UPSTREAM_IN_FLIGHT,
+            "Requests to the target whose answers have not ended.",
+        ),
+        (
+            STORE_AVAILABLE,
+            "Whether the store of shared limits answered when it was last asked.",
+        ),
+        (
+            QUOTA_USED,
+            "Requests that the keys of a plan have used of their quotas in this period.",
+        ),
+        (
+            QUOTA_KEYS,
+            "Keys of a plan that have sent requests in this period.",
+        ),
+        (
+            QUOTA_EXHAUSTED,
+            "Keys of a plan that have nothing left of their quotas.",
+        ),
+    ] {
+        recorder.describe_gauge(name.into(), Some(Unit::Count), text.into());
+    }
+    counter(
+        STORE_ASKED,
+        Unit::Count,
+        "Times that the store of shared limits was asked.",
     );
-    recorder.describe_gauge(
-        UPSTREAM_IN_FLIGHT.into(),
-        Some(Unit::Count),
-        "Requests to the target whose answers have not ended.".into(),
+    counter(
+        STORE_LEASED,
+        Unit::Count,
+        "Decisions by tokens of shared limits that were taken ahead.",
+    );
+    counter(
+        STORE_AWAY,
+        Unit::Count,
+        "Decisions without the store of shared limits, because it did not answer.",
     );
     counter(
         REFUSALS,

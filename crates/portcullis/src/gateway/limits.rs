@@ -41,7 +41,15 @@ impl Limits {
         let mut plans = UsagePlans::with_clock([], Arc::clone(clock));
         if let Some(path) = &self.quota_file {
             plans = plans.persist(path).map_err(|error| {
-                let message = format!("`{}` cannot be read: {error}", path.display());
+                let message = match path
+                    .parent()
+                    .filter(|folder| !folder.as_os_str().is_empty())
+                {
+                    Some(folder) if !folder.is_dir() => {
+                        format!("there is no folder `{}`; make it first", folder.display())
+                    }
+                    _ => format!("`{}` cannot be read or written: {error}", path.display()),
+                };
                 GatewayFault::new("", "quotaFile", message)
             })?;
         }

@@ -245,6 +245,29 @@ impl Gateway {
         }
     }
 
+    /// Says in its [metrics](GatewayBuilder::metrics) what the keys of its usage plans have used of their quotas, and how the store of [shared limits](GatewayBuilder::shared_limits) is at the moment.
+    /// Call it before the metrics are shown, like [`record_upstreams`](Self::record_upstreams).
+    pub fn record_limits(&self) {
+        let source = self.control.source();
+        let Some(metrics) = &source.observe.metrics else {
+            return;
+        };
+        for own in source
+            .limits
+            .plans()
+            .map(UsagePlans::quota_use)
+            .into_iter()
+            .flatten()
+        {
+            metrics.quota(&own.plan, own.used, own.keys, own.exhausted);
+        }
+        #[cfg(feature = "redis")]
+        if let Some(shared) = &source.limits.shared {
+            let store = shared.stats();
+            metrics.limit_store(!store.away, store.asked, store.leased, store.decided_away);
+        }
+    }
+
     /// What a key has used of a plan's quota: on all gateways together, where they [share](GatewayBuilder::shared_limits) their limits. `None` if there is no such plan, or it has
     /// no quota.
     ///

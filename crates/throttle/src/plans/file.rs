@@ -33,14 +33,27 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<Account>> {
     Ok(contents.quotas)
 }
 
+/// Whether the file could be written. What is there is left as it is.
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    let beside = beside(path);
+    File::create(&beside)?;
+    fs::remove_file(&beside)
+}
+
+/// The file that takes its place when it is whole.
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = PathBuf::from(path).into_os_string();
+    beside.push(".new");
+    beside.into()
+}
+
 /// Puts the accounts into the file, whole or not at all.
 pub(super) fn write(path: &Path, quotas: Vec<Account>) -> io::Result<()> {
     let contents = Contents {
         version: VERSION,
         quotas,
     };
-    let mut beside = PathBuf::from(path).into_os_string();
-    beside.push(".new");
+    let beside = beside(path);
     let mut file = File::create(&beside)?;
     file.write_all(&serde_json::to_vec(&contents)?)?;
     file.sync_all()?;

@@ -1,7 +1,7 @@
 //! What the keys have used of their quotas.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use foldhash::quality::RandomState;
 use serde::{Deserialize, Serialize};
 
+use super::QuotaUse;
 use crate::quota::{Quota, QuotaPeriod, Window};
 
 /// What one key has used of one plan's quota.
@@ -316,6 +317,41 @@ impl Ledger {
         account.turn(quota, now);
         let today = account.today(quota);
         account.days.into_iter().chain([today]).collect()
+    }
+
+    /// What the keys of each of these plans have used of its quota in the period that `now` is in.
+    pub(super) fn sums<'a>(
+        &self,
+        quotas: impl Iterator<Item = (&'a Arc<str>, &'a Quota)>,
+        now: i64,
+    ) -> Vec<QuotaUse> {
+        let mut all: BTreeMap<&str, (&Quota, QuotaUse)> = BTreeMap::new();
+        for (plan, quota) in quotas {
+            let none = QuotaUse {
+                plan: Arc::clone(plan),
+                keys: 0,
+                used: 0,
+                exhausted: 0,
+            };
+            all.insert(plan, (quota, none));
+        }
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for account in shard.values() {
+                let Some((quota, sum)) = all.get_mut(&*account.plan) else {
+                    continue;
+                };
+                // What is of an earlier period has not been asked for since.
+                let standing = account.standing(quota);
+                if now >= account.end || standing.used == 0 {
+                    continue;
+                }
+                sum.keys += 1;
+                sum.used = sum.used.saturating_add(standing.used);
+                sum.exhausted += u64::from(standing.remaining == 0);
+            }
+        }
+        all.into_values().map(|(_, sum)| sum).collect()
     }
 
     /// Sets what a key has left in this period.

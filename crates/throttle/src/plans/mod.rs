@@ -109,6 +109,20 @@ pub struct DayUsage {
     pub remaining: u64,
 }
 
+/// What the keys of a plan have used of its quota in the current period, together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QuotaUse {
+    /// The plan's id.
+    pub plan: Arc<str>,
+    /// Keys that have sent requests in this period.
+    pub keys: u64,
+    /// Their requests.
+    pub used: u64,
+    /// Keys of which nothing is left.
+    pub exhausted: u64,
+}
+
 /// How often used quotas are written.
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -138,10 +152,11 @@ impl UsagePlans {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or is not one of these.
+    /// If the file cannot be read, or is not one of these, or if it could not be written: its folder must be there, and be writable.
     pub fn persist(self, path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         self.inner.ledger.load(file::read(&path)?);
+        file::check(&path)?;
         let plans = Arc::downgrade(&self.inner);
         let writer = thread::Builder::new()
             .name("portcullis-quotas".to_owned())
@@ -198,6 +213,16 @@ impl UsagePlans {
             remaining: day.remaining,
         });
         Some(days.collect())
+    }
+
+    /// What the keys of each plan that has a quota have used of it, for metrics. (Of quotas that several machines share, as far as this process has heard.) It looks at every key that has sent
+    /// requests.
+    #[must_use]
+    pub fn quota_use(&self) -> Vec<QuotaUse> {
+        let table = self.inner.plans.load();
+        let plans = table.plans.values();
+        let quotas = plans.filter_map(|plan| Some((&plan.id, plan.quota.as_ref()?)));
+        self.inner.ledger.sums(quotas, self.inner.wall())
     }
 
     /// Sets how many requests a key has left until the current period ends: more or fewer than it had. Says whether there is such a plan with a quota.

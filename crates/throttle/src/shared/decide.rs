@@ -9,7 +9,7 @@ use portcullis_core::{
 
 use super::lease::{self, Leases, Spend};
 use super::level::{self, Level, Need, Needs, Of, Said, What};
-use super::{Reply, SharedBuckets, WhenAway};
+use super::{QUIET, Reply, SharedBuckets, WhenAway};
 use crate::bucket::Take;
 use crate::headers;
 use crate::layer::Shared;
@@ -303,7 +303,8 @@ impl Question {
                 shared.counters.refused(AWAY, now);
                 let decision = Decision::new("throttle", "shared-buckets-away");
                 let refusal = Rejection::new(RejectionKind::Throttled).with_decision(decision);
-                return Err(refusal.for_api(shared.api));
+                // The server is asked again as soon as that.
+                return Err(with_wait(refusal.for_api(shared.api), shared, Some(QUIET)));
             }
             WhenAway::Local { share } => share,
         };

@@ -17,6 +17,8 @@ struct Shard {
     held: HashMap<u64, Held>,
     /// When lapsed leases may be looked for again.
     sweep: u64,
+    /// Requests that were decided by what is held, each counted where its first bucket is.
+    decided: u64,
 }
 
 #[derive(Debug, Default)]
@@ -83,6 +85,22 @@ impl Leases {
 
     /// Spends what a request costs of each bucket, or nothing.
     pub(super) fn spend(&self, buckets: &[Need], now: u64) -> Spend {
+        let answer = self.try_spend(buckets, now);
+        if let (Some(first), true) = (buckets.first(), answer != Spend::Ask) {
+            self.shard(first.id).decided += 1;
+        }
+        answer
+    }
+
+    /// How many requests were decided by what is held.
+    pub(super) fn decided(&self) -> u64 {
+        let shards = self.shards.iter();
+        shards
+            .map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).decided)
+            .sum()
+    }
+
+    fn try_spend(&self, buckets: &[Need], now: u64) -> Spend {
         for (index, Need { id, cost, .. }) in buckets.iter().enumerate() {
             let answer = match self.shard(*id).held.get_mut(id) {
                 Some(held) if now < held.refused => Spend::Refused {

@@ -13,11 +13,11 @@ use portcullis_redis::{Redis, RedisError, Script};
 use tokio::time::timeout;
 
 use crate::buckets::Buckets;
-use crate::error::ConfigError;
 use crate::plans::{SharedQuota, Usage, UsagePlans, shared_holder};
 use crate::stats::StoreStats;
 use lease::Leases;
 use level::{Level, Said};
+use portcullis_core::ConfigError;
 
 pub(crate) use decide::check;
 
@@ -61,7 +61,8 @@ pub struct SharedBuckets {
 pub enum WhenAway {
     /// Everything passes.
     Open,
-    /// Nothing passes: 429.
+    /// Nothing passes: 429, as if every limit were reached, with `Retry-After` of a second where
+    /// [it is asked for](crate::Headers::retry_after). The reason, in logs and metrics, is the rule `shared-buckets-away`.
     Closed,
     /// This process decides by itself, by this share of every limit: 1 divided by the number of machines keeps the limits. A share of a burst is one token at least.
     Local {
@@ -224,19 +225,43 @@ impl SharedBuckets {
         StoreStats {
             away: self.is_away(),
             asked: self.asked(),
+            leased: self.leases.as_ref().map_or(0, |leases| leases.decided()),
             decided_away: self.decided_away(),
         }
     }
 
     /// The same for a layer whose time began at `epoch`.
     pub(crate) fn beginning(mut self, epoch: Instant) -> Self {
-        let first = *self.state.epoch.get_or_init(|| epoch);
+        let first = *self.state.epoch.get_or_init(|| {
+            self.announce();
+            epoch
+        });
         let nanos = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
         self.offset = match epoch.checked_duration_since(first) {
             Some(later) => nanos(later),
             None => -nanos(first.saturating_duration_since(epoch)),
         };
         self
+    }
+
+    /// Says at the start what becomes of requests while the server is away.
+    fn announce(&self) {
+        let deadline = self.deadline;
+        match self.when_away {
+            WhenAway::Open => tracing::warn!(
+                ?deadline,
+                "limits are counted in shared buckets; while these do not answer, every request passes"
+            ),
+            WhenAway::Closed => tracing::warn!(
+                ?deadline,
+                "limits are counted in shared buckets; while these do not answer, every request is refused"
+            ),
+            WhenAway::Local { share } => tracing::info!(
+                ?deadline,
+                share,
+                "limits are counted in shared buckets; while these do not answer, in this process"
+            ),
+        }
     }
 
     /// The layer's time as that of the state, which layers over other buckets share.

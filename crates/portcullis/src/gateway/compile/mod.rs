@@ -55,7 +55,7 @@ pub(super) use domains::truststore;
 use keys::KeyRing;
 use throttle::Throttles;
 
-pub(super) use throttle::account as account_limit;
+pub(super) use throttle::{account as account_limit, member as limit_member};
 
 /// What a source is compiled to.
 pub(super) struct Compiled {

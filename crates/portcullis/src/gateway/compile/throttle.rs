@@ -242,10 +242,26 @@ fn limit(rate: Option<f64>, burst: Option<i64>) -> Option<Result<Limit, ConfigEr
     let burst = match burst {
         // Without a bound; so many that none can be met.
         -1 => u32::try_from((rate.max(1.0) as u64).saturating_mul(60)).unwrap_or(u32::MAX),
-        // What is negative is 0, which is refused.
-        burst => u32::try_from(burst.max(0)).unwrap_or(u32::MAX),
+        ..=-2 => {
+            let fix = "give 1 or more, 0 to let nothing pass, or -1 for no bound";
+            return Some(Err(ConfigError::new("burst", burst, "is no burst", fix)));
+        }
+        burst => u32::try_from(burst).unwrap_or(u32::MAX),
     };
     Some(Limit::per_second(rate, burst))
+}
+
+/// The member that is wrong about a limit, where its members are called `rate` and `burst`.
+pub(in crate::gateway) fn member(
+    error: &ConfigError,
+    rate: &'static str,
+    burst: &'static str,
+) -> &'static str {
+    if error.field() == "burst" {
+        burst
+    } else {
+        rate
+    }
 }
 
 /// The limit of an account.
@@ -259,29 +275,28 @@ pub(in crate::gateway) fn account(
 
 /// The faults of a stage's limits and log levels.
 pub(super) fn check_stage(spec: &ApiSpec, stage: &Stage, faults: &mut Vec<GatewayFault>) {
-    let mut note = |member: &str, key: &str, found: Option<Result<Limit, ConfigError>>| {
+    let mut note = |place: String, found: Option<Result<Limit, ConfigError>>| {
         if let Some(Err(error)) = found {
-            let key = key.replace('~', "~0").replace('/', "~1");
-            let key = if key.is_empty() {
-                key
-            } else {
-                format!("/{key}")
-            };
-            let place = format!("stage {}:/{member}{key}", stage.stage_name);
-            faults.push(GatewayFault::new(&spec.id, place, error));
+            let member = member(&error, "throttlingRateLimit", "throttlingBurstLimit");
+            let place = format!("stage {}:/{place}/{member}", stage.stage_name);
+            faults.push(GatewayFault::new(
+                &spec.id,
+                place,
+                format!("{}; {}", error.problem(), error.fix()),
+            ));
         }
     };
     for (key, own) in &stage.method_settings {
         let found = limit(own.throttling_rate_limit, own.throttling_burst_limit);
-        note("methodSettings", key, found);
+        note(format!("methodSettings/{}", escape(key)), found);
     }
     for (key, own) in &stage.route_settings {
         let found = limit(own.throttling_rate_limit, own.throttling_burst_limit);
-        note("routeSettings", key, found);
+        note(format!("routeSettings/{}", escape(key)), found);
     }
     if let Some(own) = &stage.default_route_settings {
         let found = limit(own.throttling_rate_limit, own.throttling_burst_limit);
-        note("defaultRouteSettings", "", found);
+        note("defaultRouteSettings".to_owned(), found);
     }
     for (key, own) in &stage.method_settings {
         if let Some(level) = &own.logging_level
@@ -437,9 +452,19 @@ pub(super) fn plan(plan: &definition::UsagePlan, faults: &mut Vec<GatewayFault>)
         let place = format!("usage plan {}:{member}", plan.id);
         faults.push(GatewayFault::new("", place, error));
     };
+    let of_limit = |place: &str, error: &ConfigError| {
+        let member = member(error, "rateLimit", "burstLimit");
+        (
+            format!("{place}/{member}"),
+            format!("{}; {}", error.problem(), error.fix()),
+        )
+    };
     match plan.throttle.as_ref().and_then(throttle) {
         Some(Ok(limit)) => compiled = compiled.limit(limit),
-        Some(Err(error)) => fault("/throttle", &error),
+        Some(Err(error)) => {
+            let (place, problem) = of_limit("/throttle", &error);
+            fault(&place, &problem);
+        }
         None => {}
     }
     if let Some(quota) = &plan.quota
@@ -452,7 +477,11 @@ pub(super) fn plan(plan: &definition::UsagePlan, faults: &mut Vec<GatewayFault>)
         };
         match Quota::new(most, period, quota.offset.unwrap_or_default()) {
             Ok(quota) => compiled = compiled.quota(quota),
-            Err(error) => fault("/quota", &error),
+            // The offset is all that can be wrong.
+            Err(error) => fault(
+                "/quota/offset",
+                &format!("{}; {}", error.problem(), error.fix()),
+            ),
         }
     }
     for (index, opens) in plan.api_stages.iter().enumerate() {
@@ -469,7 +498,10 @@ pub(super) fn plan(plan: &definition::UsagePlan, faults: &mut Vec<GatewayFault>)
                 Some(Ok(limit)) => {
                     compiled = compiled.method_limit(api, stage, &path, &verb, limit);
                 }
-                Some(Err(error)) => fault(&place(), &error),
+                Some(Err(error)) => {
+                    let (place, problem) = of_limit(&place(), &error);
+                    fault(&place, &problem);
+                }
                 None => {}
             }
         }

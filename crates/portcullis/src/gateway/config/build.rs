@@ -14,8 +14,8 @@ use crate::client::Upstreams;
 use crate::core::{ApiKind, TrustedProxies};
 use crate::cors::CorsRules;
 use crate::definition::Pointer;
-use crate::gateway::compile::account_limit;
 use crate::gateway::compile::truststore;
+use crate::gateway::compile::{account_limit, limit_member};
 use crate::gateway::{ApiSpec, Gateway, GatewayBuilder};
 use crate::integrations::{Credentials, CredentialsSource};
 
@@ -186,10 +186,13 @@ impl GatewayConfig {
             match account_limit(account.rate_limit, account.burst_limit) {
                 Ok(Some(limit)) => builder = builder.account_limit(limit),
                 Ok(None) => {}
-                Err(error) => faults.push(ConfigFault {
-                    place: "/account/throttle".to_owned(),
-                    message: error.to_string(),
-                }),
+                Err(error) => {
+                    let member = limit_member(&error, "rateLimit", "burstLimit");
+                    faults.push(ConfigFault {
+                        place: format!("/account/throttle/{member}"),
+                        message: format!("{}; {}", error.problem(), error.fix()),
+                    });
+                }
             }
         }
         for (name, issuer) in &self.issuers {
@@ -303,7 +306,7 @@ impl GatewayConfig {
                 Ok(rules) => spec = spec.cors(rules),
                 Err(error) => faults.push(ConfigFault {
                     place: format!("/apis/{index}/cors/{}", error.field()),
-                    message: error.problem(),
+                    message: format!("{}; {}", error.problem(), error.fix()),
                 }),
             }
         }

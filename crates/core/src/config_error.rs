@@ -3,9 +3,17 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// A cache or its rules that cannot be made as they were asked for.
+/// Something that cannot be made as it was asked for: a limit, a cache, a layer.
 ///
 /// Its text names the field, the value and the fix.
+///
+/// ```
+/// use portcullis_core::ConfigError;
+///
+/// let error = ConfigError::new("burst", -5, "is no burst", "give at least 1").within("limits");
+/// assert_eq!(error.field(), "limits.burst");
+/// assert_eq!(error.to_string(), "limits.burst: `-5` is no burst; give at least 1");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     field: Cow<'static, str>,
@@ -15,7 +23,9 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(crate) fn new(
+    /// `fault` says what `value`, which is no secret, is or does that `field` must not; `fix` is what to write instead.
+    #[must_use]
+    pub fn new(
         field: impl Into<Cow<'static, str>>,
         value: impl fmt::Display,
         fault: &'static str,
@@ -29,13 +39,20 @@ impl ConfigError {
         }
     }
 
+    /// The same fault in a field of something larger: `rules.per-client.rate`.
+    #[must_use]
+    pub fn within(mut self, outer: &str) -> Self {
+        self.field = Cow::Owned(format!("{outer}.{}", self.field));
+        self
+    }
+
     /// The field that is wrong, under the name that a configuration file gives it.
     #[must_use]
     pub fn field(&self) -> &str {
         &self.field
     }
 
-    /// What is wrong with it: the value, unless that is a secret, and why it cannot be.
+    /// What is wrong with it: the value, and why it cannot be.
     #[must_use]
     pub fn problem(&self) -> String {
         format!("`{}` {}", self.value, self.fault)
