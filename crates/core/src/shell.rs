@@ -95,6 +95,21 @@ pub struct Guarded<S, G> {
     guard: Arc<G>,
 }
 
+impl<S, G> Guarded<S, G> {
+    /// The guard, shared with every service of the same layer.
+    #[must_use]
+    #[inline]
+    pub const fn guard(&self) -> &Arc<G> {
+        &self.guard
+    }
+
+    /// The service inside, past the guard, for whoever has decided by other means that a request passes. [`poll_ready`](Service::poll_ready) makes it ready.
+    #[inline]
+    pub const fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+}
+
 impl<S: Clone, G> Clone for Guarded<S, G> {
     fn clone(&self) -> Self {
         Self {

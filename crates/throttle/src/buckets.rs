@@ -36,7 +36,8 @@ struct Inner {
     named: Mutex<HashMap<Arc<str>, Arc<Bucket>>>,
     overflowed: AtomicU64,
     hasher: RandomState,
-    clock: Arc<dyn Clock>,
+    /// None: the system's, which is then read without a detour.
+    clock: Option<Box<dyn Clock>>,
     epoch: Instant,
 }
 
@@ -51,12 +52,16 @@ impl Buckets {
     /// Buckets of at most about `keys` keys.
     #[must_use]
     pub fn new(keys: usize) -> Self {
-        Self::with_clock(keys, SystemClock::new())
+        Self::by(keys, SystemClock::new().now(), None)
     }
 
     /// The same, by another clock.
     #[must_use]
     pub fn with_clock(keys: usize, clock: impl Clock) -> Self {
+        Self::by(keys, clock.now(), Some(Box::new(clock)))
+    }
+
+    fn by(keys: usize, epoch: Instant, clock: Option<Box<dyn Clock>>) -> Self {
         let keys = keys.max(1);
         // Small tables have some shards, too: threads shall not wait for each other.
         let shards = match keys {
@@ -73,8 +78,8 @@ impl Buckets {
                 named: Mutex::default(),
                 overflowed: AtomicU64::new(0),
                 hasher: RandomState::default(),
-                epoch: clock.now(),
-                clock: Arc::new(clock),
+                epoch,
+                clock,
             }),
         }
     }
@@ -127,12 +132,14 @@ impl Buckets {
     }
 
     /// The time, in nanoseconds since the buckets were made.
+    #[inline]
     pub(crate) fn now(&self) -> u64 {
-        let since = self
-            .inner
-            .clock
-            .now()
-            .saturating_duration_since(self.inner.epoch);
+        let inner = &*self.inner;
+        let now = match &inner.clock {
+            None => SystemClock::new().now(),
+            Some(clock) => clock.now(),
+        };
+        let since = now.saturating_duration_since(inner.epoch);
         // One more than passed, so that 0 is always in the past.
         since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos()) + 1
     }
@@ -144,14 +151,17 @@ impl Buckets {
     }
 
     /// A hasher for a key. Its seed is this process's own, so nobody outside can make keys that collide.
+    #[inline]
     pub(crate) fn hasher(&self) -> FoldHasher<'_> {
         self.inner.hasher.build_hasher()
     }
 
+    #[inline]
     pub(crate) fn id(hasher: &FoldHasher<'_>) -> u64 {
         hasher.finish().max(1)
     }
 
+    #[inline]
     pub(crate) fn take(&self, id: u64, limit: &Limit, cost: u32, now: u64) -> Option<Take> {
         self.shard(id).take(id, limit, cost, now)
     }
@@ -175,6 +185,7 @@ impl Buckets {
         self.shard(id).forget(id);
     }
 
+    #[inline]
     fn shard(&self, id: u64) -> MutexGuard<'_, Shard> {
         // The number of shards is a power of two.
         lock(&self.inner.shards[id as usize & (self.inner.shards.len() - 1)])

@@ -117,8 +117,16 @@ impl Key {
     }
 
     /// Writes what the key finds in `head`.
+    #[inline]
     pub(crate) fn write(&self, head: &Head<'_>, key: &mut KeyWriter<'_>) {
-        for part in &self.parts {
+        match &*self.parts {
+            [Part::Header(name)] => header(head, name, key),
+            parts => Self::write_all(parts, head, key),
+        }
+    }
+
+    fn write_all(parts: &[Part], head: &Head<'_>, key: &mut KeyWriter<'_>) {
+        for part in parts {
             part.write(head, key);
         }
     }
@@ -146,7 +154,8 @@ impl From<ClientAddress> for Key {
 
 impl Part {
     fn write(&self, head: &Head<'_>, key: &mut KeyWriter<'_>) {
-        let context = head.context();
+        // Only those look for the context that need it.
+        let context = || head.context();
         match self {
             Self::Client(client) => match client.of(head) {
                 Some(address) => client.write(address, key),
@@ -155,21 +164,19 @@ impl Part {
                     key.absent();
                 }
             },
-            Self::Header(name) => {
-                key.optional(head.headers().get(name).map(http::HeaderValue::as_bytes));
-            }
+            Self::Header(name) => header(head, name, key),
             Self::ApiKey => {
-                let own = context.and_then(RequestContext::api_key);
+                let own = context().and_then(RequestContext::api_key);
                 key.optional(own.map(|own| own.id().as_str().as_bytes()));
             }
-            Self::Principal => principal(context, key),
-            Self::Claim(name) => claim(context, name, key),
+            Self::Principal => principal(context(), key),
+            Self::Claim(name) => claim(context(), name, key),
             Self::Route => {
-                let route = context.and_then(RequestContext::route);
+                let route = context().and_then(RequestContext::route);
                 key.optional(route.map(|route| route.route().template.as_bytes()));
             }
             Self::Method => key.part(head.method().as_str().as_bytes()),
-            Self::Stage => match context.and_then(RequestContext::stage) {
+            Self::Stage => match context().and_then(RequestContext::stage) {
                 Some(stage) => {
                     key.part(stage.api_id.as_bytes());
                     key.part(stage.stage.as_bytes());
@@ -179,6 +186,11 @@ impl Part {
             Self::By(extract) => extract(head, key),
         }
     }
+}
+
+#[inline]
+fn header(head: &Head<'_>, name: &HeaderName, key: &mut KeyWriter<'_>) {
+    key.optional(head.headers().get(name).map(http::HeaderValue::as_bytes));
 }
 
 fn principal(context: Option<&RequestContext>, key: &mut KeyWriter<'_>) {
@@ -263,6 +275,7 @@ impl<'a> KeyWriter<'a> {
         }
     }
 
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         self.hasher.write(bytes);
         #[cfg(feature = "redis")]
@@ -271,6 +284,7 @@ impl<'a> KeyWriter<'a> {
         }
     }
 
+    #[inline]
     fn write_u32(&mut self, number: u32) {
         self.hasher.write_u32(number);
         #[cfg(feature = "redis")]
@@ -288,6 +302,7 @@ impl<'a> KeyWriter<'a> {
     }
 
     /// Adds a part. `ab`, `c` and `a`, `bc` are different keys.
+    #[inline]
     pub fn part(&mut self, bytes: &[u8]) {
         self.write(bytes);
         self.write_u32(bytes.len() as u32);
@@ -299,10 +314,12 @@ impl<'a> KeyWriter<'a> {
     }
 
     /// Adds that there is no such part.
+    #[inline]
     pub fn absent(&mut self) {
         self.write_u32(u32::MAX);
     }
 
+    #[inline]
     fn optional(&mut self, bytes: Option<&[u8]>) {
         match bytes {
             Some(bytes) => self.part(bytes),

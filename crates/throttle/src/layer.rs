@@ -44,6 +44,29 @@ pub(crate) struct Shared {
     pub(crate) store: Option<SharedBuckets>,
 }
 
+impl Shared {
+    /// Whether nothing has to be asked, and answers that pass are left as they are: most layers never do more.
+    #[inline]
+    pub(crate) const fn is_simple(&self) -> bool {
+        #[cfg(feature = "redis")]
+        if self.store.is_some() {
+            return false;
+        }
+        !self.headers.on_every_answer()
+    }
+
+    #[inline]
+    pub(crate) fn mode(&self) -> Mode {
+        const OBSERVE: u8 = Mode::Observe as u8;
+        const DISABLED: u8 = Mode::Disabled as u8;
+        match self.mode.load(Ordering::Relaxed) {
+            OBSERVE => Mode::Observe,
+            DISABLED => Mode::Disabled,
+            _ => Mode::Enforce,
+        }
+    }
+}
+
 /// The most rules of one layer.
 pub(crate) const MAX_RULES: usize = 8;
 
@@ -110,26 +133,45 @@ impl ThrottleLayer {
         &self.shared.buckets
     }
 
-    pub(crate) fn headers(&self) -> Headers {
-        self.shared.headers
+    #[inline]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 }
 
 impl Shared {
     /// Takes from the caller's plan and from every rule, or, if one refuses, from none.
-    fn decide(&self, head: &Head<'_>) -> Result<(), Rejection> {
+    #[inline]
+    pub(crate) fn decide(&self, head: &Head<'_>) -> Result<(), Rejection> {
         let now = self.buckets.now();
         // One rule needs no list of what was taken.
-        if let ([rule], None) = (&*self.rules, &self.plans) {
-            let (take, ticket) = rule.take(head, now);
-            self.note(head, || rule.standing(take, &ticket));
-            if let Take::Wait { nanos, .. } = take {
-                self.counters.refused(0, now);
-                return Err(self.refuse(rule.refuse(&ticket.limit), nanos));
+        let ([rule], None) = (&*self.rules, &self.plans) else {
+            return self.decide_all(head, now);
+        };
+        let (take, ticket) = rule.take(head, now);
+        self.note(head, || rule.standing(take, &ticket));
+        match take {
+            Take::Taken { .. } => {
+                self.counters.passed(now);
+                Ok(())
             }
-            self.counters.passed(now);
-            return Ok(());
+            Take::Wait { nanos, .. } => Err(self.refuse_by(rule, &ticket, nanos, now)),
         }
+    }
+
+    #[inline(never)]
+    fn refuse_by(
+        &self,
+        rule: &ActiveRule,
+        ticket: &Ticket,
+        nanos: Option<u64>,
+        now: u64,
+    ) -> Rejection {
+        self.counters.refused(0, now);
+        self.refuse(rule.refuse(&ticket.limit), nanos)
+    }
+
+    fn decide_all(&self, head: &Head<'_>, now: u64) -> Result<(), Rejection> {
         let claim = match &self.plans {
             Some(plans) => self.claim(plans, head, now)?,
             None => None,
@@ -289,13 +331,7 @@ impl Guard for ThrottleLayer {
     }
 
     fn mode(&self) -> Mode {
-        const OBSERVE: u8 = Mode::Observe as u8;
-        const DISABLED: u8 = Mode::Disabled as u8;
-        match self.shared.mode.load(Ordering::Relaxed) {
-            OBSERVE => Mode::Observe,
-            DISABLED => Mode::Disabled,
-            _ => Mode::Enforce,
-        }
+        self.shared.mode()
     }
 }
 
@@ -303,7 +339,7 @@ impl<S> Layer<S> for ThrottleLayer {
     type Service = Throttled<S>;
 
     fn layer(&self, inner: S) -> Throttled<S> {
-        Throttled::new(GuardLayer::new(self.clone()).layer(inner), self.headers())
+        Throttled::new(GuardLayer::new(self.clone()).layer(inner))
     }
 }
 

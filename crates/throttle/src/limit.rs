@@ -1,9 +1,7 @@
 //! A rate with a burst.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use governor::Quota;
 use portcullis_core::ConfigError;
 
 /// How many requests may pass: a bucket of `burst` tokens, to which `rate` tokens are added each second.
@@ -22,6 +20,7 @@ use portcullis_core::ConfigError;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {
+    /// 0 where something passes: what the period says.
     rate: f64,
     /// Nanoseconds for which one token counts, rounded up: the limit is never exceeded.
     period: u64,
@@ -99,6 +98,9 @@ impl Limit {
     /// Tokens a second; 0 where nothing passes.
     #[must_use]
     pub const fn rate(&self) -> f64 {
+        if self.rate == 0.0 && self.burst > 0 {
+            return 1e9 / self.period as f64;
+        }
         self.rate
     }
 
@@ -115,9 +117,9 @@ impl Limit {
     }
 
     /// The limit that counts a token for `period` nanoseconds.
-    pub(crate) fn of_parts(period: u64, burst: u32) -> Self {
+    pub(crate) const fn of_parts(period: u64, burst: u32) -> Self {
         Self {
-            rate: if burst == 0 { 0.0 } else { 1e9 / period as f64 },
+            rate: 0.0,
             period,
             burst,
         }
@@ -135,17 +137,11 @@ impl Limit {
             return *self;
         }
         Self {
-            rate: self.rate * share,
+            rate: self.rate() * share,
             // A float that is too large for the integer becomes its largest value.
             period: ((self.period as f64 / share).ceil() as u64).min(MAX_FILL),
             burst: ((f64::from(self.burst) * share) as u32).max(1),
         }
-    }
-
-    /// The limit as governor has it; `None` lets nothing pass.
-    pub(crate) fn quota(&self) -> Option<Quota> {
-        let burst = NonZeroU32::new(self.burst)?;
-        Some(Quota::with_period(Duration::from_nanos(self.period))?.allow_burst(burst))
     }
 }
 

@@ -60,6 +60,7 @@ impl Rule {
 
     pub(crate) fn activate(self, buckets: &Buckets, api: ApiKind) -> ActiveRule {
         let mut scope = KeyWriter::new(buckets.hasher());
+        scope.part(b"rule");
         scope.part(self.name.as_bytes());
         ActiveRule {
             scope: Buckets::id(&scope.into_hasher()),
@@ -103,7 +104,8 @@ impl LiveLimit {
         }
     }
 
-    /// The limit. In the moment of a change it may have one half of each, which then decides about a request or two.
+    /// The limit, without its rate as it was given. In the moment of a change it may have one half of each, which then decides about a request or two.
+    #[inline]
     fn load(&self) -> Limit {
         let period = self.period.load(Ordering::Relaxed);
         let burst = self.burst.load(Ordering::Relaxed);
@@ -131,6 +133,7 @@ struct Special {
 }
 
 impl Special {
+    #[inline]
     fn of(&self, id: u64) -> Option<Limit> {
         if !self.any.load(Ordering::Relaxed) {
             return None;
@@ -230,6 +233,7 @@ impl ActiveRule {
         &self.name
     }
 
+    #[inline]
     fn take_alone(&self, limit: Limit, cost: u32, now: u64) -> (Take, Ticket) {
         let take = self.alone.take(&limit, cost, now);
         (take, Ticket { id: 0, limit, cost })
@@ -269,11 +273,12 @@ impl ActiveRule {
         standing(&self.name, &ticket.limit, debt)
     }
 
+    #[inline]
     fn id(&self, write: impl FnOnce(&mut KeyWriter<'_>)) -> u64 {
         let mut key = KeyWriter::new(self.buckets.hasher());
-        key.number(self.scope);
         write(&mut key);
-        Buckets::id(&key.into_hasher())
+        // Both are hashes: what one rule calls a key is as far from what another does as are two keys.
+        (Buckets::id(&key.into_hasher()) ^ self.scope).max(1)
     }
 
     fn id_of(&self, values: &[&str]) -> u64 {

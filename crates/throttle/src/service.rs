@@ -1,12 +1,13 @@
-//! The layer's service: the guard's shell, and the headers of answers round it.
+//! The layer's service: the guard's shell, with a short way past it where there is nothing to wait for and nothing to tell.
 
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use portcullis_core::{Guarded, RequestContext};
+use portcullis_core::{Guarded, GuardedFuture, Head, Mode, RequestContext};
 use tower_service::Service;
 
 use crate::headers::Headers;
@@ -16,71 +17,127 @@ use crate::layer::ThrottleLayer;
 #[derive(Clone, Debug)]
 pub struct Throttled<S> {
     guarded: Guarded<S, ThrottleLayer>,
-    headers: Headers,
 }
 
 impl<S> Throttled<S> {
-    pub(crate) const fn new(guarded: Guarded<S, ThrottleLayer>, headers: Headers) -> Self {
-        Self { guarded, headers }
+    pub(crate) const fn new(guarded: Guarded<S, ThrottleLayer>) -> Self {
+        Self { guarded }
     }
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Throttled<S>
 where
-    Guarded<S, ThrottleLayer>: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    ResBody: From<Bytes>,
 {
     type Response = Response<ResBody>;
-    type Error = <Guarded<S, ThrottleLayer> as Service<Request<ReqBody>>>::Error;
-    type Future = ThrottledFuture<<Guarded<S, ThrottleLayer> as Service<Request<ReqBody>>>::Future>;
+    type Error = S::Error;
+    type Future =
+        ThrottledFuture<S::Future, GuardedFuture<S, ThrottleLayer, ReqBody, ResBody>, ResBody>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.guarded.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let shared = self.guarded.guard().shared();
+        if !shared.is_simple() || shared.mode() != Mode::Enforce {
+            return self.call_guarded(request);
+        }
+        let refusal = match shared.decide(&Head::of(&request)) {
+            Ok(()) => None,
+            Err(rejection) => rejection.settle(Mode::Enforce, &mut request),
+        };
+        // Each state is made where it stays: moving the future of a service is what costs most here.
+        match refusal {
+            None => ThrottledFuture {
+                state: State::Inner {
+                    future: self.guarded.inner_mut().call(request),
+                },
+            },
+            Some(rejection) => ThrottledFuture {
+                state: State::Reply {
+                    response: Some(rejection.into_response()),
+                },
+            },
+        }
+    }
+}
+
+impl<S> Throttled<S> {
+    /// Leaves it to the guard's shell, and keeps what answers shall tell.
+    fn call_guarded<ReqBody, ResBody>(
+        &mut self,
+        mut request: Request<ReqBody>,
+    ) -> <Self as Service<Request<ReqBody>>>::Future
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+        ResBody: From<Bytes>,
+    {
+        let headers = self.guarded.guard().shared().headers;
         // The guard notes in the context how the caller stands.
-        let context = self
-            .headers
+        let context = headers
             .on_every_answer()
             .then(|| RequestContext::of(&mut request).clone());
         ThrottledFuture {
-            inner: self.guarded.call(request),
-            headers: self.headers,
-            context,
+            state: State::Guarded {
+                future: self.guarded.call(request),
+                headers,
+                context,
+            },
         }
     }
 }
 
 pin_project! {
     /// The future of [`Throttled`].
-    pub struct ThrottledFuture<F> {
+    pub struct ThrottledFuture<F, G, ResBody> {
         #[pin]
-        inner: F,
-        headers: Headers,
-        context: Option<RequestContext>,
+        state: State<F, G, ResBody>,
     }
 }
 
-impl<F, ResBody, E> Future for ThrottledFuture<F>
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, G, ResBody> {
+        Inner { #[pin] future: F },
+        Reply { response: Option<Response<ResBody>> },
+        Guarded { #[pin] future: G, headers: Headers, context: Option<RequestContext> },
+    }
+}
+
+impl<F, G, ResBody, E> Future for ThrottledFuture<F, G, ResBody>
 where
     F: Future<Output = Result<Response<ResBody>, E>>,
+    G: Future<Output = Result<Response<ResBody>, E>>,
 {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let Some(context) = this.context else {
-            return this.inner.poll(cx);
-        };
-        let mut answer = ready!(this.inner.poll(cx));
-        if let Ok(response) = &mut answer {
-            this.headers.write_to(context, response.headers_mut());
+        match self.project().state.project() {
+            StateProjection::Inner { future } => future.poll(cx),
+            StateProjection::Reply { response } => Poll::Ready(Ok(response
+                .take()
+                .expect("a future is not polled after it has completed"))),
+            StateProjection::Guarded {
+                future,
+                headers,
+                context,
+            } => {
+                let mut answer = ready!(future.poll(cx));
+                if let (Ok(response), Some(context)) = (&mut answer, context) {
+                    headers.write_to(context, response.headers_mut());
+                }
+                Poll::Ready(answer)
+            }
         }
-        Poll::Ready(answer)
     }
 }
 
-impl<F> fmt::Debug for ThrottledFuture<F> {
+impl<F, G, ResBody> fmt::Debug for ThrottledFuture<F, G, ResBody> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ThrottledFuture")
     }

@@ -68,6 +68,7 @@ impl Counters {
         }
     }
 
+    #[inline]
     pub(crate) fn passed(&self, now: u64) {
         self.stripe(now).passed.fetch_add(1, Ordering::Relaxed);
     }

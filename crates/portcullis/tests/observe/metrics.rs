@@ -1,15 +1,23 @@
 //! Metrics of a gateway, over sockets and without.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use ::http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use portcullis::auth::api_key::{ApiKey, MemoryKeys};
 use portcullis::client::UpstreamPool;
+use portcullis::core::Body;
 use portcullis::observe::{Emf, Metrics};
+use portcullis::redis::Redis;
+use portcullis::throttle::{SharedBuckets, WhenAway};
 use portcullis::{Served, serve::Server};
+use portcullis_testkit::RedisServer;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tower::ServiceExt;
 
 use crate::support::{builder, get, http, rest, sink};
 
@@ -144,6 +152,65 @@ async fn targets_of_upstreams_are_shown_as_they_are() {
         ] {
             assert!(text.contains(&line), "no {line} in\n{text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn quotas_and_the_store_of_shared_limits_are_shown_as_they_are() {
+    const KEY: &str = "one-0123456789abcdef0123";
+    let (metrics, handle) = exported();
+    let mut server = RedisServer::start();
+    let redis = Redis::builder(server.url()).deadline(Duration::from_secs(20));
+    let shared = SharedBuckets::new(redis.build().unwrap(), WhenAway::Open).unwrap();
+    let plan = json!({
+        "id": "gold",
+        "keys": ["one"],
+        "apiStages": [{ "apiId": "pets", "stage": "prod" }],
+        "quota": { "limit": 3, "period": "MONTH" },
+    });
+    let gateway = builder()
+        .api(rest(stages()))
+        .api_keys(MemoryKeys::new([ApiKey::new("one", KEY)]))
+        .usage_plan(serde_json::from_value(plan).unwrap())
+        .shared_limits(shared.deadline(Duration::from_secs(20)))
+        .metrics(metrics)
+        .build()
+        .unwrap();
+    let call = async || {
+        let request = Request::get("/prod/keyed").header("x-api-key", KEY);
+        let request = request.body(Body::empty()).unwrap();
+        gateway.clone().oneshot(request).await.unwrap().status()
+    };
+    let shown = || {
+        gateway.record_limits();
+        handle.render()
+    };
+    assert_eq!(
+        (call().await, call().await),
+        (StatusCode::OK, StatusCode::OK)
+    );
+    let text = shown();
+    for line in [
+        r#"portcullis_quota_used{plan="gold"} 2"#,
+        r#"portcullis_quota_keys{plan="gold"} 1"#,
+        r#"portcullis_quota_exhausted{plan="gold"} 0"#,
+        "portcullis_limit_store_available 1",
+        "portcullis_limit_store_asked 2",
+        "portcullis_limit_store_leased 0",
+        "portcullis_limit_store_decided_away 0",
+    ] {
+        assert!(text.contains(line), "no {line} in\n{text}");
+    }
+    server.kill();
+    assert_eq!(call().await, StatusCode::OK);
+    let text = shown();
+    for line in [
+        r#"portcullis_quota_used{plan="gold"} 3"#,
+        r#"portcullis_quota_exhausted{plan="gold"} 1"#,
+        "portcullis_limit_store_available 0",
+        "portcullis_limit_store_decided_away 1",
+    ] {
+        assert!(text.contains(line), "no {line} in\n{text}");
     }
 }
 
