@@ -1,11 +1,12 @@
 //! The connection, and what is asked over it.
 
 use std::fmt;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisWrite, ServerErrorKind};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
@@ -209,22 +210,71 @@ impl Redis {
         K: AsRef<str> + Sync,
         A: AsRef<str> + Sync,
     {
+        let deadline = self.shared.deadline;
+        self.script_within(script, keys, arguments, deadline).await
+    }
+
+    /// The same, with another deadline than that of [other commands](RedisBuilder::deadline). If it is a shorter one, that an answer comes later does not say that the store is away.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`script`](Self::script).
+    pub async fn script_within<K, A>(
+        &self,
+        script: &Script,
+        keys: &[K],
+        arguments: &[A],
+        deadline: Duration,
+    ) -> Result<Vec<i64>, RedisError>
+    where
+        K: AsRef<str> + Sync,
+        A: AsRef<str> + Sync,
+    {
         let shared = &*self.shared;
         let Ok(_permit) = shared.permits.try_acquire() else {
             return Err(RedisError::busy(shared.max_waiting));
         };
-        let mut invocation = script.inner.prepare_invoke();
-        for key in keys {
-            invocation.key(self.key(key.as_ref()));
-        }
-        for argument in arguments {
-            invocation.arg(argument.as_ref());
-        }
+        let command = self.call(script, keys, arguments);
         let run = async {
             let mut connection = shared.connection().await?;
-            invocation.invoke_async(&mut connection).await
+            match command.query_async(&mut connection).await {
+                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                    script.inner.load_async(&mut connection).await?;
+                    command.query_async(&mut connection).await
+                }
+                outcome => outcome,
+            }
         };
-        shared.settle(timeout(shared.deadline, run).await)
+        match timeout(deadline, run).await {
+            Err(_) if deadline < shared.deadline => Err(RedisError::late(deadline)),
+            outcome => shared.settle(outcome),
+        }
+    }
+
+    /// The call of a script that the store has, written into one buffer.
+    fn call<K: AsRef<str>, A: AsRef<str>>(
+        &self,
+        script: &Script,
+        keys: &[K],
+        arguments: &[A],
+    ) -> Cmd {
+        let prefix = self.shared.prefix.as_bytes();
+        let keys_size = keys.iter().map(|key| prefix.len() + key.as_ref().len());
+        let arguments_size = arguments.iter().map(|argument| argument.as_ref().len());
+        let size = 64 + keys_size.sum::<usize>() + arguments_size.sum::<usize>();
+        let mut command = Cmd::with_capacity(3 + keys.len() + arguments.len(), size);
+        command.arg("EVALSHA").arg(script.inner.get_hash());
+        command.arg(keys.len());
+        for key in keys {
+            let mut whole = command.writer_for_next_arg();
+            // A buffer takes whatever is written.
+            let _ = whole.write_all(prefix);
+            let _ = whole.write_all(key.as_ref().as_bytes());
+        }
+        for argument in arguments {
+            command.arg(argument.as_ref());
+        }
+        command
     }
 
     /// How long a command may take.

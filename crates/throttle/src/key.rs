@@ -246,10 +246,14 @@ pub struct KeyWriter<'a> {
     digest: Option<&'a mut aws_lc_rs::digest::Context>,
 }
 
-/// What every process makes of the key that `write` writes: 128 bits of a hash, as text.
+/// Adds what every process makes of the key that `write` writes: 128 bits of a hash, as text.
 #[cfg(feature = "redis")]
-pub(crate) fn digest<'a>(hasher: FoldHasher<'a>, write: impl FnOnce(&mut KeyWriter<'_>)) -> String {
-    use std::fmt::Write;
+pub(crate) fn digest<'a>(
+    hasher: FoldHasher<'a>,
+    text: &mut String,
+    write: impl FnOnce(&mut KeyWriter<'_>),
+) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
     use aws_lc_rs::digest::{Context, SHA256};
 
@@ -258,12 +262,11 @@ pub(crate) fn digest<'a>(hasher: FoldHasher<'a>, write: impl FnOnce(&mut KeyWrit
         hasher,
         digest: Some(&mut digest),
     });
-    let mut text = String::with_capacity(32);
     for byte in digest.finish().as_ref().iter().take(16) {
-        // Text takes whatever is written.
-        let _ = write!(text, "{byte:02x}");
+        for half in [byte >> 4, byte & 15] {
+            text.push(char::from(DIGITS[usize::from(half)]));
+        }
     }
-    text
 }
 
 impl<'a> KeyWriter<'a> {

@@ -219,13 +219,12 @@ impl ActiveRule {
         (id, limit, cost)
     }
 
-    /// What every process calls the bucket of a request, beside the name of the rule. Nothing, if there is one for all.
+    /// Adds what every process calls the bucket of a request, beside the name of the rule. Nothing, if there is one for all.
     #[cfg(feature = "redis")]
-    pub(crate) fn shared_key(&self, head: &Head<'_>) -> String {
-        if self.key.is_shared() {
-            return String::new();
+    pub(crate) fn shared_key(&self, head: &Head<'_>, text: &mut String) {
+        if !self.key.is_shared() {
+            key::digest(self.buckets.hasher(), text, |key| self.key.write(head, key));
         }
-        key::digest(self.buckets.hasher(), |key| self.key.write(head, key))
     }
 
     #[cfg(feature = "redis")]

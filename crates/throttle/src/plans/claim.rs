@@ -71,7 +71,9 @@ impl Claim {
     /// What every process calls the bucket, beside the plan's id.
     #[cfg(feature = "redis")]
     pub(crate) fn shared_key(&self, head: &Head<'_>, buckets: &Buckets) -> String {
-        key::digest(buckets.hasher(), |key| self.write(head, key))
+        let mut text = String::with_capacity(32);
+        key::digest(buckets.hasher(), &mut text, |key| self.write(head, key));
+        text
     }
 
     /// What every process calls the key in the plan, wherever it calls.
@@ -198,11 +200,13 @@ impl Claim {
 /// What every process calls a key in a plan.
 #[cfg(feature = "redis")]
 pub(crate) fn shared_holder(plan: &str, id: &str, buckets: &Buckets) -> String {
-    key::digest(buckets.hasher(), |writer| {
+    let mut text = String::with_capacity(32);
+    key::digest(buckets.hasher(), &mut text, |writer| {
         writer.part(b"usage plan");
         writer.part(plan.as_bytes());
         writer.part(id.as_bytes());
-    })
+    });
+    text
 }
 
 impl UsagePlan {

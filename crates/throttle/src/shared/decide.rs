@@ -156,7 +156,8 @@ impl Here<'_> {
             let (store, leases) = (self.store.clone(), Arc::clone(leases));
             tokio::spawn(async move {
                 let id = level.need.id;
-                match store.take(std::slice::from_ref(&level), &[want]).await {
+                level.want = want;
+                match store.take(std::slice::from_ref(&level)).await {
                     Ok(Reply {
                         refused: None,
                         said,
@@ -204,15 +205,12 @@ struct Question {
 impl Question {
     async fn ask(mut self, shared: &Shared, store: &SharedBuckets) -> Result<(), Rejection> {
         let at = store.at(shared.buckets.now());
-        let wants: Vec<_> = self
-            .levels
-            .iter()
-            .map(|level| match &store.leases {
-                Some(leases) => leases.want(level.need.id, level.need.cost, at),
-                None => level.need.cost,
-            })
-            .collect();
-        let reply = match store.take(&self.levels, &wants).await {
+        if let Some(leases) = &store.leases {
+            for level in &mut self.levels {
+                level.want = leases.want(level.need.id, level.need.cost, at);
+            }
+        }
+        let reply = match store.take(&self.levels).await {
             Ok(reply) => reply,
             Err(away) => {
                 let now = shared.buckets.now();
@@ -380,7 +378,7 @@ impl Question {
 
 fn refuse(shared: &Shared, level: &Level, wait: Option<u64>, now: u64) -> Rejection {
     shared.counters.refused(level.need.of.counter(), now);
-    with_wait(level.refusal.clone(), shared, wait)
+    with_wait(level.refusal(shared), shared, wait)
 }
 
 /// This process's share of a limit, and what a request costs of it.

@@ -99,7 +99,10 @@ pub(super) struct Level {
     /// What stands in one slot of a cluster has the same; nothing, if all does.
     pub(super) slot: String,
     pub(super) key: String,
-    pub(super) refusal: Rejection,
+    /// How many tokens to take if there are so many: those beyond the cost are for later requests.
+    pub(super) want: u32,
+    /// Of a plan; what a rule says is made when it is needed.
+    refusal: Option<Rejection>,
     pub(super) what: What,
 }
 
@@ -152,7 +155,11 @@ impl Level {
         apart: bool,
     ) -> Option<Self> {
         let buckets = &shared.buckets;
-        let refusal = refusal(&need, shared, claim, head);
+        let refusal = match need.of {
+            Of::Rule(_) => None,
+            Of::Plan | Of::Quota => Some(refusal(&need, shared, claim, head)),
+        };
+        let want = need.cost;
         let slot_of = |digest: &dyn Fn() -> String| if apart { digest() } else { String::new() };
         Some(match need.of {
             Of::Plan => {
@@ -166,6 +173,7 @@ impl Level {
                     ),
                     what: What::Bucket(claim.name()),
                     need,
+                    want,
                     refusal,
                 }
             }
@@ -177,28 +185,47 @@ impl Level {
                     slot: slot_of(&|| holder.clone()),
                     what: What::Quota(Box::new(SharedQuota::of(plans, claim)?)),
                     need,
+                    want,
                     refusal,
                 }
             }
             Of::Rule(index) => {
                 let rule = shared.rules.get(index)?;
-                let digest = rule.shared_key(head);
+                let name = rule.name();
+                let mut key = String::with_capacity(name.len() + 33);
+                key.push_str(name);
+                key.push(':');
+                rule.shared_key(head, &mut key);
                 Self {
-                    slot: slot_of(&|| match &*digest {
-                        "" => rule.name().to_owned(),
+                    slot: slot_of(&|| match &key[name.len() + 1..] {
+                        "" => name.to_owned(),
                         digest => digest.to_owned(),
                     }),
-                    key: format!("{}:{digest}", rule.name()),
+                    key,
                     what: What::Bucket(Arc::clone(rule.full_name())),
                     need,
+                    want,
                     refusal,
                 }
             }
         })
     }
 
+    /// What the script for a request with one bucket is told; nothing, if it is not that.
+    pub(super) fn sole_arguments(&self) -> Option<[String; 3]> {
+        match self.what {
+            What::Bucket(_) if self.want == self.need.cost => Some([
+                period(&self.need.limit),
+                self.need.limit.burst().to_string(),
+                self.need.cost.to_string(),
+            ]),
+            _ => None,
+        }
+    }
+
     /// What the script that takes is told.
-    pub(super) fn arguments(&self, want: u32, arguments: &mut Vec<String>) {
+    pub(super) fn arguments(&self, arguments: &mut Vec<String>) {
+        let want = self.want;
         match &self.what {
             What::Bucket(_) => arguments.extend([
                 period(&self.need.limit),
@@ -255,6 +282,17 @@ impl Level {
         match &self.what {
             What::Bucket(name) => Some(rule::standing(name, &self.need.limit, debt)),
             What::Quota(_) => None,
+        }
+    }
+}
+
+impl Level {
+    /// The refusal of a request that is not within this.
+    pub(super) fn refusal(&self, shared: &Shared) -> Rejection {
+        match (&self.refusal, self.need.of) {
+            (Some(refusal), _) => refusal.clone(),
+            (None, Of::Rule(index)) => shared.rules[index].refuse(&self.need.limit),
+            (None, _) => portcullis_core::RejectionKind::Throttled.into(),
         }
     }
 }

@@ -88,6 +88,7 @@ const QUIET: u64 = 100_000_000;
 const DEADLINE: Duration = Duration::from_millis(25);
 
 /// Put together here, for what is called as a function in a script is made anew by each run of it.
+static BUCKET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("one.lua")));
 static BUCKETS: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("start.lua"),
@@ -339,28 +340,53 @@ impl SharedBuckets {
 
     fn key(&self, slot: &str, key: &str) -> String {
         let group = &self.group;
-        match slot {
-            "" => format!("{{{group}}}:{key}"),
-            slot => format!("{{{group}/{slot}}}:{key}"),
-        }
+        let slash = if slot.is_empty() { "" } else { "/" };
+        ["{", group, slash, slot, "}:", key].concat()
     }
 
     /// Takes what each level costs, and up to as much as is wanted, within the deadline.
-    async fn take(&self, levels: &[Level], wants: &[u32]) -> Result<Reply, Away> {
-        match timeout(self.deadline, self.take_all(levels, wants)).await {
-            Ok(Ok(reply)) => {
-                if self.state.quiet_until.swap(0, Ordering::Relaxed) != 0 {
-                    tracing::info!("the shared buckets answer again");
-                }
-                Ok(reply)
-            }
-            Ok(Err(away)) => Err(away),
-            Err(_) => Err(Away::Late),
+    async fn take(&self, levels: &[Level]) -> Result<Reply, Away> {
+        let sole = match levels {
+            [level] => level.sole_arguments().map(|arguments| (level, arguments)),
+            _ => None,
+        };
+        let reply = match sole {
+            Some((level, arguments)) => self.take_one(level, &arguments).await?,
+            None => match timeout(self.deadline, self.take_all(levels)).await {
+                Ok(reply) => reply?,
+                Err(_) => return Err(Away::Late),
+            },
+        };
+        if self.state.quiet_until.load(Ordering::Relaxed) != 0
+            && self.state.quiet_until.swap(0, Ordering::Relaxed) != 0
+        {
+            tracing::info!("the shared buckets answer again");
         }
+        Ok(reply)
+    }
+
+    /// Takes what a request costs that has one bucket: what most requests have.
+    async fn take_one(&self, level: &Level, arguments: &[String; 3]) -> Result<Reply, Away> {
+        self.state.asked.fetch_add(1, Ordering::Relaxed);
+        let keys = [self.key(&level.slot, &level.key)];
+        let answer = self
+            .redis
+            .script_within(&BUCKET, &keys, arguments, self.deadline)
+            .await
+            .map_err(Away::Failed)?;
+        let [wait, spent] = answer[..] else {
+            return Err(Away::Nonsense);
+        };
+        let passes = wait == 0;
+        let taken = if passes { level.need.cost.into() } else { 0 };
+        Ok(Reply {
+            refused: (!passes).then_some((0, wait)),
+            said: vec![Some(Said::Bucket { spent, taken })],
+        })
     }
 
     /// Asks one slot after the other, until one refuses. That of the quota is the last: what it has counted, others have seen.
-    async fn take_all(&self, levels: &[Level], wants: &[u32]) -> Result<Reply, Away> {
+    async fn take_all(&self, levels: &[Level]) -> Result<Reply, Away> {
         let mut reply = Reply {
             refused: None,
             said: vec![None; levels.len()],
@@ -389,7 +415,7 @@ impl SharedBuckets {
             let mut arguments = Vec::with_capacity(8 * members.len());
             arguments.extend(quota.map(|index| (index + 1).to_string()));
             for member in &members {
-                levels[*member].arguments(wants[*member], &mut arguments);
+                levels[*member].arguments(&mut arguments);
             }
             self.state.asked.fetch_add(1, Ordering::Relaxed);
             let keys = self.keys(levels, &members);
