@@ -239,11 +239,13 @@ impl Rejection {
     /// The whole answer. The rejection stays in its extensions.
     #[must_use]
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
-        let (content_type, body) = self.body();
-        // What has no message of its own has the same headers each time, and copying them is cheaper than inserting them.
-        let mut headers = match &self.message {
-            None => self.usual_headers().clone(),
-            Some(_) => self.new_headers(content_type, body.len()),
+        // What has no message of its own looks the same each time, and copying that is cheaper than making it anew.
+        let (mut headers, body) = match &self.message {
+            None => self.usual().clone(),
+            Some(_) => {
+                let (content_type, body) = self.body();
+                (self.new_headers(content_type, body.len()), body)
+            }
         };
         if let Some(own) = &self.headers {
             for (name, value) in own.iter() {
@@ -269,16 +271,16 @@ impl Rejection {
         headers
     }
 
-    /// The headers of a refusal of this kind that says what its kind says.
-    fn usual_headers(&self) -> &'static HeaderMap {
-        static USUAL: [[OnceLock<HeaderMap>; 2]; KINDS] =
+    /// The headers and the body of a refusal of this kind that says what its kind says.
+    fn usual(&self) -> &'static (HeaderMap, Bytes) {
+        static USUAL: [[OnceLock<(HeaderMap, Bytes)>; 2]; KINDS] =
             [const { [const { OnceLock::new() }; 2] }; KINDS];
         let usual = &USUAL[self.kind as usize % KINDS][self.api as usize];
         usual.get_or_init(|| {
             let mut usual = Self::new(self.kind);
             usual.api = self.api;
             let (content_type, body) = usual.body();
-            usual.new_headers(content_type, body.len())
+            (usual.new_headers(content_type, body.len()), body)
         })
     }
 }

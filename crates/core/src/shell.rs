@@ -188,6 +188,12 @@ impl Rejection {
     pub fn settle<B>(self, mode: Mode, request: &mut Request<B>) -> Option<Self> {
         settle(mode, self, request)
     }
+
+    /// Carries the refusal of `request` out, as [`settle`](Self::settle) does in [`Mode::Enforce`].
+    #[must_use]
+    pub fn enforce<B>(self, request: &Request<B>) -> Self {
+        enforce(self, request)
+    }
 }
 
 /// Carries a refusal out, or, in [`Mode::Observe`], writes it down and lets the request pass.

@@ -116,6 +116,14 @@ impl Key {
         self.parts.is_empty()
     }
 
+    /// The header, if it is all that the key is made of.
+    pub(crate) fn sole_header(&self) -> Option<&HeaderName> {
+        match &*self.parts {
+            [Part::Header(name)] => Some(name),
+            _ => None,
+        }
+    }
+
     /// Writes what the key finds in `head`.
     #[inline]
     pub(crate) fn write(&self, head: &Head<'_>, key: &mut KeyWriter<'_>) {
@@ -323,7 +331,7 @@ impl<'a> KeyWriter<'a> {
     }
 
     #[inline]
-    fn optional(&mut self, bytes: Option<&[u8]>) {
+    pub(crate) fn optional(&mut self, bytes: Option<&[u8]>) {
         match bytes {
             Some(bytes) => self.part(bytes),
             None => self.absent(),

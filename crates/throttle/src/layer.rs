@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use http::HeaderMap;
 use http::header::RETRY_AFTER;
 use portcullis_core::{
     ApiKind, BoxAsk, Guard, GuardLayer, Head, LimitStanding, Mode, Rejection, Verdict,
@@ -17,7 +18,7 @@ use crate::headers::{self, Headers};
 #[cfg(feature = "redis")]
 use crate::limit::Limit;
 use crate::plans::{Claim, UsagePlans};
-use crate::rule::{ActiveRule, Rule, RuleHandle, Ticket};
+use crate::rule::{ActiveRule, Quick, Rule, RuleHandle, Ticket};
 use crate::service::Throttled;
 #[cfg(feature = "redis")]
 use crate::shared::SharedBuckets;
@@ -30,6 +31,7 @@ use crate::stats::{Counters, QUOTA, ThrottleStats, USAGE_PLAN};
 #[must_use]
 pub struct ThrottleLayer {
     shared: Arc<Shared>,
+    sole: Option<Arc<Sole>>,
 }
 
 pub(crate) struct Shared {
@@ -44,15 +46,38 @@ pub(crate) struct Shared {
     pub(crate) store: Option<SharedBuckets>,
 }
 
+/// The rule of a layer with nothing else to do than to let requests pass or refuse them by their headers.
+pub(crate) struct Sole {
+    rule: Arc<ActiveRule>,
+    quick: Quick,
+}
+
 impl Shared {
-    /// Whether nothing has to be asked, and answers that pass are left as they are: most layers never do more.
-    #[inline]
-    pub(crate) const fn is_simple(&self) -> bool {
+    fn sole(&self) -> Option<Sole> {
         #[cfg(feature = "redis")]
         if self.store.is_some() {
-            return false;
+            return None;
         }
-        !self.headers.on_every_answer()
+        let ([rule], None) = (&*self.rules, &self.plans) else {
+            return None;
+        };
+        let quick = rule.quick().filter(|_| !self.headers.on_every_answer())?;
+        let rule = Arc::clone(rule);
+        Some(Sole { rule, quick })
+    }
+
+    /// Takes from the rule of a layer that has no other, or says no.
+    #[inline]
+    pub(crate) fn decide_by(&self, sole: &Sole, headers: &HeaderMap) -> Result<(), Rejection> {
+        let now = self.buckets.now();
+        let (take, ticket) = sole.rule.take_by(&sole.quick, headers, now);
+        match take {
+            Take::Taken { .. } => {
+                self.counters.passed(now);
+                Ok(())
+            }
+            Take::Wait { nanos, .. } => Err(self.refuse_by(&sole.rule, &ticket, nanos, now)),
+        }
     }
 
     #[inline]
@@ -95,6 +120,7 @@ impl ThrottleLayer {
 
     pub(crate) fn of(shared: Shared) -> Self {
         Self {
+            sole: shared.sole().map(Arc::new),
             shared: Arc::new(shared),
         }
     }
@@ -136,6 +162,12 @@ impl ThrottleLayer {
     #[inline]
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// The rule that decides by headers, if there is nothing else to do.
+    #[inline]
+    pub(crate) fn sole(&self) -> Option<&Sole> {
+        self.sole.as_deref()
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use portcullis_core::{ApiKind, Decision, Head, LimitStanding, Live, Rejection, RejectionKind};
 
 use crate::bucket::{Bucket, Take};
@@ -165,6 +166,14 @@ pub(crate) struct ActiveRule {
     buckets: Buckets,
 }
 
+/// What is counted by, where the headers say all there is to know.
+#[derive(Clone, Debug)]
+pub(crate) enum Quick {
+    /// Nothing: all requests together.
+    Everybody,
+    Header(HeaderName),
+}
+
 /// What a request took from a rule, so that it can be given back.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket {
@@ -195,7 +204,12 @@ impl ActiveRule {
         if self.key.is_shared() {
             return self.take_alone(self.limit.load(), cost, now);
         }
-        let id = self.id(|key| self.key.write(head, key));
+        self.take_of(self.id(|key| self.key.write(head, key)), cost, now)
+    }
+
+    /// Takes from the bucket of a key.
+    #[inline]
+    fn take_of(&self, id: u64, cost: u32, now: u64) -> (Take, Ticket) {
         let limit = self.special.of(id).unwrap_or_else(|| self.limit.load());
         if cost == 0 {
             let debt = self.buckets.debt(id, now);
@@ -207,6 +221,27 @@ impl ActiveRule {
                 self.buckets.count_overflow();
                 self.take_alone(limit, cost, now)
             }
+        }
+    }
+
+    /// Takes what a request costs whose headers say all there is to know.
+    #[inline]
+    pub(crate) fn take_by(&self, quick: &Quick, headers: &HeaderMap, now: u64) -> (Take, Ticket) {
+        match quick {
+            Quick::Everybody => self.take_alone(self.limit.load(), 1, now),
+            Quick::Header(name) => {
+                let value = headers.get(name).map(HeaderValue::as_bytes);
+                self.take_of(self.id(|key| key.optional(value)), 1, now)
+            }
+        }
+    }
+
+    /// Whether the headers of a request say all there is to know.
+    pub(crate) fn quick(&self) -> Option<Quick> {
+        match (&self.cost, self.key.is_shared()) {
+            (Some(_), _) => None,
+            (None, true) => Some(Quick::Everybody),
+            (None, false) => self.key.sole_header().cloned().map(Quick::Header),
         }
     }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use portcullis_core::{Guarded, GuardedFuture, Head, Mode, RequestContext};
+use portcullis_core::{Guarded, GuardedFuture, Mode, Rejection, RequestContext};
 use tower_service::Service;
 
 use crate::headers::Headers;
@@ -41,33 +41,40 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let shared = self.guarded.guard().shared();
-        if !shared.is_simple() || shared.mode() != Mode::Enforce {
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let layer = &**self.guarded.guard();
+        let shared = layer.shared();
+        let (Some(sole), Mode::Enforce) = (layer.sole(), shared.mode()) else {
             return self.call_guarded(request);
-        }
-        let refusal = match shared.decide(&Head::of(&request)) {
-            Ok(()) => None,
-            Err(rejection) => rejection.settle(Mode::Enforce, &mut request),
         };
-        // Each state is made where it stays: moving the future of a service is what costs most here.
-        match refusal {
-            None => ThrottledFuture {
+        // What costs most here are moves of the request and of the service's future. So each state is made where it stays, and of a request that passes only its headers are
+        // lent to others: of what they could have kept the compiler has to make copies.
+        match shared.decide_by(sole, request.headers()) {
+            Ok(()) => ThrottledFuture {
                 state: State::Inner {
                     future: self.guarded.inner_mut().call(request),
                 },
             },
-            Some(rejection) => ThrottledFuture {
+            Err(rejection) => ThrottledFuture {
                 state: State::Reply {
-                    response: Some(rejection.into_response()),
+                    response: Some(answer(rejection, request)),
                 },
             },
         }
     }
 }
 
+/// The answer to a request that is refused.
+fn answer<ReqBody, ResBody: From<Bytes>>(
+    rejection: Rejection,
+    request: Request<ReqBody>,
+) -> Response<ResBody> {
+    rejection.enforce(&request).into_response()
+}
+
 impl<S> Throttled<S> {
     /// Leaves it to the guard's shell, and keeps what answers shall tell.
+    #[inline(never)]
     fn call_guarded<ReqBody, ResBody>(
         &mut self,
         mut request: Request<ReqBody>,
