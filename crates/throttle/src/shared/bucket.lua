@@ -30,6 +30,9 @@
       taken = math.max(cost, math.min(want, math.floor((most - debt + 0.01) / period)))
     end
     local spent = debt + period * taken
-    values[i], lives[i] = string.format('%020.3f%s', now + spent, text), math.ceil(spent / 1000) + 1000
+    -- Two whole numbers are written faster than one with a fraction.
+    local full = now + spent + 0.0005
+    local rest = full % 1
+    values[i], lives[i] = string.format('%016d.%03d%s', full - rest, rest * 1000, text), string.format('%d', spent / 1000 + 1001)
     reply[out], reply[out + 1] = math.ceil(spent), taken
     at, out = at + 4, out + 2

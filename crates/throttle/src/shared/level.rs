@@ -214,11 +214,11 @@ impl Level {
     /// What the script for a request with one bucket is told; nothing, if it is not that.
     pub(super) fn sole_arguments(&self) -> Option<[String; 3]> {
         match self.what {
-            What::Bucket(_) if self.want == self.need.cost => Some([
-                period(&self.need.limit),
-                self.need.limit.burst().to_string(),
-                self.need.cost.to_string(),
-            ]),
+            What::Bucket(_) if self.want == self.need.cost => {
+                let limit = &self.need.limit;
+                let of = |tokens: u32| micros_of(limit.period().saturating_mul(tokens.into()));
+                Some([of(1), of(limit.burst()), of(self.need.cost)])
+            }
             _ => None,
         }
     }
@@ -328,6 +328,10 @@ pub(super) const MOST: u64 = (1 << 53) - 1;
 
 /// The microseconds that a token counts for, as text that is the same wherever it is made.
 fn period(limit: &Limit) -> String {
-    let nanos = limit.period();
+    micros_of(limit.period())
+}
+
+/// The microseconds in so many nanoseconds, as text.
+fn micros_of(nanos: u64) -> String {
     format!("{}.{:03}", nanos / 1000, nanos % 1000)
 }
