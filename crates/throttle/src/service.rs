@@ -65,6 +65,10 @@ where
 }
 
 /// The answer to a request that is refused.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what is only lent may be kept, and then requests that pass are copied"
+)]
 fn answer<ReqBody, ResBody: From<Bytes>>(
     rejection: Rejection,
     request: Request<ReqBody>,

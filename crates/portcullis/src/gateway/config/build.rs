@@ -306,7 +306,7 @@ impl GatewayConfig {
                 Ok(rules) => spec = spec.cors(rules),
                 Err(error) => faults.push(ConfigFault {
                     place: format!("/apis/{index}/cors/{}", error.field()),
-                    message: format!("{}; {}", error.problem(), error.fix()),
+                    message: error.problem(),
                 }),
             }
         }
