@@ -30,15 +30,16 @@ impl Entry {
         Some(self.proxies.client(peer, request.headers()))
     }
 
-    /// What the resolver is asked about a request of `client`.
+    /// What the resolver is asked about a request of `client` to `host`.
     pub(super) fn lookup<'r, B>(
         &self,
         request: &'r Request<B>,
+        host: Option<&'r str>,
         context: &'r RequestContext,
         client: Option<IpAddr>,
     ) -> Lookup<'r> {
         let private = client.is_some_and(|client| self.endpoints.of(client).is_some());
-        let lookup = Lookup::new(context.host(), request.uri().path())
+        let lookup = Lookup::new(host, request.uri().path())
             .headers(request.headers())
             .private(self.open || private);
         let tls = context.connection().and_then(|own| own.tls.as_ref());

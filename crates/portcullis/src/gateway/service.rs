@@ -64,6 +64,7 @@ where
     let (context, client) = context_of(plan, &mut request);
     let mut finish = Finish::new(plan, context.clone(), &request);
 
+    // It is read from its header each time, so it is asked for once.
     let host = context.host();
     if let Some(mutual_tls) = &plan.mutual_tls
         && let Err(rejection) = mutual_tls.check(host, &Head::of(&request))
@@ -73,10 +74,10 @@ where
         }
         return GatewayFuture {
             state: finish.refuse(rejection),
-            finish: Some(finish),
+            finish,
         };
     }
-    let asked = plan.entry.lookup(&request, &context, client);
+    let asked = plan.entry.lookup(&request, host, &context, client);
     let resolved = match plan.resolver.look_up(&asked) {
         Ok(resolved) => resolved,
         Err(refusal) => {
@@ -90,7 +91,7 @@ where
             let state = admit(&mut finish, cors, &request);
             return GatewayFuture {
                 state: state.unwrap_or_else(|| finish.refuse(rejection)),
-                finish: Some(finish),
+                finish,
             };
         }
     };
@@ -113,17 +114,11 @@ where
     finish.enter(&stage, &request);
     let entered = finish.entered();
     if let Some(state) = admit(&mut finish, stage.api.cors.as_ref(), &request) {
-        return GatewayFuture {
-            state,
-            finish: Some(finish),
-        };
+        return GatewayFuture { state, finish };
     }
     let state = route(&mut finish, &stage, consumed, request);
     drop(entered);
-    GatewayFuture {
-        state,
-        finish: Some(finish),
-    }
+    GatewayFuture { state, finish }
 }
 
 /// What CORS rules make of a request: the answer to a preflight, or a grant that goes out with the response.
@@ -188,7 +183,7 @@ where
         return finish.refuse(too_large(api.max_body_bytes).for_api(api.kind));
     }
 
-    let request = request.map(|body| {
+    let mut request = request.map(|body| {
         // Nothing is not worth a box.
         if body.is_end_stream() {
             Body::empty()
@@ -196,7 +191,7 @@ where
             Body::new(body)
         }
     });
-    let request = finish.trace(request);
+    finish.trace(&mut request);
     if method.guards.is_empty() {
         return call(finish, &method, request);
     }
@@ -302,7 +297,7 @@ pin_project! {
     pub struct GatewayFuture {
         #[pin]
         state: State,
-        finish: Option<Finish>,
+        finish: Finish,
     }
 }
 
@@ -439,30 +434,16 @@ impl Future for GatewayFuture {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         // An asynchronous predicate is asked beside the integration, not after it.
-        if let Some(finish) = this.finish.as_mut() {
-            let _ = finish.poll_grant(cx);
-        }
+        let finish = this.finish;
+        let _ = finish.poll_grant(cx);
         loop {
-            let finish = this
-                .finish
-                .as_mut()
-                .expect("a future is not polled after it has completed");
             let entered = finish.entered();
-            let next = match this.state.as_mut().project() {
-                StateProjection::Reply { response } => {
-                    ready!(finish.poll_grant(cx));
-                    let response = response.take().unwrap_or_default();
-                    let finish = this.finish.take();
-                    return Poll::Ready(Ok(match finish {
-                        Some(finish) => finish.complete(response),
-                        None => response,
-                    }));
-                }
+            let response = match this.state.as_mut().project() {
+                StateProjection::Reply { response } => response
+                    .take()
+                    .expect("a future is not polled after it has completed"),
                 StateProjection::Preflight { later } => {
-                    let answer = ready!(Pin::new(later).poll(cx));
-                    State::Reply {
-                        response: Some(answer.into_response()),
-                    }
+                    ready!(Pin::new(later).poll(cx)).into_response()
                 }
                 StateProjection::Guards {
                     walk,
@@ -484,9 +465,14 @@ impl Future for GatewayFuture {
                         Poll::Pending => return Poll::Pending,
                     };
                     match (passed, request.take()) {
-                        (Ok(()), Some(request)) => call(finish, method, request),
-                        (Err(rejection), _) => finish.refuse(rejection),
-                        (Ok(()), None) => State::Reply { response: None },
+                        (Ok(()), Some(request)) => {
+                            let next = call(finish, method, request);
+                            drop(entered);
+                            this.state.set(next);
+                            continue;
+                        }
+                        (Ok(()), None) => Response::default(),
+                        (Err(rejection), _) => finish.refusal(rejection),
                     }
                 }
                 StateProjection::Integration { future, started } => {
@@ -495,11 +481,9 @@ impl Future for GatewayFuture {
                     if outcome.is_ok() {
                         finish.measure_integration(*started);
                     }
-                    State::Reply {
-                        response: Some(match outcome {
-                            Ok(response) => response,
-                            Err(rejection) => finish.refusal(rejection),
-                        }),
+                    match outcome {
+                        Ok(response) => response,
+                        Err(rejection) => finish.refusal(rejection),
                     }
                 }
                 StateProjection::HttpCached {
@@ -513,9 +497,7 @@ impl Future for GatewayFuture {
                     if has_failed {
                         layer.mark_failure(finish.context(), response.headers_mut());
                     }
-                    State::Reply {
-                        response: Some(response),
-                    }
+                    response
                 }
                 StateProjection::ReadForCache {
                     future,
@@ -524,22 +506,28 @@ impl Future for GatewayFuture {
                 } => match ready!(future.as_mut().poll(cx)) {
                     Ok(read) => {
                         let call = behind_cache(finish, method);
-                        State::Cached {
+                        let next = State::Cached {
                             started: finish.clock().now(),
                             future: cache.serve_read(read, call),
-                        }
+                        };
+                        drop(entered);
+                        this.state.set(next);
+                        continue;
                     }
-                    Err(rejection) => finish.refuse(rejection),
+                    Err(rejection) => finish.refusal(rejection),
                 },
                 StateProjection::Cached { future, started } => {
                     let outcome = ready!(future.poll(cx));
-                    State::Reply {
-                        response: Some(finish.cached(outcome, *started)),
-                    }
+                    finish.cached(outcome, *started)
                 }
             };
             drop(entered);
-            this.state.set(next);
+            if finish.poll_grant(cx).is_pending() {
+                let response = Some(response);
+                this.state.set(State::Reply { response });
+                return Poll::Pending;
+            }
+            return Poll::Ready(Ok(finish.complete(response)));
         }
     }
 }

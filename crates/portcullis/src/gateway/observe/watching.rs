@@ -1,5 +1,6 @@
 //! One request, while it is looked at.
 
+use std::mem;
 use std::sync::Arc;
 
 use http::header::CONTENT_LENGTH;
@@ -80,18 +81,19 @@ impl Watching {
     }
 
     /// The request goes to its method's guards. Where it is traced, what passes of its body is kept.
-    pub(in crate::gateway) fn trace(&mut self, request: Request<Body>) -> Request<Body> {
+    pub(in crate::gateway) fn trace(&mut self, request: &mut Request<Body>) {
         let traced = self.observers.execution.is_some()
             && self
                 .method_observers()
                 .is_some_and(|method| method.traced && method.level.is_some());
         if !traced {
-            return request;
+            return;
         }
         let kept = self.kept.insert(Box::default());
         self.context.set_call_record(kept.record.clone());
         kept.request_headers.clone_from(request.headers());
-        request.map(|body| kept.request_body.of(body))
+        let body = mem::take(request.body_mut());
+        *request.body_mut() = kept.request_body.of(body);
     }
 
     fn stage_observers(&self) -> Option<&StageObservers> {
