@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +19,7 @@ pub(crate) struct Token<'a> {
     pub(crate) header: Header,
     /// What is signed: header and claims as they came.
     pub(crate) message: &'a [u8],
-    pub(crate) signature: Vec<u8>,
+    pub(crate) signature: Octets<72>,
     /// The claims: JSON, as far as anybody knows.
     pub(crate) claims: Box<str>,
 }
@@ -28,7 +29,38 @@ pub(crate) struct Token<'a> {
 pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
     pub(crate) key_id: Option<Box<str>>,
-    pub(crate) r#type: Option<Box<str>>,
+    pub(crate) r#type: Option<Cow<'static, str>>,
+}
+
+/// What a part decodes to; up to so many octets stand in place.
+#[derive(Debug)]
+pub(crate) enum Octets<const N: usize> {
+    Short([u8; N], usize),
+    Long(Vec<u8>),
+}
+
+impl<const N: usize> Octets<N> {
+    fn decode(part: &str) -> Result<Self, TokenFault> {
+        if decoded_length(part) > N {
+            return decode(part).map(Self::Long);
+        }
+        let mut octets = [0; N];
+        let length = URL_SAFE_NO_PAD
+            .decode_slice(part, &mut octets)
+            .map_err(|_| TokenFault::Malformed)?;
+        Ok(Self::Short(octets, length))
+    }
+}
+
+impl<const N: usize> Deref for Octets<N> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Short(octets, length) => &octets[..*length],
+            Self::Long(octets) => octets,
+        }
+    }
 }
 
 /// The claims that are checked, and what cannot be told from them.
@@ -85,8 +117,8 @@ impl<'a> Token<'a> {
         else {
             return Err(TokenFault::Segments);
         };
-        let header = Header::parse(&decode(header)?)?;
-        let signature = decode(signature)?;
+        let header = Header::parse(&Octets::<192>::decode(header)?)?;
+        let signature = Octets::decode(signature)?;
         let message = text.rsplit_once('.').map_or("", |(message, _)| message);
         let claims = String::from_utf8(decode(claims)?).map_err(|_| TokenFault::Malformed)?;
         Ok(Self {
@@ -100,12 +132,17 @@ impl<'a> Token<'a> {
 
 /// Neither padding nor a second spelling of the same octets is taken.
 fn decode(part: &str) -> Result<Vec<u8>, TokenFault> {
-    // A third less than it came in, to the byte.
-    let mut out = Vec::with_capacity(part.len() / 4 * 3 + part.len() % 4);
-    URL_SAFE_NO_PAD
-        .decode_vec(part, &mut out)
+    let mut out = vec![0; decoded_length(part)];
+    let length = URL_SAFE_NO_PAD
+        .decode_slice(part, &mut out)
         .map_err(|_| TokenFault::Malformed)?;
+    out.truncate(length);
     Ok(out)
+}
+
+/// Four letters are three octets, and two or three at the end are one or two.
+const fn decoded_length(part: &str) -> usize {
+    part.len() / 4 * 3 + (part.len() % 4).saturating_sub(1)
 }
 
 impl Header {
@@ -133,11 +170,15 @@ impl Header {
         if members.crit {
             return Err(TokenFault::Critical);
         }
-        let own = |text: Option<Text<'_>>| text.map(|text| text.0.into());
+        let r#type = members.typ.map(|text| match &*text.0 {
+            // As most have it.
+            "JWT" => Cow::Borrowed("JWT"),
+            _ => Cow::Owned(text.0.into_owned()),
+        });
         Ok(Self {
             algorithm,
-            key_id: own(members.kid),
-            r#type: own(members.typ),
+            key_id: members.kid.map(|text| text.0.into()),
+            r#type,
         })
     }
 }
@@ -165,29 +206,66 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut claims = Registered::default();
-        let mut names: Vec<Cow<'de, str>> = Vec::with_capacity(16);
+        let twice = || Err(de::Error::custom("a claim is there twice"));
+        // A bit for each of those that are looked at; the names of the others.
+        let mut seen = 0_u16;
+        let mut others: Vec<Cow<'de, str>> = Vec::new();
         while let Some(Text(name)) = map.next_key()? {
-            match &*name {
-                "iss" => claims.issuer = Some(map.next_value::<Text<'de>>()?.0),
-                "aud" => claims.audience = map.next_value()?,
-                "client_id" => claims.client_id = map.next_value()?,
-                "token_use" => claims.token_use = map.next_value()?,
-                "exp" => claims.expires = Some(map.next_value()?),
-                "nbf" => claims.not_before = Some(map.next_value()?),
-                "iat" => claims.issued = Some(map.next_value()?),
+            let bit = match &*name {
+                "iss" => {
+                    claims.issuer = Some(map.next_value::<Text<'de>>()?.0);
+                    1
+                }
+                "aud" => {
+                    claims.audience = map.next_value()?;
+                    1 << 1
+                }
+                "client_id" => {
+                    claims.client_id = map.next_value()?;
+                    1 << 2
+                }
+                "token_use" => {
+                    claims.token_use = map.next_value()?;
+                    1 << 3
+                }
+                "exp" => {
+                    claims.expires = Some(map.next_value()?);
+                    1 << 4
+                }
+                "nbf" => {
+                    claims.not_before = Some(map.next_value()?);
+                    1 << 5
+                }
+                "iat" => {
+                    claims.issued = Some(map.next_value()?);
+                    1 << 6
+                }
                 "scope" => {
                     if let Loose::Text(scopes) = map.next_value()? {
+                        let blanks = scopes.bytes().filter(|byte| *byte == b' ').count();
+                        claims.scopes.reserve_exact(blanks + 1);
                         claims.scopes.extend(words(&scopes));
                     }
+                    1 << 7
                 }
-                "scp" => claims.scopes.extend(map.next_value::<Scopes>()?.0),
-                _ => map.next_value_seed(Skip(MAX_DEPTH))?,
+                "scp" => {
+                    claims.scopes.extend(map.next_value::<Scopes>()?.0);
+                    1 << 8
+                }
+                _ => {
+                    map.next_value_seed(Skip(MAX_DEPTH))?;
+                    others.push(name);
+                    continue;
+                }
+            };
+            if seen & bit != 0 {
+                return twice();
             }
-            names.push(name);
+            seen |= bit;
         }
-        names.sort_unstable();
-        if names.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(de::Error::custom("a claim is there twice"));
+        others.sort_unstable();
+        if others.windows(2).any(|pair| pair[0] == pair[1]) {
+            return twice();
         }
         Ok(claims)
     }
@@ -428,9 +506,22 @@ mod tests {
         let text = token(r#"{"alg":"RS256","kid":"k"}"#, r#"{"a":1}"#);
         let token = Token::parse(&text, 4096).expect("a token");
         assert_eq!(token.message, &text.as_bytes()[..text.rfind('.').unwrap()]);
-        assert_eq!(token.signature, b"signature");
+        assert_eq!(&*token.signature, b"signature");
         assert_eq!(&*token.claims, r#"{"a":1}"#);
         assert_eq!(token.header.key_id.as_deref(), Some("k"));
+    }
+
+    #[test]
+    fn parts_of_any_length_are_decoded() {
+        for length in 0..600 {
+            let octets: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
+            let header = format!(r#"{{"alg":"RS256","x":"{}"}}"#, "y".repeat(length));
+            let text = token(&header, r#"{"a":1}"#);
+            let (message, _) = text.rsplit_once('.').expect("three parts");
+            let text = format!("{message}.{}", URL_SAFE_NO_PAD.encode(&octets));
+            let token = Token::parse(&text, 4096).expect("a token");
+            assert_eq!(&*token.signature, octets, "{length}");
+        }
     }
 
     #[test]

@@ -168,7 +168,8 @@ impl Verifier {
 
     /// Looks at a token as far as that takes no waiting.
     pub(crate) fn look(&self, token: &str, now: Seconds) -> Look {
-        if let Some(verified) = self.shared.verified.get(token)
+        if self.keeps()
+            && let Some(verified) = self.shared.verified.get(token)
             && let Some(look) = self.look_again(&verified, now)
         {
             return match look {
@@ -180,6 +181,11 @@ impl Verifier {
             };
         }
         self.look_anew(token, now)
+    }
+
+    /// Whether tokens are kept at all.
+    fn keeps(&self) -> bool {
+        self.shared.settings.cache_bytes > 0
     }
 
     /// Whether a token that was verified before still holds; `None` if its issuer's keys are others by now.
@@ -260,7 +266,9 @@ impl Verifier {
             issuer: u32::try_from(index).unwrap_or(u32::MAX),
             generation: keys.generation,
         };
-        self.shared.verified.insert(text.into(), verified.clone());
+        if self.keeps() {
+            self.shared.verified.insert(text.into(), verified.clone());
+        }
         Look::Known(verified)
     }
 

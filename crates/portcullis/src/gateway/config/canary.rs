@@ -85,7 +85,7 @@ fn way(value: &Value, path: &str, reader: &mut Reader) -> Option<Sticky> {
         return reader.text(object, "cookie").map(Sticky::cookie);
     }
     if object.get("header").is_some() {
-        return header(object, "header", reader).map(Sticky::header);
+        return reader.header(object, "header").map(Sticky::header);
     }
     if object.get("clientAddress").is_some() {
         if reader.flag(object, "clientAddress") == Some(false) {
@@ -123,7 +123,7 @@ fn forced(value: &Value, path: &str, reader: &mut Reader) -> Option<Forced> {
     let object = reader.object(value, path, &["header", "cookie", "signingKey"])?;
     let key = signing_key(object, reader);
     let forced = match (object.get("header"), object.get("cookie")) {
-        (Some(_), None) => Forced::header(header(object, "header", reader)?),
+        (Some(_), None) => Forced::header(reader.header(object, "header")?),
         (None, Some(_)) => Forced::cookie(reader.text(object, "cookie")?),
         _ => {
             reader.fault(path, "must have one of `header` and `cookie`");
@@ -140,7 +140,7 @@ fn carry(value: &Value, path: &str, reader: &mut Reader) -> Option<Carry> {
     let object = reader.object(value, path, &["header", "trustInbound"])?;
     let trust = reader.flag(object, "trustInbound").unwrap_or_default();
     reader.needed(object, "header")?;
-    let carry = Carry::header(header(object, "header", reader)?);
+    let carry = Carry::header(reader.header(object, "header")?);
     Some(carry.trust_inbound(trust))
 }
 
@@ -184,7 +184,7 @@ fn mirror(value: &Value, path: &str, reader: &mut Reader) -> Option<MirrorLayerB
     if let Some(seconds) = reader.number(object, "timeoutSeconds") {
         mirror = mirror.timeout(Duration::from_secs(seconds));
     }
-    if let Some(name) = header(object, "markHeader", reader) {
+    if let Some(name) = reader.header(object, "markHeader") {
         mirror = mirror.mark(name);
     }
     if let Some(value) = object.get("compare") {
@@ -261,15 +261,6 @@ fn ramp(value: &Value, path: &str, reader: &mut Reader) -> Option<(Ramp, Option<
         ramp = ramp.max_p99_times(times);
     }
     Some((ramp, reader.decimal(object, "maxMismatchesAbove")))
-}
-
-fn header(object: Object<'_>, name: &str, reader: &mut Reader) -> Option<HeaderName> {
-    let text = reader.text(object, name)?;
-    let header = HeaderName::try_from(text).ok();
-    if header.is_none() {
-        reader.fault(object.at(name), format!("`{text}` is no name of a header"));
-    }
-    header
 }
 
 fn signing_key(object: Object<'_>, reader: &mut Reader) -> Option<SigningKey> {

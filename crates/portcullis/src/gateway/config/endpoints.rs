@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use http::HeaderName;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
@@ -28,22 +27,13 @@ pub(super) fn edge(object: Object<'_>, reader: &mut Reader) -> Option<Edge> {
     let fields = ["viewerAddressHeader", "viewerCountryHeader"];
     let own = reader.object(value, &path, &fields)?;
     let mut edge = Edge::new();
-    if let Some(name) = header(own, "viewerAddressHeader", reader) {
+    if let Some(name) = reader.header(own, "viewerAddressHeader") {
         edge = edge.viewer_address(name);
     }
-    if let Some(name) = header(own, "viewerCountryHeader", reader) {
+    if let Some(name) = reader.header(own, "viewerCountryHeader") {
         edge = edge.viewer_country(name);
     }
     Some(edge)
-}
-
-fn header(object: Object<'_>, name: &str, reader: &mut Reader) -> Option<HeaderName> {
-    let text = reader.text(object, name)?;
-    let parsed = text.parse().ok();
-    if parsed.is_none() {
-        reader.fault(object.at(name), format!("`{text}` is no name of a header"));
-    }
-    parsed
 }
 
 /// What clients are told of stages that go away, by the stage's name.

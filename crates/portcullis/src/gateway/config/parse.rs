@@ -147,14 +147,8 @@ pub(super) fn gateway(tree: &Value, reader: &mut Reader) -> Option<GatewayConfig
     config.usage_plans = reader.service_list(object, "usagePlans");
     config.api_keys = reader.checked_list(object, "apiKeys", keys::check);
     config.client_certificate_header = reader
-        .text(object, "clientCertificateHeader")
-        .map(str::to_owned);
-    if let Some(name) = &config.client_certificate_header
-        && name.parse::<http::HeaderName>().is_err()
-    {
-        let place = object.at("clientCertificateHeader");
-        reader.fault(place, format!("`{name}` is no name of a header"));
-    }
+        .header(object, "clientCertificateHeader")
+        .map(|name| name.as_str().to_owned());
     config.api_key_file = reader.text(object, "apiKeyFile").map(PathBuf::from);
     config.quota_file = reader.text(object, "quotaFile").map(PathBuf::from);
     config.state_file = state(object, reader);

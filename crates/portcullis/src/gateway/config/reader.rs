@@ -1,5 +1,6 @@
 //! Reading a tree of our own fields: every fault at once, each with its place.
 
+use http::HeaderName;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -118,6 +119,16 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// The name of a header.
+    pub(super) fn header(&mut self, object: Object<'_>, name: &str) -> Option<HeaderName> {
+        let text = self.text(object, name)?;
+        let header = text.parse().ok();
+        if header.is_none() {
+            self.fault(object.at(name), format!("`{text}` is no name of a header"));
+        }
+        header
     }
 
     /// A text that has to be there.
