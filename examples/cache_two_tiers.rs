@@ -8,24 +8,37 @@
 //! curl -s localhost:3001/time                                 # and gone on the other
 //! ```
 //!
-//! Another address of Redis goes into `REDIS`.
+//! Another address of Redis goes into `REDIS`, and those of the machines into `LISTEN`, with a space between. Stop Redis: what is in memory is served to its end, and
+//! all else passes; start it again, and it is used again.
 
 use std::env;
+use std::error::Error;
+use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::routing::{get, post};
 use portcullis::cache::{CacheLayer, CacheRules, Purge, RedisStore, ResponseCache, TwoTiers};
 use portcullis::redis::Redis;
+use portcullis_examples::{listen, logs, shown};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000 127.0.0.1:3001".to_owned());
-    let mut machines = tokio::task::JoinSet::new();
-    for address in listen.split_whitespace() {
-        let listener = tokio::net::TcpListener::bind(address).await?;
+async fn main() -> ExitCode {
+    // It says when Redis is away, and when it is back.
+    logs("info");
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let mut machines = JoinSet::new();
+    for address in listen("127.0.0.1:3000 127.0.0.1:3001").split_whitespace() {
+        let listener = TcpListener::bind(address).await;
+        let listener =
+            listener.map_err(|error| format!("cannot listen on `{address}`: {error}"))?;
         println!("listening on http://{}", listener.local_addr()?);
-        let app = machine()?;
+        let app = machine().await?;
         machines.spawn(async move { axum::serve(listener, app).await });
     }
     while let Some(ended) = machines.join_next().await {
@@ -35,10 +48,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// What each machine runs.
-fn machine() -> Result<Router, Box<dyn std::error::Error>> {
+async fn machine() -> Result<Router, Box<dyn Error>> {
     let address = env::var("REDIS").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
-    let redis = RedisStore::new(Redis::builder(address).build()?);
-    let cache = ResponseCache::builder().build(TwoTiers::new(64 * 1024 * 1024, redis));
+    let redis = Redis::builder(address).build()?;
+    if let Err(error) = redis.get("hello").await {
+        println!("{error}: until it does, nothing is cached");
+    }
+    let store = TwoTiers::new(64 * 1024 * 1024, RedisStore::new(redis));
+    let cache = ResponseCache::builder().build(store);
     // Both answer to one name; here they differ in their ports.
     let rules = CacheRules::builder().ttl(Duration::from_secs(60)).build()?;
     Ok(Router::new()

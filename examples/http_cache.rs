@@ -13,10 +13,11 @@
 //! ```
 //!
 //! `cargo run --example http_cache http://localhost:8000` stands before that origin instead. `CACHE_RULES` takes rules as a file would have them:
-//! `CACHE_RULES='{"staleWhenDisconnected": 60}'`.
+//! `CACHE_RULES='{"staleWhenDisconnected": 60}'`. `LISTEN` is another address.
 
 use std::env;
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::SystemTime;
 
 use axum::Router;
@@ -26,29 +27,38 @@ use axum::routing::get;
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, ETAG, VARY};
 use http::{HeaderMap, Request, StatusCode, Uri};
 use portcullis::cache::ResponseCache;
-use portcullis::cache::http::{HttpCacheConfig, HttpCacheLayer};
+use portcullis::cache::http::{HttpCacheConfig, HttpCacheLayer, HttpCacheRules};
 use portcullis::client::{Client, ClientError};
 use portcullis::core::{Clock, SystemClock};
+use portcullis_examples::{listener, shown};
 use tower::{ServiceBuilder, service_fn};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let config: HttpCacheConfig = match env::var("CACHE_RULES") {
-        Ok(rules) => serde_json::from_str(&rules)?,
-        Err(_) => HttpCacheConfig::default(),
-    };
-    let cache = ResponseCache::in_memory(256 * 1024 * 1024);
-    let layer = HttpCacheLayer::new(&cache, config.try_into()?);
+async fn main() -> ExitCode {
+    shown(run().await)
+}
 
+async fn run() -> Result<(), Box<dyn Error>> {
+    let cache = ResponseCache::in_memory(256 * 1024 * 1024);
+    let layer = HttpCacheLayer::new(&cache, rules()?);
     let app = match env::args().nth(1) {
         None => app().layer(layer),
-        Some(origin) => before(&origin.parse()?, layer)?,
+        Some(origin) => before(&origin, layer)?,
     };
-    let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = tokio::net::TcpListener::bind(address).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())
+}
+
+fn rules() -> Result<HttpCacheRules, Box<dyn Error>> {
+    let Ok(text) = env::var("CACHE_RULES") else {
+        return Ok(HttpCacheRules::default());
+    };
+    let config: HttpCacheConfig =
+        serde_json::from_str(&text).map_err(|error| format!("CACHE_RULES: {error}"))?;
+    let rules = HttpCacheRules::try_from(config);
+    rules.map_err(|error| format!("CACHE_RULES: {error}").into())
 }
 
 fn app() -> Router {
@@ -87,11 +97,12 @@ async fn hello(headers: HeaderMap) -> ([(http::HeaderName, &'static str); 2], &'
 }
 
 /// The cache before another origin.
-fn before(origin: &Uri, layer: HttpCacheLayer) -> Result<Router, Box<dyn Error>> {
+fn before(origin: &str, layer: HttpCacheLayer) -> Result<Router, Box<dyn Error>> {
     let client = Client::builder().build()?;
-    let (Some(scheme), Some(authority)) = (origin.scheme().cloned(), origin.authority().cloned())
-    else {
-        return Err("give the origin as in http://localhost:8000".into());
+    let parts = origin.parse().map(Uri::into_parts).unwrap_or_default();
+    let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+        let fault = format!("`{origin}` is no origin: give it as in http://localhost:8000");
+        return Err(fault.into());
     };
     let proxy = service_fn(move |mut request: Request<Body>| {
         let client = client.clone();

@@ -119,13 +119,14 @@ impl ResponseCache {
         let shared = &*self.shared;
         let key = sought.key;
         let epoch = shared.purges.epoch();
-        if shared
-            .private
-            .contains(shared.flights.hash(key), || self.now())
-        {
+        let hash = shared.flights.hash(key);
+        if shared.private.contains(hash, || self.now()) {
             return Turn::Alone(Landing::alone(self, key, epoch));
         }
-        match shared.flights.board(key, epoch, self.outdated(sought)) {
+        match shared
+            .flights
+            .board(key, hash, epoch, self.outdated(sought))
+        {
             Boarding::Follow(seat) => Turn::Follow(seat),
             Boarding::Lead(flight, key) => {
                 let landing = Landing::leading(self, key, flight);
@@ -172,9 +173,10 @@ impl ResponseCache {
         let key = Key::from_bytes(sought.key);
         shared.purges.note(Purge::key(key));
         let epoch = shared.purges.epoch();
+        let hash = shared.flights.hash(sought.key);
         match shared
             .flights
-            .board(sought.key, epoch, self.outdated(sought))
+            .board(sought.key, hash, epoch, self.outdated(sought))
         {
             Boarding::Lead(flight, key) => Landing::leading(self, key, flight),
             // Another client asked for the same in between.
@@ -187,8 +189,8 @@ impl ResponseCache {
         Landing::alone(self, key, self.shared.purges.epoch())
     }
 
-    pub(crate) fn end_flight(&self, landing: &Landing, flight: &Arc<Flight>) {
-        self.shared.flights.remove(landing.key(), flight);
+    pub(crate) fn end_flight(&self, flight: &Arc<Flight>) {
+        self.shared.flights.remove(flight);
     }
 
     /// Remembers for a while that the responses of a key are not to be waited for.

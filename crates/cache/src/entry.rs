@@ -15,19 +15,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 #[cfg(feature = "encryption")]
 use self::seal::Keeping;
+use crate::lines::{self, Lines};
 use crate::moment::Moment;
-use crate::names;
 
 /// A stored response. Cheap to clone; clones are one entry.
 ///
-/// It holds no [`HeaderMap`]: the names are a list that entries share, and values, tags and body lie in one buffer of exactly their size, copied from the
-/// message, of which nothing else is held on to.
+/// It holds no [`HeaderMap`]: the names, and values that most responses of a service have, are a list that entries share; other values, tags and body lie in one
+/// buffer of exactly their size, copied from the message, of which nothing else is held on to.
 #[derive(Clone)]
 pub struct Entry(Arc<Stored>);
 
 struct Stored {
-    names: Arc<[HeaderName]>,
-    /// Values, target, tags, meta and body, in this order. Values and tags are each preceded by their length.
+    lines: Arc<Lines>,
+    /// The values that are not among the lines, target, tags, meta and body, in this order. Values and tags are each preceded by their length.
     buffer: Bytes,
     stored_at: Moment,
     /// The moment, in milliseconds. It changes when the entry is marked stale.
@@ -93,13 +93,16 @@ impl Entry {
     /// How many headers it has.
     #[must_use]
     pub fn header_count(&self) -> usize {
-        self.0.names.len()
+        self.0.lines.len()
     }
 
     /// The headers, in the order in which they came. The values share the entry's memory.
     pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, HeaderValue)> + '_ {
         let mut at = 0;
-        self.0.names.iter().map(move |name| {
+        self.0.lines.iter().map(move |(name, value)| {
+            if let Some(value) = value {
+                return (name, value.clone());
+            }
             let (start, end) = sized(&self.0.buffer, at);
             at = end;
             let value = HeaderValue::from_maybe_shared(self.0.buffer.slice(start..end))
@@ -112,11 +115,17 @@ impl Entry {
     #[must_use]
     pub fn header(&self, name: &HeaderName) -> Option<&[u8]> {
         let mut at = 0;
-        for own in &*self.0.names {
-            let (start, end) = sized(&self.0.buffer, at);
-            at = end;
+        for (own, value) in self.0.lines.iter() {
+            let value = match value {
+                Some(value) => value.as_bytes(),
+                None => {
+                    let (start, end) = sized(&self.0.buffer, at);
+                    at = end;
+                    &self.0.buffer[start..end]
+                }
+            };
             if own == name {
-                return Some(&self.0.buffer[start..end]);
+                return Some(value);
             }
         }
         None
@@ -249,8 +258,7 @@ impl fmt::Debug for Entry {
 #[derive(Clone, Debug)]
 pub struct Draft {
     status: StatusCode,
-    names: Vec<HeaderName>,
-    values: Vec<u8>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     target: Vec<u8>,
     tags: Vec<u8>,
     meta: Vec<u8>,
@@ -267,8 +275,7 @@ impl Draft {
     pub const fn new(status: StatusCode) -> Self {
         Self {
             status,
-            names: Vec::new(),
-            values: Vec::new(),
+            headers: Vec::new(),
             target: Vec::new(),
             tags: Vec::new(),
             meta: Vec::new(),
@@ -282,12 +289,10 @@ impl Draft {
 
     /// Adds a header, after those that are there.
     pub fn header(&mut self, name: &HeaderName, value: &HeaderValue) {
-        if self.names.is_empty() {
-            self.names.reserve(8);
-            self.values.reserve(256);
+        if self.headers.is_empty() {
+            self.headers.reserve(8);
         }
-        self.names.push(name.clone());
-        push(&mut self.values, value.as_bytes());
+        self.headers.push((name.clone(), value.clone()));
     }
 
     /// Adds the headers that `keep` says to keep.
@@ -328,8 +333,7 @@ impl Draft {
     pub fn finish(self, body: &[Bytes]) -> Entry {
         let Self {
             status,
-            names,
-            values,
+            headers,
             target,
             tags,
             meta,
@@ -339,13 +343,29 @@ impl Draft {
             #[cfg(feature = "encryption")]
             keeping,
         } = self;
-        let values_end = values.len();
+        #[cfg(feature = "encryption")]
+        let open = keeping == Keeping::Open;
+        #[cfg(not(feature = "encryption"))]
+        let open = true;
+        let lines = lines::shared(&headers, open);
+        let own = headers.iter().zip(lines.iter());
+        let own = own.filter_map(|((_, value), (_, shared))| match shared {
+            Some(_) => None,
+            None => Some(value.as_bytes()),
+        });
+        let values_end = own
+            .clone()
+            .map(|value| size_of::<u32>() + value.len())
+            .sum::<usize>();
         let target_end = values_end + target.len();
         let tags_end = target_end + tags.len();
         let meta_end = tags_end + meta.len();
         let length = meta_end + body.iter().map(Bytes::len).sum::<usize>();
         let mut buffer = Vec::with_capacity(length);
-        for part in [&values, &target, &tags, &meta] {
+        for value in own {
+            push(&mut buffer, value);
+        }
+        for part in [&target, &tags, &meta] {
             buffer.extend_from_slice(part);
         }
         for part in body {
@@ -353,7 +373,7 @@ impl Draft {
         }
         let offset = |at: usize| u32::try_from(at).expect("a message's head has no 4 GiB");
         Entry(Arc::new(Stored {
-            names: names::shared(&names),
+            lines,
             buffer: buffer.into(),
             stored_at,
             fresh_until: AtomicU64::new(fresh_until.as_millis()),

@@ -80,7 +80,7 @@ impl Landing {
     pub(crate) fn file_under(&mut self, key: Key) {
         if let Some(flight) = self.flight.take() {
             flight.land(Outcome::Private);
-            self.cache.end_flight(self, &flight);
+            self.cache.end_flight(&flight);
         }
         self.key = key;
     }
@@ -143,7 +143,7 @@ impl Drop for Landing {
     fn drop(&mut self) {
         if let Some(flight) = self.flight.take() {
             flight.land(Outcome::Failed);
-            self.cache.end_flight(self, &flight);
+            self.cache.end_flight(&flight);
         }
     }
 }
@@ -305,13 +305,24 @@ where
         return CacheBody::inner(body);
     }
     let mut body = Box::pin(body);
+    let mut polled = body.as_mut().poll_frame(cx);
+    // Most bodies are one chunk, which needs no list.
+    if let Poll::Ready(Some(Ok(frame))) = &polled
+        && let Some(chunk) = frame.data_ref()
+        && chunk.len() <= limit
+        && body.is_end_stream()
+    {
+        landing.store(draft.finish(std::slice::from_ref(chunk)));
+        return chunk.clone().into();
+    }
     let mut collected = Collected::new(landing.cache.clone(), limit);
     loop {
-        let (last, then) = match body.as_mut().poll_frame(cx) {
+        let (last, then) = match polled {
             Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                 Ok(chunk) => {
                     if collected.push(chunk) {
                         if !body.is_end_stream() {
+                            polled = body.as_mut().poll_frame(cx);
                             continue;
                         }
                         let chunks = collected.take();

@@ -1,22 +1,25 @@
 //! Fetches under way, each made once for all who want what it brings.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as Place;
 use tokio::sync::Notify;
 
 use crate::entry::Entry;
 use crate::key::Key;
 
-/// The fetches under way, by key.
+/// The fetches under way, by key. A key is hashed once for all that is done with it.
 pub(crate) struct Flights {
-    shards: [Mutex<HashMap<Key, Arc<Flight>, RandomState>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
 }
+
+type Shard = HashTable<(Key, Arc<Flight>)>;
 
 const SHARDS: usize = 16;
 
@@ -24,6 +27,8 @@ const SHARDS: usize = 16;
 pub(crate) struct Flight {
     /// How many purges there had been when it began. What it brings may be older than a later one.
     pub(crate) epoch: u64,
+    /// That of its key.
+    hash: u64,
     outcome: OnceLock<Outcome>,
     landed: Notify,
 }
@@ -56,10 +61,9 @@ pub(crate) enum Boarding {
 
 impl Flights {
     pub(crate) fn new() -> Self {
-        let hasher = RandomState::default();
         Self {
-            shards: std::array::from_fn(|_| Mutex::new(HashMap::with_hasher(hasher.clone()))),
-            hasher,
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::default(),
         }
     }
 
@@ -68,36 +72,48 @@ impl Flights {
         self.hasher.hash_one(key)
     }
 
-    /// Joins the fetch of a key, or begins it. `is_outdated` says whether a purge since a fetch began is about it.
+    /// Joins the fetch of a key with this [`hash`](Self::hash), or begins it. `is_outdated` says whether a purge since a fetch began is about it.
     pub(crate) fn board(
         &self,
         key: &[u8],
+        hash: u64,
         epoch: u64,
         is_outdated: impl FnOnce(&Flight) -> bool,
     ) -> Boarding {
-        let mut flights = self.shard(key);
-        // What was asked for before a purge is not for those who come after it.
-        if let Some(flight) = flights.get(key)
-            && (flight.epoch == epoch || !is_outdated(flight))
-        {
-            let flight = Arc::clone(flight);
-            return Boarding::Follow(Seat { flight, epoch });
+        let begin = || {
+            Arc::new(Flight {
+                epoch,
+                hash,
+                outcome: OnceLock::new(),
+                landed: Notify::new(),
+            })
+        };
+        let mut flights = self.shard(hash);
+        let own = |(own, _): &(Key, Arc<Flight>)| own.as_bytes() == key;
+        match flights.entry(hash, own, |(_, flight)| flight.hash) {
+            Place::Occupied(mut place) => {
+                let (key, flight) = place.get_mut();
+                // What was asked for before a purge is not for those who come after it.
+                if flight.epoch == epoch || !is_outdated(flight) {
+                    let flight = Arc::clone(flight);
+                    return Boarding::Follow(Seat { flight, epoch });
+                }
+                *flight = begin();
+                Boarding::Lead(Arc::clone(flight), key.clone())
+            }
+            Place::Vacant(place) => {
+                let (key, flight) = (Key::from_bytes(key), begin());
+                place.insert((key.clone(), Arc::clone(&flight)));
+                Boarding::Lead(flight, key)
+            }
         }
-        let flight = Arc::new(Flight {
-            epoch,
-            outcome: OnceLock::new(),
-            landed: Notify::new(),
-        });
-        let key = Key::from_bytes(key);
-        flights.insert(key.clone(), Arc::clone(&flight));
-        Boarding::Lead(flight, key)
     }
 
     /// Those who come from now on do not join it.
-    pub(crate) fn remove(&self, key: &Key, flight: &Arc<Flight>) {
-        let mut flights = self.shard(key.as_bytes());
-        if flights.get(key).is_some_and(|own| Arc::ptr_eq(own, flight)) {
-            flights.remove(key);
+    pub(crate) fn remove(&self, flight: &Arc<Flight>) {
+        let mut flights = self.shard(flight.hash);
+        if let Ok(place) = flights.find_entry(flight.hash, |(_, own)| Arc::ptr_eq(own, flight)) {
+            place.remove();
         }
     }
 
@@ -106,10 +122,9 @@ impl Flights {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
-    fn shard(&self, key: &[u8]) -> MutexGuard<'_, HashMap<Key, Arc<Flight>, RandomState>> {
-        // The table uses the low bits.
-        let shard = (self.hash(key) >> 32) as usize % SHARDS;
-        lock(&self.shards[shard])
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
+        // The table uses the low bits and the highest.
+        lock(&self.shards[(hash >> 32) as usize % SHARDS])
     }
 }
 

@@ -69,7 +69,6 @@ pub struct KeyBuilder {
 }
 
 const ABSENT: u8 = 0;
-const PRESENT: u8 = 1;
 
 /// What a thread keeps of the memory of a long key.
 const KEPT: usize = 4096;
@@ -127,10 +126,13 @@ impl KeyBuilder {
     }
 
     fn head(&mut self, length: usize) {
-        // A length that does not fit is told apart from every one that does by the bytes that follow.
-        let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        let [a, b, c, d] = length;
-        self.bytes.extend_from_slice(&[PRESENT, a, b, c, d]);
+        // One more than the length, seven bits to a byte, the last one below 128: mostly one byte, and never that of an absent part.
+        let mut rest = length as u64 + 1;
+        while rest >= 128 {
+            self.bytes.push(rest as u8 | 128);
+            rest >>= 7;
+        }
+        self.bytes.push(rest as u8);
     }
 }
 
@@ -173,6 +175,15 @@ mod tests {
         ) {
             prop_assert_eq!(key(&one) == key(&other), one == other);
         }
+    }
+
+    #[test]
+    fn a_long_part_has_a_long_length() {
+        let part = |length: usize| vec![Some(vec![0; length])];
+        for length in [126, 127, 128, 255, 16_382, 16_383, 20_000] {
+            assert_ne!(key(&part(length)), key(&part(length + 1)));
+        }
+        assert_ne!(key(&[Some(vec![0; 126])]), key(&[Some(vec![0; 127]), None]));
     }
 
     #[test]

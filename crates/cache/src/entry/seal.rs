@@ -89,7 +89,7 @@ impl Entry {
         let own = &*self.0;
         let [values_end, target_end, tags_end, meta_end] = ends;
         Self(Arc::new(Stored {
-            names: Arc::clone(&own.names),
+            lines: Arc::clone(&own.lines),
             buffer: Bytes::from(buffer),
             stored_at: own.stored_at,
             fresh_until: AtomicU64::new(own.fresh_until.load(Ordering::Relaxed)),

@@ -1,15 +1,11 @@
 //! Entries as bytes, for stores outside of this process.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::seal::Keeping;
-use super::{Entry, Stored};
+use super::{Draft, Entry};
 use crate::moment::Moment;
-use crate::names;
 
 impl Entry {
     /// The entry as bytes.
@@ -25,23 +21,23 @@ impl Entry {
         for moment in [stored.stored_at, self.fresh_until(), stored.keep_until] {
             out.extend_from_slice(&moment.as_millis().to_le_bytes());
         }
-        for end in [
+        let count = u16::try_from(self.header_count()).unwrap_or(u16::MAX);
+        out.extend_from_slice(&count.to_le_bytes());
+        for (name, value) in self.headers() {
+            sized(out, name.as_str().as_bytes());
+            sized(out, value.as_bytes());
+        }
+        let [values, target, tags, meta] = [
             stored.values_end,
             stored.target_end,
             stored.tags_end,
             stored.meta_end,
-        ] {
-            out.extend_from_slice(&end.to_le_bytes());
+        ]
+        .map(|end| end as usize);
+        for part in [values..target, target..tags, tags..meta] {
+            sized(out, &stored.buffer[part]);
         }
-        let count = u16::try_from(stored.names.len()).unwrap_or(u16::MAX);
-        out.extend_from_slice(&count.to_le_bytes());
-        for name in &*stored.names {
-            let name = name.as_str().as_bytes();
-            let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
-            out.extend_from_slice(&length.to_le_bytes());
-            out.extend_from_slice(name);
-        }
-        out.extend_from_slice(&stored.buffer);
+        out.extend_from_slice(&stored.buffer[meta..]);
     }
 
     /// The entry in these bytes; none if they are no entry.
@@ -55,41 +51,22 @@ impl Entry {
         };
         let mut moment = || Some(Moment::from_millis(u64::from_le_bytes(take(&mut rest)?)));
         let (stored_at, fresh_until, keep_until) = (moment()?, moment()?, moment()?);
-        let mut end = || Some(u32::from_le_bytes(take(&mut rest)?));
-        let (values_end, target_end, tags_end, meta_end) = (end()?, end()?, end()?, end()?);
+        let mut draft = Draft::new(status);
+        draft.keeping = keeping;
+        draft.times(stored_at, fresh_until, keep_until);
         let count = u16::from_le_bytes(take(&mut rest)?);
-        let mut list = Vec::new();
         for _ in 0..count {
-            let length = u16::from_le_bytes(take(&mut rest)?);
-            let (name, after) = rest.split_at_checked(length.into())?;
-            list.push(HeaderName::from_bytes(name).ok()?);
-            rest = after;
+            let name = HeaderName::from_bytes(item(&mut rest)?).ok()?;
+            let value = HeaderValue::from_bytes(item(&mut rest)?).ok()?;
+            draft.headers.push((name, value));
         }
-        let ends = [values_end, target_end, tags_end, meta_end];
-        if !ends.is_sorted() || meta_end as usize > rest.len() {
-            return None;
+        draft.target(item(&mut rest)?);
+        let mut tags = item(&mut rest)?;
+        while !tags.is_empty() {
+            draft.tag(item(&mut tags)?);
         }
-        let values = items(rest.get(..values_end as usize)?)?;
-        let all_values = values.len() == list.len()
-            && values
-                .into_iter()
-                .all(|value| HeaderValue::from_bytes(value).is_ok());
-        items(rest.get(target_end as usize..tags_end as usize)?)?;
-        all_values.then(|| {
-            Self(Arc::new(Stored {
-                names: names::shared(&list),
-                buffer: Bytes::copy_from_slice(rest),
-                stored_at,
-                fresh_until: AtomicU64::new(fresh_until.as_millis()),
-                keep_until,
-                values_end,
-                target_end,
-                tags_end,
-                meta_end,
-                status,
-                keeping,
-            }))
-        })
+        draft.meta(item(&mut rest)?);
+        Some(draft.finish(&[Bytes::copy_from_slice(rest)]))
     }
 }
 
@@ -102,16 +79,18 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*own)
 }
 
-/// What is preceded by its length each, up to the end.
-fn items(mut rest: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut items = Vec::new();
-    while !rest.is_empty() {
-        let length = u32::from_le_bytes(take(&mut rest)?);
-        let (item, after) = rest.split_at_checked(length as usize)?;
-        items.push(item);
-        rest = after;
-    }
-    Some(items)
+/// What is preceded by its length.
+fn item<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = u32::from_le_bytes(take(rest)?);
+    let (item, after) = rest.split_at_checked(length as usize)?;
+    *rest = after;
+    Some(item)
+}
+
+fn sized(out: &mut Vec<u8>, item: &[u8]) {
+    let length = u32::try_from(item.len()).unwrap_or(u32::MAX);
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(item);
 }
 
 #[cfg(test)]
@@ -159,7 +138,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_no_entry_is_refused_or_harmless(
-            at in 0usize..140,
+            at in 0usize..160,
             change in proptest::collection::vec(any::<u8>(), 0..8),
             length in 0usize..200,
         ) {

@@ -11,6 +11,7 @@ use super::conditional::{self, Validators};
 use super::date;
 use super::place::Stored;
 use super::range::{self, Part};
+use super::status::{DIGITS, decimal};
 use crate::moment::Moment;
 
 /// What a request wants of a stored response.
@@ -45,7 +46,11 @@ pub(crate) fn from_stored<B: From<Bytes>>(
             headers.append(name, value);
         }
     }
-    headers.insert(AGE, HeaderValue::from(stored.terms.age(now.as_millis())));
+    let mut digits = [0; DIGITS];
+    let age = decimal(stored.terms.age(now.as_millis()), &mut digits);
+    if let Ok(age) = HeaderValue::from_bytes(age) {
+        headers.insert(AGE, age);
+    }
     let (status, body) = if not_modified {
         // Who compares by date has to be told the date.
         if let (None, Some(modified)) = (entry.header(&ETAG), validators(stored).last_modified) {

@@ -30,6 +30,7 @@ use crate::cache::{ResponseCache, Turn};
 use crate::entry::Entry;
 use crate::fill::{self, Landing, Lead};
 use crate::flight::{Outcome, Seat};
+use crate::moment::Moment;
 use crate::purges::Sought;
 use crate::rules::{Asked, write_identity};
 use crate::store::Purge;
@@ -217,6 +218,7 @@ impl<S> Job<S> {
             request,
             stored,
             collapsed,
+            self.cache.now(),
         )
     }
 
@@ -618,8 +620,8 @@ pub(crate) fn answer<Q, B>(
     request: &Request<Q>,
     stored: &Stored,
     collapsed: bool,
+    now: Moment,
 ) -> Response<CacheBody<B>> {
-    let now = cache.now();
     let want = Want {
         method: request.method(),
         headers: request.headers(),

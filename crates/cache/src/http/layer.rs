@@ -180,13 +180,12 @@ where
         let Some(mut place) = Place::of(&rules, &asked, &scan) else {
             return self.pass(request, Why::Bypass, Some(NotStored::TooLarge));
         };
-        let found = place.find_now(cache, request.headers());
+        let now = cache.now();
+        let found = place.find_now(cache, request.headers(), now);
         if let Some(Found::Response(stored)) = &found {
-            let used = stored
-                .terms
-                .assess(cache.now().as_millis(), wish.directives);
+            let used = stored.terms.assess(now.as_millis(), wish.directives);
             if used != Use::Validate {
-                let response = flow::answer(cache, &rules, wish, &request, stored, false);
+                let response = flow::answer(cache, &rules, wish, &request, stored, false, now);
                 if let (Use::ServeAndRevalidate, Some(Found::Response(stored))) = (used, found) {
                     self.job(place, wish).revalidate(request, stored);
                 }

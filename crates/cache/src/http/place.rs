@@ -109,8 +109,12 @@ impl Place {
     }
 
     /// Looks, if the store has its answers in memory.
-    pub(crate) fn find_now(&mut self, cache: &ResponseCache, request: &HeaderMap) -> Option<Found> {
-        let now = cache.now();
+    pub(crate) fn find_now(
+        &mut self,
+        cache: &ResponseCache,
+        request: &HeaderMap,
+        now: Moment,
+    ) -> Option<Found> {
         self.reset();
         let Answer::Now(first) = cache.get(self.target_key()) else {
             return None;

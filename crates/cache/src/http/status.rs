@@ -71,15 +71,57 @@ impl Forwarded {
 
 /// Adds what this cache did to what others before it did. `name` is how it calls itself, as a structured field writes it.
 pub(crate) fn append(headers: &mut HeaderMap, name: &str, did: Did) {
-    let mut text = Vec::with_capacity(name.len() + 64);
-    text.extend_from_slice(name.as_bytes());
-    // Writing to memory does not fail.
-    let _ = match did {
-        Did::Hit { ttl } => write!(text, "; hit; ttl={ttl}"),
-        Did::Forwarded(forwarded) => forwarded.write(&mut text),
+    let value = match did {
+        Did::Hit { ttl } => hit(name, ttl),
+        Did::Forwarded(forwarded) => {
+            let mut text = Vec::with_capacity(name.len() + 64);
+            text.extend_from_slice(name.as_bytes());
+            // Writing to memory does not fail.
+            let _ = forwarded.write(&mut text);
+            HeaderValue::from_maybe_shared(Bytes::from(text)).ok()
+        }
     };
-    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
+    if let Some(value) = value {
         headers.append(CACHE_STATUS, value);
+    }
+}
+
+/// Written where it takes no memory of its own, for this is what most responses say.
+fn hit(name: &str, ttl: i64) -> Option<HeaderValue> {
+    const LONGEST: usize = 128;
+    let mut digits = [0; DIGITS];
+    let parts = [
+        name.as_bytes(),
+        b"; hit; ttl=",
+        if ttl < 0 { b"-" } else { b"" },
+        decimal(ttl.unsigned_abs(), &mut digits),
+    ];
+    let mut line = [0; LONGEST];
+    let mut length = 0;
+    for part in parts {
+        let end = length + part.len();
+        let Some(place) = line.get_mut(length..end) else {
+            return HeaderValue::from_bytes(&parts.concat()).ok();
+        };
+        place.copy_from_slice(part);
+        length = end;
+    }
+    HeaderValue::from_bytes(&line[..length]).ok()
+}
+
+/// As many as a number has at most.
+pub(crate) const DIGITS: usize = 20;
+
+/// A number as it is written.
+pub(crate) fn decimal(mut number: u64, digits: &mut [u8; DIGITS]) -> &[u8] {
+    let mut at = DIGITS;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[at..];
+        }
     }
 }
 
@@ -105,7 +147,8 @@ impl Forwarded {
 #[cfg(test)]
 mod tests {
     use super::{
-        CACHE_STATUS, Did, Forwarded, HeaderMap, HeaderValue, NotStored, StatusCode, Why, append,
+        CACHE_STATUS, DIGITS, Did, Forwarded, HeaderMap, HeaderValue, NotStored, StatusCode, Why,
+        append, decimal,
     };
 
     fn written(did: Did) -> HeaderMap {
@@ -120,6 +163,17 @@ mod tests {
         let mut lines = headers.get_all(CACHE_STATUS).iter();
         assert_eq!(lines.next().unwrap(), "Origin; fwd=miss");
         lines.next().unwrap().to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn numbers_and_names_of_any_length_are_written() {
+        let mut digits = [0; DIGITS];
+        for number in [0, 7, 10, 86_400, u64::MAX] {
+            assert_eq!(decimal(number, &mut digits), number.to_string().as_bytes());
+        }
+        let long = "x".repeat(200);
+        let value = super::hit(&long, i64::MIN).unwrap();
+        assert_eq!(value, format!("{long}; hit; ttl={}", i64::MIN));
     }
 
     #[test]

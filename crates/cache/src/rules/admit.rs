@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use http::header::{
-    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, AGE, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
-    CONTENT_LENGTH, DATE, ORIGIN, PROXY_AUTHENTICATE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE, VARY, WARNING, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
+    ORIGIN, SET_COOKIE, VARY,
 };
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, response};
@@ -48,7 +47,10 @@ impl Admit for RulesAdmit {
             };
         }
         let headers = &head.headers;
-        if !rules.ignores_vary && (rules.varies(headers) || wish.is_echoed(&rules, headers)) {
+        let said = Said::by(headers);
+        if !rules.ignores_vary
+            && (said.varies && rules.varies(headers) || wish.is_echoed(&rules, headers))
+        {
             return Admission::Private;
         }
         if rules.respects_no_store && forbids_storing(headers) {
@@ -63,9 +65,8 @@ impl Admit for RulesAdmit {
         if rules.encrypts {
             draft.confidential();
         }
-        let named = headers.get(CONNECTION);
         draft.headers(headers, |name| {
-            rules.keeps(name) && !named.is_some_and(|named| names(named, name))
+            rules.keeps(name) && !said.connection.is_some_and(|named| names(named, name))
         });
         draft.target(
             wish.target
@@ -74,7 +75,7 @@ impl Admit for RulesAdmit {
                 .as_bytes(),
         );
         tags(headers, &mut draft);
-        if let Some(coding) = headers.get(CONTENT_ENCODING)
+        if let Some(coding) = said.coding
             && coding.as_bytes() != b"identity"
         {
             draft.meta(coding.as_bytes());
@@ -89,29 +90,37 @@ impl Admit for RulesAdmit {
     }
 }
 
+/// What of a response's headers decides about the others, found in one walk.
+#[derive(Default)]
+struct Said<'a> {
+    connection: Option<&'a HeaderValue>,
+    coding: Option<&'a HeaderValue>,
+    varies: bool,
+}
+
+impl<'a> Said<'a> {
+    fn by(headers: &'a HeaderMap) -> Self {
+        let mut said = Self::default();
+        for (name, value) in headers {
+            if *name == CONNECTION {
+                said.connection.get_or_insert(value);
+            } else if *name == CONTENT_ENCODING {
+                said.coding.get_or_insert(value);
+            } else if *name == VARY {
+                said.varies = true;
+            }
+        }
+        said
+    }
+}
+
 impl CacheRules {
     /// Whether a header is stored: not if it is about one connection, one message or one request.
     fn keeps(&self, name: &HeaderName) -> bool {
         if *name == SET_COOKIE {
             return self.replays_cookies;
         }
-        let of_one = [
-            CONNECTION,
-            CONTENT_LENGTH,
-            DATE,
-            TRANSFER_ENCODING,
-            TRAILER,
-            TE,
-            UPGRADE,
-            AGE,
-            WARNING,
-            WWW_AUTHENTICATE,
-            PROXY_AUTHENTICATE,
-        ];
-        if of_one.contains(name) || self.dropped.contains(name) {
-            return false;
-        }
-        !OF_ONE_REQUEST.contains(&name.as_str())
+        !is_of_one(name.as_str()) && !self.dropped.contains(name)
     }
 
     /// Whether a response depends on a header that is no part of the key.
@@ -140,27 +149,38 @@ impl Wish {
     }
 }
 
-/// Headers by which gateways, proxies and frameworks tell requests apart.
-const OF_ONE_REQUEST: [&str; 18] = [
-    "proxy-authentication-info",
-    "keep-alive",
-    "proxy-connection",
-    "x-amzn-requestid",
-    "x-amz-apigw-id",
-    "x-amzn-trace-id",
-    "apigw-requestid",
-    "x-request-id",
-    "x-correlation-id",
-    "x-amz-cf-id",
-    "x-amz-cf-pop",
-    "x-amz-request-id",
-    "x-amz-id-2",
-    "x-amzn-remapped-date",
-    "traceparent",
-    "tracestate",
-    "server-timing",
-    "x-cache",
-];
+/// Whether a header is about one connection, one message or one request: those of the protocol, and those by which gateways, proxies and frameworks tell requests
+/// apart. By length, so that a name is compared with few.
+fn is_of_one(name: &str) -> bool {
+    match name.len() {
+        2 => name == "te",
+        3 => name == "age",
+        4 => name == "date",
+        7 => matches!(name, "trailer" | "upgrade" | "warning" | "x-cache"),
+        10 => matches!(
+            name,
+            "connection" | "keep-alive" | "tracestate" | "x-amz-id-2"
+        ),
+        11 => matches!(name, "traceparent" | "x-amz-cf-id"),
+        12 => matches!(name, "x-request-id" | "x-amz-cf-pop"),
+        13 => name == "server-timing",
+        14 => matches!(name, "content-length" | "x-amz-apigw-id"),
+        15 => matches!(name, "x-amzn-trace-id" | "apigw-requestid"),
+        16 => matches!(
+            name,
+            "www-authenticate"
+                | "proxy-connection"
+                | "x-amzn-requestid"
+                | "x-correlation-id"
+                | "x-amz-request-id"
+        ),
+        17 => name == "transfer-encoding",
+        18 => name == "proxy-authenticate",
+        20 => name == "x-amzn-remapped-date",
+        25 => name == "proxy-authentication-info",
+        _ => false,
+    }
+}
 
 /// Whether a `Connection` header names another as one of its hop.
 fn names(connection: &HeaderValue, name: &HeaderName) -> bool {
@@ -182,12 +202,65 @@ fn forbids_storing(headers: &HeaderMap) -> bool {
 
 /// Takes tags from `Surrogate-Key` (with spaces between) and `Cache-Tag` (with commas).
 pub(crate) fn tags(headers: &HeaderMap, draft: &mut Draft) {
-    for (name, separator) in [("surrogate-key", ' '), ("cache-tag", ',')] {
-        for line in headers.get_all(name) {
-            let tags = line.to_str().unwrap_or_default().split(separator);
-            for tag in tags.map(str::trim).filter(|tag| !tag.is_empty()) {
-                draft.tag(tag.as_bytes());
-            }
+    for (name, line) in headers {
+        let separator = if *name == SURROGATE_KEY {
+            ' '
+        } else if *name == CACHE_TAG {
+            ','
+        } else {
+            continue;
+        };
+        let tags = line.to_str().unwrap_or_default().split(separator);
+        for tag in tags.map(str::trim).filter(|tag| !tag.is_empty()) {
+            draft.tag(tag.as_bytes());
+        }
+    }
+}
+
+const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
+const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_one;
+
+    #[test]
+    fn a_header_of_one_request_is_known_by_its_name() {
+        for name in [
+            "connection",
+            "content-length",
+            "date",
+            "transfer-encoding",
+            "trailer",
+            "te",
+            "upgrade",
+            "age",
+            "warning",
+            "www-authenticate",
+            "proxy-authenticate",
+            "proxy-authentication-info",
+            "keep-alive",
+            "proxy-connection",
+            "x-amzn-requestid",
+            "x-amz-apigw-id",
+            "x-amzn-trace-id",
+            "apigw-requestid",
+            "x-request-id",
+            "x-correlation-id",
+            "x-amz-cf-id",
+            "x-amz-cf-pop",
+            "x-amz-request-id",
+            "x-amz-id-2",
+            "x-amzn-remapped-date",
+            "traceparent",
+            "tracestate",
+            "server-timing",
+            "x-cache",
+        ] {
+            assert!(is_of_one(name), "{name}");
+        }
+        for name in ["content-type", "etag", "x-own", "vary", "set-cookie"] {
+            assert!(!is_of_one(name), "{name}");
         }
     }
 }
