@@ -8,8 +8,8 @@
 //! curl -s localhost:3001/time                                 # and gone on the other
 //! ```
 //!
-//! Another address of Redis goes into `REDIS`, and those of the machines into `LISTEN`, with a space between. Stop Redis: what is in memory is served to its end, and
-//! all else passes; start it again, and it is used again.
+//! Another address of Redis goes into `REDIS`, and those of the machines into `LISTEN`, with a space between. Stop Redis: each machine
+//! goes on for itself, and the log says so; start it again, and they share.
 
 use std::env;
 use std::error::Error;
@@ -52,7 +52,7 @@ async fn machine() -> Result<Router, Box<dyn Error>> {
     let address = env::var("REDIS").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
     let redis = Redis::builder(address).build()?;
     if let Err(error) = redis.get("hello").await {
-        println!("{error}: until it does, nothing is cached");
+        println!("{error}: until Redis is there, each machine caches for itself");
     }
     let store = TwoTiers::new(64 * 1024 * 1024, RedisStore::new(redis));
     let cache = ResponseCache::builder().build(store);

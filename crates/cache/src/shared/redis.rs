@@ -308,11 +308,13 @@ async fn follow(store: Weak<Inner>, mut follower: Follower) {
         match step(&store, &mut follower).await {
             Ok(Some(())) => pause = SHORTEST_PAUSE,
             Ok(None) => return,
-            Err(_) => {
+            Err(error) => {
                 let Some(inner) = store.upgrade() else {
                     return;
                 };
-                inner.state.send_replace(State::Away);
+                if inner.state.send_replace(State::Away) != State::Away {
+                    tracing::error!(%error, "the cache does without its shared store");
+                }
                 drop(inner);
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -348,7 +350,9 @@ async fn step(store: &Weak<Inner>, follower: &mut Follower) -> Result<Option<()>
                 );
             }
         }
-        inner.state.send_replace(State::Following);
+        if inner.state.send_replace(State::Following) == State::Away {
+            tracing::info!("the cache has its shared store again");
+        }
     }
     drop(inner);
     let batch = follower.next().await?;
