@@ -239,8 +239,12 @@ impl Redis {
             let mut connection = shared.connection().await?;
             match command.query_async(&mut connection).await {
                 Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                    script.inner.load_async(&mut connection).await?;
-                    command.query_async(&mut connection).await
+                    // Once in a server's life. Boxed, so that it does not make every wait as large.
+                    Box::pin(async {
+                        script.inner.load_async(&mut connection).await?;
+                        command.query_async(&mut connection).await
+                    })
+                    .await
                 }
                 outcome => outcome,
             }

@@ -199,11 +199,11 @@ impl Shard {
         self.len -= 1;
     }
 
-    /// Moves what is not full again to a table that is a quarter larger. A shard is small, so this takes microseconds.
+    /// Moves what is not full again to a table that is an eighth larger. A shard is small, so this takes microseconds.
     #[cold]
     fn grow(&mut self, now: u64) {
         let largest = self.most + self.most.div_ceil(4) + 2;
-        let size = (self.entries.len() + self.entries.len() / 4)
+        let size = (self.entries.len() + (self.entries.len() / 8).max(SMALLEST / 2))
             .max(SMALLEST)
             .min(largest);
         let old = std::mem::replace(&mut self.entries, vec![Entry::default(); size]);

@@ -217,7 +217,12 @@ impl Level {
             What::Bucket(_) if self.want == self.need.cost => {
                 let limit = &self.need.limit;
                 let of = |tokens: u32| micros_of(limit.period().saturating_mul(tokens.into()));
-                Some([of(1), of(limit.burst()), of(self.need.cost)])
+                let (one, burst) = (of(1), of(limit.burst()));
+                let cost = match self.need.cost {
+                    1 => one.clone(),
+                    cost => of(cost),
+                };
+                Some([one, burst, cost])
             }
             _ => None,
         }
@@ -333,5 +338,10 @@ fn period(limit: &Limit) -> String {
 
 /// The microseconds in so many nanoseconds, as text.
 fn micros_of(nanos: u64) -> String {
-    format!("{}.{:03}", nanos / 1000, nanos % 1000)
+    let mut text = (nanos / 1000).to_string();
+    // With leading zeros, and one more digit that gives way to the point.
+    let rest = (1000 + nanos % 1000).to_string();
+    text.push('.');
+    text.push_str(&rest[1..]);
+    text
 }

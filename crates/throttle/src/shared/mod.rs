@@ -352,7 +352,8 @@ impl SharedBuckets {
         };
         let reply = match sole {
             Some((level, arguments)) => self.take_one(level, &arguments).await?,
-            None => match timeout(self.deadline, self.take_all(levels)).await {
+            // Boxed, so that it does not make the wait of all others as large.
+            None => match Box::pin(timeout(self.deadline, self.take_all(levels))).await {
                 Ok(reply) => reply?,
                 Err(_) => return Err(Away::Late),
             },
