@@ -201,8 +201,8 @@ impl UsagePlans {
     /// What a key has used day by day, as the service's `GetUsage` lists it: those of the last 90 days on which it sent requests, and, as the last, today. `None` if there is no such plan, or it has
     /// no quota.
     ///
-    /// Days are not shared. Of a quota that several machines share, each process lists what the shared count had risen by, on each day, when it last heard of it: all that was used on days on which it
-    /// served the key itself, and of other days nothing. The count of the period, [`usage`](Self::usage), has no such gaps.
+    /// Days are not shared. Of a quota that several machines share, each process lists by how much the shared count has risen, as far as it has heard by its own requests: what others use of a key counts
+    /// on the day on which this process hears of it. The count of the period, [`usage`](Self::usage), is exact in the end.
     #[must_use]
     pub fn days(&self, plan: &str, key: &str) -> Option<Vec<DayUsage>> {
         let table = self.inner.plans.load();
