@@ -505,3 +505,30 @@ async fn a_body_over_the_bound_of_the_key_reaches_the_integration_whole() {
         );
     }
 }
+
+#[tokio::test]
+async fn every_part_that_makes_no_key_is_told_at_its_place() {
+    let mut document = document();
+    let get = &mut document["paths"]["/pets"]["get"]["x-amazon-apigateway-integration"];
+    get["cacheKeyParameters"] = json!([
+        "method.request.querystring.type",
+        "method.request.cookie.type",
+        "integration.request.header.x-tenant",
+        "context.nothing",
+    ]);
+    let api = ApiSpec::rest(document.to_string()).id("pets");
+    let setup = setup(api.stage(stage("prod", true, &all())), |builder| builder);
+    let coverage = setup.gateway.coverage();
+    let told: Vec<_> = coverage
+        .not_served()
+        .map(|field| (field.pointer.as_str(), field.note.as_ref()))
+        .collect();
+    let list = "/paths/~1pets/get/x-amazon-apigateway-integration/cacheKeyParameters";
+    let places = [format!("{list}/1"), format!("{list}/3")];
+    assert_eq!(told.len(), 2, "{told:?}");
+    for ((pointer, note), place) in told.iter().zip(&places) {
+        assert_eq!(pointer, place);
+        assert!(note.ends_with("the method is not cached"), "{note}");
+    }
+    assert_ne!(setup.get("/prod/pets").await, setup.get("/prod/pets").await);
+}

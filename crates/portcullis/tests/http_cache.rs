@@ -204,10 +204,45 @@ async fn a_file_says_it() {
     );
     let error = parse("http", r#"{"mode": "gateway"}"#).unwrap_err();
     assert!(error.to_string().contains("/apis/0/cache/mode"), "{error}");
-    let wrong = parse("rest", r#"{"mode": "http"}"#).expect("it reads");
-    let error = wrong.gateway().map(drop).unwrap_err();
+    let error = parse("rest", r#"{"mode": "http"}"#).unwrap_err();
     assert!(error.to_string().contains("cacheClusterEnabled"), "{error}");
-    let wrong = parse("http", r#"{"mode": "http", "heuristic": 2}"#).expect("it reads");
-    let error = wrong.gateway().map(drop).unwrap_err();
-    assert!(error.to_string().contains("heuristic"), "{error}");
+}
+
+#[test]
+fn all_that_is_wrong_with_a_cache_is_told_at_once_with_its_field() {
+    let faults = |cache: &str| {
+        let text = format!("apis:\n  - {{ id: pets, kind: http, definition: x, cache: {cache} }}");
+        let error = GatewayConfig::parse(&text, ConfigFormat::Yaml).unwrap_err();
+        error
+            .to_string()
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let told = faults(
+        "{ status: maybe, heuristic: 2, surrogate: a b, targetedFields: [CDN-Cache-Control, 'a b', 'c d'], name: '', setCookie: keep, maxBodyBytes: -1 }",
+    );
+    let mut places: Vec<_> = told
+        .iter()
+        .filter_map(|line| line.split(": ").next())
+        .collect();
+    places.sort_unstable();
+    let expected = [
+        "/apis/0/cache/heuristic",
+        "/apis/0/cache/maxBodyBytes",
+        "/apis/0/cache/mode",
+        "/apis/0/cache/name",
+        "/apis/0/cache/setCookie",
+        "/apis/0/cache/status",
+        "/apis/0/cache/surrogate",
+        "/apis/0/cache/targetedFields/1",
+        "/apis/0/cache/targetedFields/2",
+    ];
+    assert_eq!(places, expected, "{told:#?}");
+    let heuristic = told.iter().find(|line| line.contains("heuristic"));
+    let heuristic = heuristic.expect("it is told");
+    assert!(
+        heuristic.ends_with("`2` is no part; give a number from 0 to 1"),
+        "{heuristic}"
+    );
 }

@@ -208,9 +208,14 @@ fn what_is_no_cache_is_said_with_its_field_all_at_once() {
         text.contains("/cache/encryptionKeys: is for `shared: true`"),
         "{text}"
     );
-    let text = fault("redis: {url: redis://a}\ncache: {shared: true, encryptionKeys: [secret!]}");
+    let text = fault(&format!(
+        "redis: {{url: redis://a}}\ncache: {{shared: true, encryptionKeys: [{KEY}, secret!, {KEY}, 7]}}"
+    ));
+    for part in ["/2: `…` stands there twice", "/3: must be a text"] {
+        assert!(text.contains(part), "{text}");
+    }
     assert!(
-        text.contains("/cache/encryptionKeys/0: `…` is no Base64 of 32 bytes"),
+        text.contains("/cache/encryptionKeys/1: `…` is no Base64 of 32 bytes"),
         "{text}"
     );
     assert!(!text.contains("secret!"), "{text}");

@@ -249,12 +249,13 @@ fn structured_name(name: &str) -> Result<String, ConfigError> {
 }
 
 fn names(field: &'static str, texts: &[String]) -> Result<Box<[HeaderName]>, ConfigError> {
-    let parse = |text: &String| {
+    let parse = |(at, text): (usize, &String)| {
         HeaderName::from_bytes(text.as_bytes()).map_err(|_| {
+            let field = format!("{field}/{at}");
             ConfigError::new(field, text, "is no header's name", "write one name an item")
         })
     };
-    texts.iter().map(parse).collect()
+    texts.iter().enumerate().map(parse).collect()
 }
 
 fn seconds(duration: Duration) -> u32 {
@@ -401,7 +402,7 @@ mod tests {
         );
         refused(
             r#"{"targetedFields": ["a b"]}"#,
-            "targetedFields: `a b` is no header's name; write one name an item",
+            "targetedFields/0: `a b` is no header's name; write one name an item",
         );
     }
 

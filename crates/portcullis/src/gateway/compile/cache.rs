@@ -128,11 +128,17 @@ impl<'a> Caches<'a> {
         }
         let parts = match parts(integration) {
             Ok(parts) => parts,
-            Err(error) => {
-                let note = format!("{error}; the method is not cached");
-                if let Some(source) = source {
-                    let pointer = source.child("cacheKeyParameters").to_string();
-                    notes.unsupported.insert(pointer, note.into());
+            Err(errors) => {
+                for (index, error) in errors {
+                    let note = format!(
+                        "{}; {}; the method is not cached",
+                        error.problem(),
+                        error.fix()
+                    );
+                    if let Some(source) = source {
+                        let pointer = source.child("cacheKeyParameters").child(index);
+                        notes.unsupported.insert(pointer.to_string(), note.into());
+                    }
                 }
                 return None;
             }
@@ -270,18 +276,23 @@ impl Settings {
     }
 }
 
-/// The parts of a method's key.
-fn parts(integration: &definition::Integration) -> Result<Vec<KeyPart>, ConfigError> {
-    let parts = integration.cache_key_parameters.iter();
-    parts
-        .map(|parameter| {
-            // What goes to the integration comes from somewhere.
-            match integration.request_parameters.get(parameter) {
-                Some(from) => KeyPart::parse(from),
-                None => KeyPart::parse(parameter),
-            }
-        })
-        .collect()
+/// The parts of a method's key; or all that are none, with their places in the list.
+fn parts(integration: &definition::Integration) -> Result<Vec<KeyPart>, Vec<(usize, ConfigError)>> {
+    let mut parts = Vec::new();
+    let mut errors = Vec::new();
+    for (index, parameter) in integration.cache_key_parameters.iter().enumerate() {
+        // What goes to the integration comes from somewhere.
+        let from = integration.request_parameters.get(parameter);
+        match KeyPart::parse(from.unwrap_or(parameter)) {
+            Ok(part) => parts.push(part),
+            Err(error) => errors.push((index, error)),
+        }
+    }
+    if errors.is_empty() {
+        Ok(parts)
+    } else {
+        Err(errors)
+    }
 }
 
 /// The faults of what a stage says of caching.

@@ -314,12 +314,13 @@ impl GatewayConfig {
             let place = format!("/apis/{index}/cache");
             let rules = cache.clone().into_builder();
             if api.kind == ApiKind::Rest {
-                let message = "a REST API has the service's own cache: set `cacheClusterEnabled` on its stages";
-                let message = message.to_owned();
+                let message = super::http_cache::REST.to_owned();
                 faults.push(ConfigFault { place, message });
             } else if let Err(error) = rules.clone().build() {
-                let message = error.to_string();
-                faults.push(ConfigFault { place, message });
+                faults.push(ConfigFault {
+                    place: format!("{place}/{}", error.field()),
+                    message: format!("{}; {}", error.problem(), error.fix()),
+                });
             } else {
                 spec = spec.http_cache(rules);
             }

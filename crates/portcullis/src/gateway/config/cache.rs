@@ -1,7 +1,11 @@
 //! `cache` of the configuration: where responses are kept, and how.
 
+use serde_json::Value;
+
 use super::GatewayConfig;
-use super::reader::{Object, Reader};
+use super::http_cache::found;
+use super::reader::{Object, Reader, join};
+use crate::cache::EncryptionKeys;
 use crate::definition::SecretValue;
 
 /// Where the gateway keeps the responses of methods that are cached.
@@ -17,21 +21,32 @@ pub struct CacheConfig {
 }
 
 pub(super) fn parse(object: Object<'_>, reader: &mut Reader) -> CacheConfig {
-    const FIELDS: &[&str] = &["maxBytes", "shared", "encryptionKeys"];
     let path = object.at("cache");
-    let Some(cache) = object
-        .get("cache")
-        .and_then(|cache| reader.object(cache, &path, FIELDS))
-    else {
+    let Some(value) = object.get("cache") else {
         return CacheConfig::default();
     };
-    let shared = reader.flag(cache, "shared").unwrap_or_default();
-    if shared && object.get("redis").is_none() {
+    let read = reader.checked(value, &path, fields, |config| {
+        if config.encryption_keys.is_empty() {
+            return Ok(());
+        }
+        let keys = config.encryption_keys.iter().map(SecretValue::expose);
+        let keys = EncryptionKeys::from_base64(keys);
+        keys.map(drop).map_err(|error| vec![found(&error)])
+    });
+    let config = read.unwrap_or_default();
+    if config.shared && object.get("redis").is_none() {
         reader.fault(
-            cache.at("shared"),
+            join(&path, "shared"),
             "needs `redis`: where responses are kept",
         );
     }
+    config
+}
+
+fn fields(value: &Value, path: &str, reader: &mut Reader) -> Option<CacheConfig> {
+    const FIELDS: &[&str] = &["maxBytes", "shared", "encryptionKeys"];
+    let cache = reader.object(value, path, FIELDS)?;
+    let shared = reader.flag(cache, "shared").unwrap_or_default();
     let mut keys = Vec::new();
     for (place, item) in reader.list(cache, "encryptionKeys") {
         match item.as_str() {
@@ -44,11 +59,11 @@ pub(super) fn parse(object: Object<'_>, reader: &mut Reader) -> CacheConfig {
         let message = "is for `shared: true`; what is kept in memory alone is encrypted with a key that the process makes";
         reader.fault(cache.at("encryptionKeys"), message);
     }
-    CacheConfig {
+    Some(CacheConfig {
         max_bytes: reader.number(cache, "maxBytes"),
         shared,
         encryption_keys: keys,
-    }
+    })
 }
 
 impl GatewayConfig {
@@ -59,7 +74,7 @@ impl GatewayConfig {
         faults: &mut Vec<super::error::ConfigFault>,
     ) -> Option<crate::gateway::caching::SharedStore> {
         use super::error::ConfigFault;
-        use crate::cache::{EncryptionKeys, RedisStore};
+        use crate::cache::RedisStore;
         use crate::gateway::caching::SharedStore;
 
         let CacheConfig {

@@ -1,7 +1,13 @@
 //! `cache` of an HTTP API.
 
-use super::reader::{Object, Reader};
+use serde_json::Value;
+
+use super::again::Found;
+use super::reader::{Object, Reader, join};
+use crate::cache::ConfigError;
 use crate::cache::http::{HttpCacheConfig, SetCookie};
+use crate::core::ApiKind;
+use crate::definition::Pointer;
 
 const FIELDS: &[&str] = &[
     "mode",
@@ -27,11 +33,44 @@ const SET_COOKIE: &[(&str, SetCookie)] = &[
     ("replay", SetCookie::Replay),
 ];
 
-pub(super) fn parse(api: Object<'_>, reader: &mut Reader) -> Option<HttpCacheConfig> {
+/// What an API says of its cache. All that is wrong is told at once.
+pub(super) fn parse(
+    api: Object<'_>,
+    kind: ApiKind,
+    reader: &mut Reader,
+) -> Option<HttpCacheConfig> {
     let path = api.at("cache");
-    let cache = reader.object(api.get("cache")?, &path, FIELDS)?;
-    reader.needed(cache, "mode")?;
-    reader.word(cache, "mode", MODES)?;
+    let value = api.get("cache")?;
+    if kind == ApiKind::Rest {
+        reader.fault(&path, REST);
+        return None;
+    }
+    if value
+        .as_object()
+        .is_some_and(|own| !own.contains_key("mode"))
+    {
+        reader.fault(join(&path, "mode"), "is missing; write `http`");
+    }
+    reader.checked(value, &path, fields, |config| {
+        let built = config.into_builder().build();
+        built.map(drop).map_err(|error| vec![found(&error)])
+    })
+}
+
+/// What is said of one that a REST API has.
+pub(super) const REST: &str =
+    "a REST API has the service's own cache: set `cacheClusterEnabled` on its stages";
+
+/// What is wrong with a cache, at the field that it is about.
+pub(super) fn found(error: &ConfigError) -> Found {
+    let segments = error.field().split('/');
+    let place = segments.fold(Pointer::root(), |place, segment| place.child(segment));
+    (place, format!("{}; {}", error.problem(), error.fix()))
+}
+
+fn fields(value: &Value, path: &str, reader: &mut Reader) -> Option<HttpCacheConfig> {
+    let cache = reader.object(value, path, FIELDS)?;
+    reader.word(cache, "mode", MODES);
     let mut seconds = |name: &str| {
         let number = reader.number(cache, name)?;
         Some(u32::try_from(number).unwrap_or(u32::MAX))

@@ -267,13 +267,14 @@ fn api(item: &Value, path: &str, reader: &mut Reader) -> Option<ApiConfig> {
     let object = reader.object(item, path, FIELDS)?;
     let id = reader.needed(object, "id").map(str::to_owned);
     let definition = reader.needed(object, "definition").map(PathBuf::from);
+    let kind = reader.word(object, "kind", KINDS).unwrap_or_default();
     let mut config = ApiConfig {
-        kind: reader.word(object, "kind", KINDS).unwrap_or_default(),
+        kind,
         endpoint_type: reader.word(object, "endpointType", ENDPOINT_TYPES),
         cors: object.get("cors").and_then(|value| {
             reader.checked(value, &object.at("cors"), cors, |own| check_cors(&own))
         }),
-        cache: super::http_cache::parse(object, reader),
+        cache: super::http_cache::parse(object, kind, reader),
         parity: reader.word(object, "parity", PARITIES).unwrap_or_default(),
         strict: reader.flag(object, "strict").unwrap_or_default(),
         unknown_route: reader
