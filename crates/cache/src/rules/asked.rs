@@ -1,6 +1,8 @@
 //! What a request asks for, as far as a cache looks at it.
 
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body::Body;
 use portcullis_core::{Release, RequestContext};
@@ -65,6 +67,7 @@ impl<'a> Asked<'a> {
         };
         for (name, value) in self.headers {
             if *name == HOST {
+                scan.has_two_hosts |= scan.host.is_some();
                 scan.host = Some(value);
             } else if *name == CACHE_CONTROL {
                 scan.has_cache_control = true;
@@ -74,6 +77,8 @@ impl<'a> Asked<'a> {
                 scan.has_body |= value.as_bytes() != b"0";
             } else if *name == TRANSFER_ENCODING {
                 scan.has_body = true;
+            } else if *name == UPGRADE {
+                scan.upgrades = true;
             } else {
                 match Steering::of(name, value) {
                     Some(Steering::Method) => scan.overrides_method = true,
@@ -82,6 +87,7 @@ impl<'a> Asked<'a> {
                 }
             }
         }
+        scan.has_two_hosts |= self.has_two_hosts(scan.host);
         scan
     }
 }
@@ -93,10 +99,25 @@ pub(crate) struct Scan<'a> {
     pub(crate) has_cache_control: bool,
     pub(crate) has_authorization: bool,
     pub(crate) has_body: bool,
+    /// It names different hosts, of which an origin may believe either.
+    pub(crate) has_two_hosts: bool,
+    /// It asks for another protocol.
+    pub(crate) upgrades: bool,
     /// It asks the origin to take it for a request with another method.
     pub(crate) overrides_method: bool,
     /// It says of itself what some origins put into their answers.
     pub(crate) is_steered: bool,
+}
+
+/// Whether some origins take one header for the other: to programs that are called by CGI and its like, an underscore is a dash.
+pub(crate) fn is_taken_for(name: &HeaderName, other: &HeaderName) -> bool {
+    let (name, other) = (name.as_str().as_bytes(), other.as_str().as_bytes());
+    let dashed = |byte: u8| if byte == b'_' { b'-' } else { byte };
+    name.len() == other.len()
+        && name
+            .iter()
+            .zip(other)
+            .all(|(one, other)| dashed(*one) == dashed(*other))
 }
 
 /// What a header does to an origin that believes it.
@@ -111,14 +132,23 @@ impl Steering {
     fn of(name: &HeaderName, value: &HeaderValue) -> Option<Self> {
         let name = name.as_str();
         // Nearly all headers end here.
-        if !name.starts_with("x-") && !name.starts_with('f') {
+        if !matches!(name.as_bytes(), [b'x', b'-' | b'_', ..] | [b'f', ..]) {
             return None;
         }
+        let dashed;
+        let name = if name.contains('_') {
+            dashed = name.replace('_', "-");
+            &*dashed
+        } else {
+            name
+        };
         match name {
             "x-http-method-override" | "x-http-method" | "x-method-override" => Some(Self::Method),
             "x-forwarded-host"
             | "x-forwarded-server"
             | "x-forwarded-proto"
+            | "x-forwarded-protocol"
+            | "x-scheme"
             | "x-forwarded-scheme"
             | "x-forwarded-port"
             | "x-forwarded-prefix"
@@ -129,6 +159,8 @@ impl Steering {
             | "x-original-host"
             | "x-http-host-override"
             | "x-original-url"
+            | "x-original-uri"
+            | "x-envoy-original-path"
             | "x-rewrite-url"
             | "x-url-scheme"
             | "front-end-https" => Some(Self::Target),

@@ -98,8 +98,12 @@ impl CacheRules {
             return Service::Pass;
         }
         let scan = asked.scan();
-        // What an origin may read of a request that no key tells.
-        if (scan.has_body && asked.body.is_none()) || scan.overrides_method {
+        // An origin may read of such a request what no key tells.
+        if (scan.has_body && asked.body.is_none())
+            || scan.overrides_method
+            || scan.has_two_hosts
+            || scan.upgrades
+        {
             return Service::Bypass;
         }
         let mut key = KeyBuilder::new(&self.scope);

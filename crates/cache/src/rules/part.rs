@@ -8,7 +8,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use portcullis_core::{ConfigError, Variable};
 use sha2::{Digest, Sha256};
 
-use super::asked::Asked;
+use super::asked::{Asked, is_taken_for};
 use crate::key::KeyBuilder;
 
 /// A part of a request that makes its key: requests that differ in it are not served with one another's responses.
@@ -122,6 +122,13 @@ impl KeyPart {
                     key.part(value.as_bytes());
                 }
                 key.absent();
+                for (own, value) in asked.headers {
+                    if own != name && is_taken_for(own, name) {
+                        key.part(own.as_str().as_bytes());
+                        key.part(value.as_bytes());
+                    }
+                }
+                key.absent();
             }
             Self::Body => {
                 for name in [CONTENT_TYPE, CONTENT_ENCODING] {
@@ -177,7 +184,7 @@ fn write_query(query: &str, name: &str, key: &mut KeyBuilder) {
         let (own, value) = pair.split_once('=').unwrap_or((pair, ""));
         let own = decoded(own);
         let stem = own.split('[').next().unwrap_or_default();
-        if !stem.trim().eq_ignore_ascii_case(name) {
+        if !is_name(stem.trim(), name) {
             continue;
         }
         if own != name {
@@ -191,6 +198,20 @@ fn write_query(query: &str, name: &str, key: &mut KeyBuilder) {
         }
     }
     key.absent();
+}
+
+/// Whether some server takes a parameter for one of this name: without regard to case, and PHP takes dots and blanks for underscores.
+fn is_name(own: &str, name: &str) -> bool {
+    let plain = |byte: u8| match byte {
+        b'.' | b' ' => b'_',
+        byte => byte.to_ascii_lowercase(),
+    };
+    let (own, name) = (own.as_bytes(), name.as_bytes());
+    own.len() == name.len()
+        && own
+            .iter()
+            .zip(name)
+            .all(|(one, other)| plain(*one) == plain(*other))
 }
 
 fn decoded(name: &str) -> Cow<'_, str> {
@@ -276,6 +297,13 @@ mod tests {
         assert_eq!(of("t%79pe=dog"), of("type=dog"));
         assert_eq!(of("a=1&type=dog&b=2"), of("type=dog"));
         assert_eq!(of("types=dog"), of(""));
+        let mut keys = ["a_b", "a.b", "a+b", "A%5Fb"].map(|name| {
+            let mut key = KeyBuilder::new(b"");
+            super::write_query(&format!("{name}=1"), "a_b", &mut key);
+            key.as_bytes().to_vec()
+        });
+        keys.sort();
+        assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "{keys:?}");
     }
 
     #[test]

@@ -45,10 +45,7 @@ pub(super) fn parse(
         reader.fault(&path, REST);
         return None;
     }
-    if value
-        .as_object()
-        .is_some_and(|own| !own.contains_key("mode"))
-    {
+    if value.is_object() && value.get("mode").is_none_or(Value::is_null) {
         reader.fault(join(&path, "mode"), "is missing; write `http`");
     }
     reader.checked(value, &path, fields, |config| {
