@@ -12,7 +12,7 @@ use portcullis_cache::{
     CacheLayer, CacheRules, CacheRulesBuilder, Cached, KeyPart, MemoryStore, ResponseCache,
 };
 use portcullis_core::{
-    ApiKeyId, Body, CallerKey, Claims, ClientCertificate, RequestContext, Variable,
+    ApiKeyId, Body, CallerKey, Claims, ClientCertificate, Detail, RequestContext, Variable,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -382,6 +382,14 @@ fn callers() -> Vec<(&'static str, Box<dyn Fn(&RequestContext)>)> {
             }),
         ),
         (
+            "a principal",
+            Box::new(|context| context.note(Detail::AuthorizerPrincipalId, "ann")),
+        ),
+        (
+            "one more principal",
+            Box::new(|context| context.note(Detail::AuthorizerPrincipalId, "bob")),
+        ),
+        (
             "an authorizer",
             Box::new(|context| {
                 context.set_authorizer(
@@ -441,6 +449,27 @@ async fn no_caller_is_served_what_was_made_for_another_whoever_found_out_who_ask
         }
     }
     assert_eq!(seen.len(), callers().len());
+}
+
+#[tokio::test]
+async fn tokens_whose_authorizer_calls_everybody_by_one_name_are_apart() {
+    let scene = Scene::new(rules());
+    let token = |token: &str| {
+        let mut request = get("/", &[(AUTHORIZATION.as_str(), token)]);
+        RequestContext::of(&mut request).note(Detail::AuthorizerPrincipalId, "user");
+        request
+    };
+    scene.cannot_poison(|| token("ann"), token("bob")).await;
+    assert_eq!(scene.cache.stats().hits, 1);
+    // A signature is another for each request: who signed is known.
+    let signed = |signature: &str| {
+        let mut request = get("/", &[(AUTHORIZATION.as_str(), signature)]);
+        let context = RequestContext::of(&mut request);
+        context.update_identity(|own| own.caller = Some("ann".into()));
+        request
+    };
+    let first = scene.send(signed("one")).await;
+    assert_eq!(scene.send(signed("two")).await, first);
 }
 
 #[tokio::test]

@@ -570,6 +570,9 @@ impl RequestContext {
                 claims.get("sub")
             }
             None => {
+                if let Some(own) = self.noted(Detail::AuthorizerPrincipalId) {
+                    return read(Some(&own));
+                }
                 authorizer = self.authorizer();
                 authorizer.get("principalId")
             }

@@ -32,7 +32,7 @@ use crate::fill::{self, Landing, Lead};
 use crate::flight::{Outcome, Seat};
 use crate::moment::Moment;
 use crate::purges::Sought;
-use crate::rules::{Asked, write_identity};
+use crate::rules::{Asked, Known, write_identity};
 use crate::store::Purge;
 
 /// What it takes to serve a request.
@@ -597,7 +597,7 @@ fn can_be_confirmed(stored: &Stored) -> bool {
 fn asked<Q>(request: &Request<Q>, wish: Wish) -> storable::Asked {
     let known = || {
         let context = request.extensions().get::<RequestContext>();
-        context.is_some_and(|context| write_identity(Some(context), &mut KeyBuilder::new(b"")))
+        write_identity(context, &mut KeyBuilder::new(b"")) != Known::Nothing
     };
     storable::Asked {
         no_store: wish.directives.no_store(),

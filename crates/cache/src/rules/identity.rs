@@ -1,21 +1,30 @@
 //! Who a response is for, once anybody has found out who asks.
 
-use portcullis_core::RequestContext;
+use portcullis_core::{Detail, RequestContext};
 use serde_json::Value;
 
 use crate::key::KeyBuilder;
+
+/// What layers have found out of who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    Nothing,
+    Something,
+    /// What a custom authorizer said, and nobody else.
+    ByAuthorizer,
+}
 
 /// Writes who asks, as far as layers have found out, and says whether any has.
 ///
 /// All that is known of the caller counts, but for what changes with every token: two callers are one only if an origin cannot tell them apart by what
 /// it is told of them.
-pub(crate) fn write(context: Option<&RequestContext>, key: &mut KeyBuilder) -> bool {
+pub(crate) fn write(context: Option<&RequestContext>, key: &mut KeyBuilder) -> Known {
     let Some(context) = context else {
         // The same as where nothing is known.
         for _ in 0..GROUPS {
             key.absent();
         }
-        return false;
+        return Known::Nothing;
     };
     let mut known = false;
     let mut fact = |key: &mut KeyBuilder, name: &str, value: &str| {
@@ -63,6 +72,16 @@ pub(crate) fn write(context: Option<&RequestContext>, key: &mut KeyBuilder) -> b
         fact(key, name, value);
     }
     key.absent();
+    let others = known;
+    let mut fact = |key: &mut KeyBuilder, name: &str, value: &str| {
+        known = true;
+        key.part(name.as_bytes());
+        key.part(value.as_bytes());
+    };
+    if let Some(principal) = context.noted(Detail::AuthorizerPrincipalId) {
+        fact(key, "principalId", &principal);
+    }
+    key.absent();
     let authorizer = context.authorizer();
     if !authorizer.is_empty() {
         fact(key, "authorizer", "");
@@ -73,15 +92,22 @@ pub(crate) fn write(context: Option<&RequestContext>, key: &mut KeyBuilder) -> b
         }
     }
     key.absent();
+    let by_authorizer = known && !others;
     if let Some(certificate) = context.client_certificate() {
-        fact(key, "clientCertificate", &certificate.pem);
+        known = true;
+        key.part(b"clientCertificate");
+        key.part(certificate.pem.as_bytes());
     }
     key.absent();
-    known
+    match known {
+        false => Known::Nothing,
+        true if by_authorizer => Known::ByAuthorizer,
+        true => Known::Something,
+    }
 }
 
 /// Each is ended by an absent part.
-const GROUPS: usize = 5;
+const GROUPS: usize = 6;
 
 /// Claims that differ between two tokens of one bearer.
 const OF_ONE_TOKEN: [&str; 8] = [

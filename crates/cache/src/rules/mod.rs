@@ -10,6 +10,7 @@ mod refresh;
 
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderName, Method, Request, StatusCode};
 use portcullis_core::RequestContext;
 
@@ -19,7 +20,7 @@ pub(crate) use self::admit::{RulesAdmit, Wish, tags};
 pub(crate) use self::asked::{Asked, Scan, write_base};
 pub use self::builder::CacheRulesBuilder;
 pub(crate) use self::coding::Codings;
-pub(crate) use self::identity::write as write_identity;
+pub(crate) use self::identity::{Known, write as write_identity};
 pub use self::part::KeyPart;
 use self::refresh::Refresh;
 pub use self::refresh::UnauthorizedRefresh;
@@ -114,10 +115,20 @@ impl CacheRules {
         asked::write_base(asked, &scan, !self.shared_between_releases, &mut key);
         if !self.shared_between_callers {
             let known = identity::write(asked.context, &mut key);
-            // Credentials that nobody has looked at are for the origin, and its answer is for whoever has them.
-            if scan.has_authorization && !known && !self.has_header(&http::header::AUTHORIZATION) {
-                return Service::Bypass;
+            if scan.has_authorization {
+                match known {
+                    // Many authorizers call everybody by one name, and the origin reads the token.
+                    Known::ByAuthorizer => {
+                        for value in asked.headers.get_all(AUTHORIZATION) {
+                            key.part(value.as_bytes());
+                        }
+                    }
+                    // Credentials that nobody has looked at are for the origin, and its answer is for whoever has them.
+                    Known::Nothing if !self.has_header(&AUTHORIZATION) => return Service::Bypass,
+                    Known::Something | Known::Nothing => {}
+                }
             }
+            key.absent();
         }
         for part in &self.parts {
             part.write(asked, &mut key);

@@ -249,3 +249,15 @@ fn what_became_of_a_request_is_read_at_once() {
     });
     assert_eq!(kind, Some(RejectionKind::Throttled));
 }
+
+#[test]
+fn the_principal_is_whom_an_authorizer_named() {
+    let mut request = http::Request::new(());
+    let context = RequestContext::of(&mut request).clone();
+    let principal = |context: &RequestContext| context.principal(|own| own.map(str::to_owned));
+    assert_eq!(principal(&context), None);
+    context.note(Detail::AuthorizerPrincipalId, "ann");
+    assert_eq!(principal(&context).as_deref(), Some("ann"));
+    context.update_identity(|identity| identity.caller = Some("signer".into()));
+    assert_eq!(principal(&context).as_deref(), Some("signer"));
+}

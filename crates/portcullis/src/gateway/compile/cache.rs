@@ -13,7 +13,9 @@ use crate::cache::{
     CacheLayer, CacheRules, CacheRulesBuilder, ConfigError, KeyPart, UnauthorizedRefresh,
 };
 use crate::core::{ApiKind, RequestContext};
-use crate::definition::{self, MethodSetting, RestApi, Stage, UnauthorizedCacheControl};
+use crate::definition::{
+    self, AuthorizerType, MethodSetting, RestApi, Stage, UnauthorizedCacheControl,
+};
 use crate::gateway::api::{ApiSpec, Parity};
 use crate::gateway::error::GatewayFault;
 use crate::gateway::plan::CacheUse;
@@ -127,7 +129,10 @@ impl<'a> Caches<'a> {
             return None;
         }
         let parts = match parts(integration) {
-            Ok(parts) => parts,
+            Ok(mut parts) => {
+                parts.extend(self.identity_of(method));
+                parts
+            }
             Err(errors) => {
                 for (index, error) in errors {
                     let note = format!(
@@ -166,6 +171,23 @@ impl<'a> Caches<'a> {
             stages: caches,
             reads_bodies: parts.contains(&KeyPart::Body),
         })
+    }
+
+    /// What a custom authorizer knows callers by: many call all of them by one name.
+    fn identity_of(&self, method: &definition::Method) -> Vec<KeyPart> {
+        let id = method.authorizer_id.as_deref();
+        let own = id.and_then(|id| self.api.authorizer(id));
+        let Some(own) = own.filter(|_| self.spec.parity != Parity::Strict) else {
+            return Vec::new();
+        };
+        if !matches!(own.r#type, AuthorizerType::Token | AuthorizerType::Request) {
+            return Vec::new();
+        }
+        let sources = own.identity_source.as_deref().unwrap_or_default();
+        let sources = sources.split(',').map(str::trim);
+        sources
+            .filter_map(|source| KeyPart::parse(source).ok())
+            .collect()
     }
 
     fn rules(
