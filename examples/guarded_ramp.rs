@@ -14,6 +14,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use http::{Request, StatusCode};
+use http_body_util::BodyExt;
 use portcullis::canary::{CanaryLayer, MirrorLayer, Ramp, Split};
 use portcullis_examples::{listener, shown};
 use tower::ServiceExt;
@@ -89,7 +90,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
         let mut tick = tokio::time::interval(Duration::from_millis(2));
         loop {
             tick.tick().await;
-            tokio::spawn(app.clone().oneshot(Request::new(Body::empty())));
+            let asked = app.clone().oneshot(Request::new(Body::empty()));
+            tokio::spawn(async move {
+                let Ok(answer) = asked.await;
+                // Whoever does not read an answer leaves nothing to compare.
+                let _ = answer.into_body().collect().await;
+            });
         }
     });
     axum::serve(listener, served).await?;

@@ -190,6 +190,38 @@ async fn bodies_are_copied_for_methods_that_are_named_and_a_share_of_nothing_cop
 }
 
 #[tokio::test]
+async fn of_what_a_cache_answers_no_copy_is_made() {
+    let stage = json!({
+        "stageName": "prod",
+        "variables": { "function": "old" },
+        "cacheClusterEnabled": true,
+        "methodSettings": { "*/*": { "cachingEnabled": true } },
+        "canarySettings": { "percentTraffic": 0, "stageVariableOverrides": { "function": "new" } },
+    });
+    let mut definition: Value = serde_json::from_str(&definition(&["pets"])).expect("JSON");
+    let path = &mut definition["paths"]["/pets"];
+    *path = json!({ "get": path["x-amazon-apigateway-any-method"] });
+    let api = shop(definition.to_string())
+        .stage(serde_json::from_value(stage).expect("a stage"))
+        .canary("prod", CanaryRules::new().mirror(MirrorLayer::builder()));
+    let gateway = Gateway::builder()
+        .api(api)
+        .function("old", version(1))
+        .function("new", version(2))
+        .build()
+        .expect("a gateway");
+    let (_, first) = ask(&gateway, "GET", "/prod/pets", "").await;
+    let report = compared(&gateway, 1).await;
+    assert_eq!(
+        report.samples[0].to_string(),
+        "GET /prod/pets\n  body /version: 1 became 2"
+    );
+    let (_, second) = ask(&gateway, "GET", "/prod/pets", "").await;
+    assert_eq!(first, second, "the cache has it");
+    assert_eq!(compared(&gateway, 1).await.mirrored, 1);
+}
+
+#[tokio::test]
 async fn a_ramp_goes_back_when_too_many_answers_differ() {
     let clock = ManualClock::default();
     let minute = Duration::from_secs(60);
