@@ -58,25 +58,32 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let routes = &*self.routes;
         let (arm, turn) = routes.split.serve(&mut request);
-        let state = match routes.variants.get(usize::from(arm).wrapping_sub(1)) {
-            None => State::Production {
-                future: self.production.call(request),
-            },
-            Some(variant) => {
-                let mut variant = variant.clone();
-                // Who waits is asked again by the future, with a waker that wakes it.
-                let asked = variant.poll_ready(&mut Context::from_waker(Waker::noop()));
-                match asked {
-                    Poll::Ready(Ok(())) => State::Variant {
-                        future: variant.call(request),
-                    },
-                    Poll::Ready(Err(_)) | Poll::Pending => State::Waiting {
-                        waiting: Waiting::new(variant, request),
-                    },
-                }
-            }
+        // Each future is made where it is to stay: moving one costs more than the choice.
+        let Some(variant) = routes.variants.get(usize::from(arm).wrapping_sub(1)) else {
+            return CanaryFuture {
+                state: State::Production {
+                    future: self.production.call(request),
+                },
+                turn,
+            };
         };
-        CanaryFuture { state, turn }
+        let mut variant = variant.clone();
+        // Who waits is asked again by the future, with a waker that wakes it.
+        let asked = variant.poll_ready(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(Ok(())) = asked {
+            return CanaryFuture {
+                state: State::Variant {
+                    future: variant.call(request),
+                },
+                turn,
+            };
+        }
+        CanaryFuture {
+            state: State::Waiting {
+                waiting: Waiting::new(variant, request),
+            },
+            turn,
+        }
     }
 }
 
@@ -85,7 +92,8 @@ pin_project! {
     pub struct CanaryFuture<F, C, G, B> {
         #[pin]
         state: State<F, C, G, B>,
-        turn: Option<Turn>,
+        // Boxed, since of most requests nothing is to be done.
+        turn: Option<Box<Turn>>,
     }
 }
 

@@ -260,7 +260,7 @@ impl Split {
 
     /// The same for a service, which has no use for a choice in which there is nothing to be done.
     #[inline]
-    pub(crate) fn serve<B>(&self, request: &mut Request<B>) -> (u8, Option<Turn>) {
+    pub(crate) fn serve<B>(&self, request: &mut Request<B>) -> (u8, Option<Box<Turn>>) {
         let shared = &*self.shared;
         let weights = self.weights();
         let (arm, turn) = if shared.plain && !weights.is_measured() {
@@ -282,12 +282,12 @@ impl Split {
         }
     }
 
-    fn take_turn(&self, head: &Head<'_>, weights: Weights) -> (u8, Option<Turn>) {
+    fn take_turn(&self, head: &Head<'_>, weights: Weights) -> (u8, Option<Box<Turn>>) {
         let choice = self.shared.choice(head, weights);
         let measured = self.measure(&choice);
         let Choice { arm, cookie, .. } = choice;
         let idle = measured.is_none() && cookie.is_none();
-        (arm, (!idle).then_some(Turn { measured, cookie }))
+        (arm, (!idle).then(|| Box::new(Turn { measured, cookie })))
     }
 
     /// Decides about a request, and tells nobody.
@@ -412,7 +412,7 @@ impl Shared {
             return Choice::of(weights.at(self.draw()));
         };
         // Nobody needs a place where there is nothing to share.
-        if weights.total() == 0 {
+        if weights.are_none() {
             return Choice::of(None);
         }
         match sticky.identify(head, &self.salt) {

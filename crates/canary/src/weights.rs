@@ -106,6 +106,11 @@ impl Weights {
         Self(self.0 & !(1 << bit) | (set as u64) << bit)
     }
 
+    /// Whether production has everything.
+    pub(crate) const fn are_none(self) -> bool {
+        self.0 & ((1 << DISABLED) - 1) == 0
+    }
+
     /// What the variants have together.
     pub(crate) fn total(self) -> u32 {
         let shares = (0..MAX_VARIANTS).map(|variant| self.share(variant));

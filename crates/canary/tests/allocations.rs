@@ -1,4 +1,4 @@
-//! What a choice allocates: nothing, unless a client is to get a cookie.
+//! What a choice allocates: nothing, unless a client is to get a cookie or a ramp measures the request.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
