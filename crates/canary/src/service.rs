@@ -58,13 +58,19 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let routes = &*self.routes;
         let (arm, turn) = routes.split.serve(&mut request);
+        let variant = routes.variants.get(usize::from(arm).wrapping_sub(1));
+        if turn.is_some() {
+            let turned = self.turned(variant.cloned(), request, turn);
+            return CanaryFuture {
+                state: State::Turned { turned },
+            };
+        }
         // Each future is made where it is to stay: moving one costs more than the choice.
-        let Some(variant) = routes.variants.get(usize::from(arm).wrapping_sub(1)) else {
+        let Some(variant) = variant else {
             return CanaryFuture {
                 state: State::Production {
                     future: self.production.call(request),
                 },
-                turn,
             };
         };
         let mut variant = variant.clone();
@@ -75,15 +81,38 @@ where
                 state: State::Variant {
                     future: variant.call(request),
                 },
-                turn,
             };
         }
+        let turned = self.turned(Some(variant), request, None);
         CanaryFuture {
-            state: State::Waiting {
-                waiting: Waiting::new(variant, request),
-            },
-            turn,
+            state: State::Turned { turned },
         }
+    }
+}
+
+impl<P, C> Canary<P, C> {
+    /// The future of a request that waits for its variant, or of which something is to be done when it is answered.
+    #[cold]
+    fn turned<B>(
+        &mut self,
+        variant: Option<C>,
+        request: Request<B>,
+        turn: Option<Turn>,
+    ) -> Pin<Box<Turned<P::Future, C, C::Future, B>>>
+    where
+        P: Service<Request<B>>,
+        C: Service<Request<B>>,
+    {
+        let stage = match variant {
+            None => Stage::Production {
+                future: self.production.call(request),
+            },
+            Some(service) => Stage::Waiting {
+                service,
+                request: Some(request),
+            },
+        };
+        Box::pin(Turned { stage, turn })
     }
 }
 
@@ -92,8 +121,6 @@ pin_project! {
     pub struct CanaryFuture<F, C, G, B> {
         #[pin]
         state: State<F, C, G, B>,
-        // Boxed, since of most requests nothing is to be done.
-        turn: Option<Box<Turn>>,
     }
 }
 
@@ -102,24 +129,25 @@ pin_project! {
     enum State<F, C, G, B> {
         Production { #[pin] future: F },
         Variant { #[pin] future: G },
-        // Boxed, so that requests that need not wait are no larger for it.
-        Waiting { waiting: Box<Waiting<C, B>> },
+        // Boxed, so that other requests are no larger for it.
+        Turned { turned: Pin<Box<Turned<F, C, G, B>>> },
     }
 }
 
-/// A request whose variant is not ready.
-struct Waiting<C, B> {
-    service: C,
-    request: Option<Request<B>>,
+pin_project! {
+    struct Turned<F, C, G, B> {
+        #[pin]
+        stage: Stage<F, C, G, B>,
+        turn: Option<Turn>,
+    }
 }
 
-impl<C, B> Waiting<C, B> {
-    #[cold]
-    fn new(service: C, request: Request<B>) -> Box<Self> {
-        Box::new(Self {
-            service,
-            request: Some(request),
-        })
+pin_project! {
+    #[project = StageProjection]
+    enum Stage<F, C, G, B> {
+        Production { #[pin] future: F },
+        Variant { #[pin] future: G },
+        Waiting { service: C, request: Option<Request<B>> },
     }
 }
 
@@ -132,49 +160,45 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        // Where nothing is to be done with the answer it is not even looked at.
-        if this.turn.is_none() {
-            return match this.state.as_mut().project() {
-                StateProjection::Production { future } => future.poll(cx),
-                StateProjection::Variant { future } => future.poll(cx),
-                StateProjection::Waiting { .. } => this.state.poll_through(cx),
-            };
+        match self.project().state.project() {
+            StateProjection::Production { future } => future.poll(cx),
+            StateProjection::Variant { future } => future.poll(cx),
+            StateProjection::Turned { turned } => turned.as_mut().poll(cx),
         }
-        let mut answer = ready!(this.state.poll_through(cx));
-        if let Some(turn) = this.turn.take() {
-            turn.finish(&mut answer);
-        }
-        Poll::Ready(answer)
     }
 }
 
-impl<F, C, B, ResBody, E> State<F, C, C::Future, B>
+impl<F, C, B, ResBody, E> Future for Turned<F, C, C::Future, B>
 where
     F: Future<Output = Result<Response<ResBody>, E>>,
     C: Service<Request<B>, Response = Response<ResBody>, Error = E>,
 {
-    /// Waits for the variant if that is not ready, and then for its answer.
-    fn poll_through(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        loop {
-            let next = match self.as_mut().project() {
-                StateProjection::Production { future } => return future.poll(cx),
-                StateProjection::Variant { future } => return future.poll(cx),
-                StateProjection::Waiting { waiting } => {
-                    if let Err(error) = ready!(waiting.service.poll_ready(cx)) {
-                        return Poll::Ready(Err(error));
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let mut answer = loop {
+            let next = match this.stage.as_mut().project() {
+                StageProjection::Production { future } => break ready!(future.poll(cx)),
+                StageProjection::Variant { future } => break ready!(future.poll(cx)),
+                StageProjection::Waiting { service, request } => {
+                    if let Err(error) = ready!(service.poll_ready(cx)) {
+                        break Err(error);
                     }
-                    let request = waiting
-                        .request
+                    let request = request
                         .take()
                         .expect("a future is not polled after it has completed");
-                    Self::Variant {
-                        future: waiting.service.call(request),
+                    Stage::Variant {
+                        future: service.call(request),
                     }
                 }
             };
-            self.set(next);
+            this.stage.set(next);
+        };
+        if let Some(turn) = this.turn.take() {
+            turn.finish(&mut answer);
         }
+        Poll::Ready(answer)
     }
 }
 
@@ -206,7 +230,7 @@ impl<F, C, G, B> fmt::Debug for CanaryFuture<F, C, G, B> {
         f.write_str(match self.state {
             State::Production { .. } => "CanaryFuture(production)",
             State::Variant { .. } => "CanaryFuture(variant)",
-            State::Waiting { .. } => "CanaryFuture(waiting)",
+            State::Turned { .. } => "CanaryFuture(turned)",
         })
     }
 }

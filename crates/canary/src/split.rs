@@ -46,8 +46,8 @@ struct Shared {
     weights: AtomicU64,
     /// Production first, then the variants in order.
     arms: Vec<Arm>,
-    /// Chance alone decides.
-    plain: bool,
+    /// Whoever asks may have a word in it: a tester, or a split in front.
+    has_word: bool,
     sticky: Option<Sticky>,
     forced: Option<Forced>,
     carry: Option<Carry>,
@@ -260,13 +260,12 @@ impl Split {
 
     /// The same for a service, which has no use for a choice in which there is nothing to be done.
     #[inline]
-    pub(crate) fn serve<B>(&self, request: &mut Request<B>) -> (u8, Option<Box<Turn>>) {
+    pub(crate) fn serve<B>(&self, request: &mut Request<B>) -> (u8, Option<Turn>) {
         let shared = &*self.shared;
         let weights = self.weights();
-        let (arm, turn) = if shared.plain && !weights.is_measured() {
-            (arm(weights.at(shared.draw())), None)
-        } else {
-            self.take_turn(&Head::of(request), weights)
+        let (arm, turn) = match shared.arm(&Head::of(request), weights) {
+            Some(arm) => (arm, None),
+            None => self.take_turn(&Head::of(request), weights),
         };
         shared.tell(arm, request);
         (arm, turn)
@@ -282,12 +281,13 @@ impl Split {
         }
     }
 
-    fn take_turn(&self, head: &Head<'_>, weights: Weights) -> (u8, Option<Box<Turn>>) {
+    #[cold]
+    fn take_turn(&self, head: &Head<'_>, weights: Weights) -> (u8, Option<Turn>) {
         let choice = self.shared.choice(head, weights);
         let measured = self.measure(&choice);
         let Choice { arm, cookie, .. } = choice;
         let idle = measured.is_none() && cookie.is_none();
-        (arm, (!idle).then(|| Box::new(Turn { measured, cookie })))
+        (arm, (!idle).then_some(Turn { measured, cookie }))
     }
 
     /// Decides about a request, and tells nobody.
@@ -378,10 +378,28 @@ impl Shared {
         }
     }
 
+    /// Who serves a request of which nothing is to be done later; none if there may be something.
+    #[inline]
+    fn arm(&self, head: &Head<'_>, weights: Weights) -> Option<u8> {
+        if self.has_word || weights.is_measured() {
+            return None;
+        }
+        let point = match &self.sticky {
+            None => self.draw(),
+            Some(_) if weights.are_none() => return Some(0),
+            Some(sticky) => match sticky.identify(head, &self.salt) {
+                Identified::By(hash) => point(hash),
+                Identified::Not => self.draw(),
+                Identified::Anew(..) => return None,
+            },
+        };
+        Some(weights.arm_at(point))
+    }
+
     #[inline]
     fn choice(&self, head: &Head<'_>, weights: Weights) -> Choice {
-        let mut choice = if self.plain {
-            Choice::of(weights.at(self.draw()))
+        let mut choice = if self.sticky.is_none() && !self.has_word {
+            Choice::of(weights.arm_at(self.draw()))
         } else {
             self.choose(head, weights)
         };
@@ -409,15 +427,15 @@ impl Shared {
             }
         }
         let Some(sticky) = &self.sticky else {
-            return Choice::of(weights.at(self.draw()));
+            return Choice::of(weights.arm_at(self.draw()));
         };
         // Nobody needs a place where there is nothing to share.
         if weights.are_none() {
-            return Choice::of(None);
+            return Choice::of(0);
         }
         match sticky.identify(head, &self.salt) {
-            Identified::By(hash) => Choice::of(weights.at(point(hash))),
-            Identified::Not => Choice::of(weights.at(self.draw())),
+            Identified::By(hash) => Choice::of(weights.arm_at(point(hash))),
+            Identified::Not => Choice::of(weights.arm_at(self.draw())),
             Identified::Anew(cookie, forged) => {
                 if forged.is_some() {
                     self.note_forgery("cookie");
@@ -427,7 +445,7 @@ impl Shared {
                 key.part(&id.to_be_bytes());
                 Choice {
                     cookie: cookie.write(id),
-                    ..Choice::of(weights.at(point(key.hash().unwrap_or_default())))
+                    ..Choice::of(weights.arm_at(point(key.hash().unwrap_or_default())))
                 }
             }
         }
@@ -435,14 +453,14 @@ impl Shared {
 
     /// The arm of this name, unless it is disabled.
     fn named(&self, name: &[u8], weights: Weights) -> Option<Choice> {
-        let arm = self
-            .arms
-            .iter()
-            .position(|arm| arm.name.as_bytes() == name)?;
-        match arm.checked_sub(1) {
-            Some(variant) if weights.is_disabled(variant) => None,
-            variant => Some(Choice::of(variant)),
+        let mut arms = self.arms.iter();
+        let arm = arms.position(|arm| arm.name.as_bytes() == name)?;
+        let is_disabled = |variant| weights.is_disabled(variant);
+        if arm.checked_sub(1).is_some_and(is_disabled) {
+            return None;
         }
+        // There are five at most.
+        u8::try_from(arm).ok().map(Choice::of)
     }
 
     fn note_forgery(&self, what: &str) {
@@ -495,19 +513,10 @@ pub(crate) struct Turn {
     pub(crate) cookie: Option<HeaderValue>,
 }
 
-/// The place of a variant behind production's.
-const fn arm(variant: Option<usize>) -> u8 {
-    match variant {
-        None => 0,
-        // There are four at most.
-        Some(variant) => variant as u8 + 1,
-    }
-}
-
 impl Choice {
-    const fn of(variant: Option<usize>) -> Self {
+    const fn of(arm: u8) -> Self {
         Self {
-            arm: arm(variant),
+            arm,
             measured: false,
             cookie: None,
         }
@@ -635,7 +644,7 @@ impl SplitBuilder {
             shared: Arc::new(Shared {
                 weights: AtomicU64::new(weights.bits()),
                 arms,
-                plain: self.sticky.is_none() && self.forced.is_none() && !trusted,
+                has_word: self.forced.is_some() || trusted,
                 sticky: self.sticky,
                 forced: self.forced,
                 carry: self.carry,

@@ -122,6 +122,20 @@ impl Weights {
         (0..MAX_VARIANTS).fold(self, |weights, own| weights.with_share(own, Share::NONE))
     }
 
+    /// The place of the variant that has this point, behind production's, which is 0.
+    #[inline]
+    pub(crate) fn arm_at(self, point: Point) -> u8 {
+        // Mostly there is one variant, and nothing to say of it but its share.
+        if self.0 <= MASK {
+            return u8::from(u64::from(point.0) < self.0);
+        }
+        match self.at(point) {
+            None => 0,
+            // There are four at most.
+            Some(variant) => variant as u8 + 1,
+        }
+    }
+
     /// The variant that has this point; none is production.
     ///
     /// A variant's points depend on its own share as far as that is possible: the first grows from the low end, the second from the high end, and the
@@ -217,6 +231,17 @@ mod tests {
             let moved = everybody(weights(shares)).zip(everybody(weights(after)));
             for (before, after) in moved.filter(|(before, after)| before != after) {
                 prop_assert_eq!((before, after), (None, Some(variant)));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arms_are_variants_behind_production(shares in shares(), point in 0..10_000_u16, disabled in any::<bool>()) {
+            for shares in [shares, [shares[0], 0, 0, 0]] {
+                let weights = weights(shares).with_disabled(3, disabled);
+                let arm = usize::from(weights.arm_at(Point(point)));
+                prop_assert_eq!(arm.checked_sub(1), weights.at(Point(point)));
             }
         }
     }
