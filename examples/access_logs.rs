@@ -11,29 +11,32 @@
 //! `cargo run --example access_logs -- '$context.httpMethod $context.path $context.status $request.header.authorization'`
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use axum::extract::ConnectInfo;
 use axum::{Router, routing::get};
 use portcullis::core::ApiKind;
 use portcullis::observe::{AccessFormat, AccessLog, LogSink, ObserveLayer, Peer};
+use portcullis_examples::{listener, shown};
 
 #[tokio::main]
-async fn main() {
-    if let Err(error) = run().await {
-        eprintln!("{error}");
-        std::process::exit(1);
-    }
+async fn main() -> ExitCode {
+    shown(run().await)
 }
+
+/// Numbers need no quotes, and what is not there is `null`.
+const JSON: &str = r#"{"id": "$context.requestId", "ip": "$context.identity.sourceIp", "time": "$context.requestTime", "method": "$context.httpMethod", "path": "$context.path", "status": $context.status, "bytes": $context.responseLength, "ms": $context.responseLatency, "agent": "$context.identity.userAgent"}"#;
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let format = std::env::args().nth(1);
-    let format = match format.as_deref() {
-        None | Some("combined") => AccessFormat::combined(),
-        Some("clf") => AccessFormat::clf(ApiKind::Rest),
-        Some("json") => AccessFormat::json(ApiKind::Rest),
-        Some("xml") => AccessFormat::xml(ApiKind::Rest),
-        Some("csv") => AccessFormat::csv(ApiKind::Rest),
-        Some(own) => AccessFormat::parse(own)?,
+    let format = format.as_deref().unwrap_or("combined");
+    let format = match format {
+        // The console's own does not say what clients call themselves.
+        "json" => AccessFormat::parse(JSON)?,
+        name => match AccessFormat::named(name, ApiKind::Rest) {
+            Some(ready) => ready,
+            None => AccessFormat::parse(name)?,
+        },
     };
     // A file would be `LogSink::file("access.log")?`, and a new one each day `LogSink::builder("access").rolling_file(…)?`.
     let log = AccessLog::new(format, LogSink::stdout());
@@ -46,8 +49,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .route("/", get(async || "hello\n"))
         .route("/pets/{id}", get(async || "a pet\n"))
         .layer(ObserveLayer::new((peer, log)));
-    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = tokio::net::TcpListener::bind(listen).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).await?;

@@ -8,15 +8,21 @@
 //!
 //! Five seconds later there are two lines on standard output: one for the method, and one for requests that no method serves. The CloudWatch agent, Lambda and Fluent Bit make metrics of such lines.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use portcullis::Gateway;
 use portcullis::observe::{Emf, LogSink};
 use portcullis::serve::{Server, shutdown_signal};
+use portcullis_examples::{listen, shown};
 use serde_json::json;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let export = json!({
         "openapi": "3.0.1",
         "info": { "title": "Pet store", "version": "1.0" },
@@ -35,15 +41,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let emf = Emf::builder()
         .namespace("Shop")
         .interval(Duration::from_secs(5))
-        .build(LogSink::stdout());
+        .build(LogSink::stdout())?;
     let gateway = Gateway::builder()
         .export(export.to_string())
         .emf(emf)
         .build()?;
 
-    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let server = Server::builder().listen(listen).bind().await?;
+    let server = Server::builder()
+        .listen(listen("127.0.0.1:8080"))
+        .bind()
+        .await?;
     println!("listening on http://{}", server.handle().local_addrs()[0]);
+    println!("metrics are written each 5 seconds, or with the hundredth request");
     let handle = server.handle();
     tokio::spawn(async move {
         shutdown_signal().await;

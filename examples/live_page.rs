@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let recorder = PrometheusBuilder::new()
-        .set_buckets(&Metrics::DURATION_BUCKETS)?
+        .set_buckets(&Metrics::FINE_DURATION_BUCKETS)?
         .build_recorder();
     let scrape = recorder.handle();
     let metrics = Metrics::builder().recorder(Arc::new(recorder)).build();

@@ -7,6 +7,7 @@
 //! curl localhost:3000/metrics     # one series for /pets/{id}, whatever the ids
 //! ```
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Path};
@@ -14,9 +15,14 @@ use axum::http::StatusCode;
 use axum::{Router, routing::get};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use portcullis::observe::{Metrics, ObserveLayer};
+use portcullis_examples::{listener, shown};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let name = |name: &str| Matcher::Full(name.to_owned());
     let prometheus = PrometheusBuilder::new()
         .set_buckets_for_metric(
@@ -53,8 +59,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         // Outside of the layer, so that scrapes are not counted.
         .route("/metrics", get(async move || prometheus.render()));
 
-    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = tokio::net::TcpListener::bind(listen).await?;
+    let listener = listener("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

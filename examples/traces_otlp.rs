@@ -9,7 +9,10 @@
 //! ```
 //!
 //! and look for `pets` in the collector's user interface. `OTEL_EXPORTER_OTLP_ENDPOINT` names another collector, `LISTEN` another address. Without a
-//! collector requests are served all the same, and the spans are lost.
+//! collector requests are served all the same, and the spans are lost; the example says so when it starts.
+
+use std::net::ToSocketAddrs;
+use std::process::ExitCode;
 
 use axum::{Router, routing::get};
 use opentelemetry::trace::TracerProvider;
@@ -20,13 +23,18 @@ use portcullis::observe::ObserveLayer;
 use portcullis::observe::trace::{OpenTelemetry, SamplingRules, Traces};
 use portcullis::serve::{Server, shutdown_signal};
 use portcullis::{ApiSpec, Gateway};
+use portcullis_examples::{listen, shown};
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    shown(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let exporter = SpanExporter::builder().with_tonic().build()?;
     let provider = SdkTracerProvider::builder()
         .with_resource(Resource::builder().with_service_name("pets").build())
@@ -38,6 +46,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with(exported.with_filter(LevelFilter::INFO))
         .with(printed.with_filter(LevelFilter::INFO))
         .init();
+
+    say_whether_there_is_a_collector();
 
     let traces = |service: &str| {
         let traces = Traces::builder(service).sampling(SamplingRules::all());
@@ -69,8 +79,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .traces(traces("gateway"))
         .trace_every_stage(true)
         .build()?;
-    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let server = Server::builder().listen(listen).bind().await?;
+    let server = Server::builder()
+        .listen(listen("127.0.0.1:3000"))
+        .bind()
+        .await?;
     let handle = server.handle();
     println!(
         "listening on http://{}/prod/pets/7",
@@ -84,4 +96,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The last spans are still in the queue.
     tokio::task::spawn_blocking(move || provider.shutdown()).await??;
     Ok(())
+}
+
+/// The exporter itself waits for a collector, and says nothing.
+fn say_whether_there_is_a_collector() {
+    let endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT");
+    let endpoint = endpoint.unwrap_or_else(|_| "http://localhost:4317".to_owned());
+    let address = endpoint.split("://").last().unwrap_or_default();
+    let address = address.split('/').next().unwrap_or_default();
+    let reached = address
+        .to_socket_addrs()
+        .map(|mut found| found.any(|it| std::net::TcpStream::connect(it).is_ok()));
+    match reached {
+        Ok(true) => println!("spans go to {endpoint}"),
+        Ok(false) => println!("no collector listens at {endpoint}: spans are lost until one does"),
+        Err(error) => println!("{endpoint} cannot be looked up ({error}): spans are lost"),
+    }
 }

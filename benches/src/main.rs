@@ -5,6 +5,7 @@ mod deploys;
 mod loopback;
 mod measure;
 mod memory;
+mod observed;
 mod report;
 mod row;
 mod rows;
@@ -41,6 +42,8 @@ Usage: portcullis-benches <command>
   limits                    What is let in of ten times a limit over loopback. Needs wrk; takes about a
                             minute
   memory                    What a million keys of a rate limit take, and a flood of ten million
+  observe-memory            Resident memory while ten million requests are counted, logged and traced;
+                            takes about a minute
   redis                     What a decision costs that several machines share. Needs redis-server
   templates                 CPU time of mapping templates beside Velocity on a warm JVM, velocityjs
                             and airspeed, which it installs (Debian's packages, npm, PyPI); takes
@@ -106,6 +109,7 @@ fn run() -> Result<()> {
         ["memory"] => memory::run()?,
         // What `memory` starts.
         ["memory", kind] => memory::of(kind)?,
+        ["observe-memory"] => observed::run()?,
         ["redis"] => shared::run()?,
         // What they start.
         ["serve", kind, ref args @ ..] => loopback::serve(kind, args)?,

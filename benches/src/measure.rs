@@ -185,3 +185,12 @@ mod tests {
         Ok(())
     }
 }
+
+/// The bytes of this process that are in memory.
+pub(crate) fn resident() -> Result<f64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    let kib: f64 = kib.context("VmRSS in /proc/self/status")?.parse()?;
+    Ok(kib * 1024.0)
+}

@@ -4,7 +4,6 @@
 
 use std::convert::Infallible;
 use std::env;
-use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +12,7 @@ use portcullis_throttle::{Buckets, Key, Limit, Rule, ThrottleLayer};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::measure::resident;
 use crate::rows::surroundings::{Body, answer};
 use crate::rows::throttle::{Answer, Hello, TENANT, peer};
 
@@ -129,11 +129,3 @@ where
     Ok(answer(service, request).status().as_u16())
 }
 
-/// The bytes of this process that are in memory.
-fn resident() -> Result<f64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next());
-    let kib: f64 = kib.context("VmRSS in /proc/self/status")?.parse()?;
-    Ok(kib * 1024.0)
-}

@@ -12,20 +12,34 @@ use metrics::{
 };
 use metrics_exporter_prometheus::PrometheusBuilder;
 use portcullis_core::{
-    ApiStage, Connection, MatchedRoute, Measure, RequestContext, Route, SystemClock,
+    ApiStage, Connection, MatchedRoute, Measure, RequestContext, Route, SystemClock, TRACEPARENT,
+    Trace,
 };
+use portcullis_observe::trace::{SamplingRules, Traces};
 use portcullis_observe::{
-    AccessFormat, AccessLog, Captured, Exchange, LogSink, Metrics, Names, ObserveLayer, Outcome,
+    AccessFormat, AccessLog, Captured, Exchange, LogSink, Metrics, Names, ObserveLayer, Observer,
+    Outcome,
 };
 use tower_http::trace::TraceLayer;
 use tower_layer::Layer;
 use tracing::dispatcher::{self, Dispatch};
 
-use super::surroundings::{Hello, answer, bare, pet, request};
+use super::surroundings::{Body, Hello, answer, bare, pet, request};
 use crate::row::{Case, Goal, Who};
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![recorded(), metrics_layer(), line(), log_layer()]
+    vec![
+        recorded(),
+        metrics_layer(),
+        line(),
+        log_layer(),
+        trace("trace", |_| {}),
+        trace("trace-in", |request| {
+            let parent = HeaderValue::from_static(TRACEPARENT_VALUE);
+            request.headers_mut().insert(TRACEPARENT, parent);
+        }),
+        spans(),
+    ]
 }
 
 /// What a request adds to metrics, by handles that are kept, to a recorder of atomics.
@@ -70,7 +84,12 @@ fn recorded() -> Case {
             let context = context();
             move || {
                 let exchange = ended(&context);
-                let labels = [("Method", "GET"), ("Resource", "/pets/{id}"), ("Stage", "prod"), ("ApiName", "pets")];
+                let labels = [
+                    ("Method", "GET"),
+                    ("Resource", "/pets/{id}"),
+                    ("Stage", "prod"),
+                    ("ApiName", "pets"),
+                ];
                 metrics::with_local_recorder(&Atomics, || {
                     metrics::counter!("count", &labels).increment(1);
                     metrics::histogram!("latency", &labels).record(exchange.latency());
@@ -84,7 +103,9 @@ fn recorded() -> Case {
 
 /// The layer, with the exporter that users install.
 fn metrics_layer() -> Case {
+    // The peer's exporter and ours calibrate a clock, which takes another time in each run.
     Case::new("observe", "metrics-layer")
+        .repeat(20)
         .row(Who::Bare, bare)
         .row(Who::Portcullis, || {
             let recorder = PrometheusBuilder::new().build_recorder();
@@ -146,17 +167,103 @@ fn log_layer() -> Case {
             let subscriber = tracing_subscriber::fmt().json().with_writer(io::sink);
             let dispatch = Dispatch::new(subscriber.finish());
             let layer = TraceLayer::new_for_http()
-                .make_span_with(tower_http::trace::DefaultMakeSpan::new().level(tracing::Level::INFO))
-                .on_response(tower_http::trace::DefaultOnResponse::new().level(tracing::Level::INFO));
+                .make_span_with(
+                    tower_http::trace::DefaultMakeSpan::new().level(tracing::Level::INFO),
+                )
+                .on_response(
+                    tower_http::trace::DefaultOnResponse::new().level(tracing::Level::INFO),
+                );
             let mut service = layer.layer(Hello);
             let uri = pet();
             move || {
-                dispatcher::with_default(&dispatch, || {
-                    answer(&mut service, request(&uri)).status()
-                })
+                dispatcher::with_default(&dispatch, || answer(&mut service, request(&uri)).status())
             }
         })
         .goal(Goal::TimesPeerOverBare("tower-http", 0.5))
+}
+
+const TRACEPARENT_VALUE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// Who only says in the context where the request stands in a trace, as whoever calls others must.
+#[derive(Debug)]
+struct Ids;
+
+impl Observer for Ids {
+    type Watch = ();
+
+    fn begin<B>(&self, request: &mut Request<B>, context: &RequestContext) {
+        let trace = context.trace_or(|| {
+            Trace::from_headers(request.headers())
+                .unwrap_or_else(|| Trace::generate(context.received()))
+        });
+        context.set_span(trace.parent_id());
+    }
+
+    fn end(&self, _watch: (), _exchange: &Exchange<'_>) {}
+}
+
+/// Traces that are to be recorded, where nobody listens to spans.
+fn trace(name: &str, prepare: fn(&mut Request<Body>)) -> Case {
+    let ask = move || {
+        let uri = pet();
+        move || {
+            let mut request = request(&uri);
+            prepare(&mut request);
+            request
+        }
+    };
+    Case::new("observe", name)
+        .row(Who::Bare, move || {
+            let request = ask();
+            move || answer(&mut Hello, request()).status()
+        })
+        .row(Who::Floor, move || {
+            let request = ask();
+            let mut service = ObserveLayer::new(Ids).layer(Hello);
+            move || answer(&mut service, request()).status()
+        })
+        .row(Who::Portcullis, move || {
+            let request = ask();
+            let traces = Traces::builder("bench").sampling(SamplingRules::all());
+            let mut service = ObserveLayer::new(traces.build()).layer(Hello);
+            move || answer(&mut service, request()).status()
+        })
+        // It looks at no header, and hands no trace on.
+        .row(Who::Peer("tower-http"), move || {
+            let request = ask();
+            let mut service = TraceLayer::new_for_http().layer(Hello);
+            move || answer(&mut service, request()).status()
+        })
+        .goal(Goal::OverFloor(50.0))
+        // Those of the context, in which the ids are.
+        .goal(Goal::AllocationsOverBare(4.0))
+}
+
+/// A span of each request, to a subscriber that only keeps them.
+fn spans() -> Case {
+    Case::new("observe", "spans")
+        .row(Who::Bare, bare)
+        .row(Who::Portcullis, || {
+            let dispatch = Dispatch::new(tracing_subscriber::registry());
+            let traces = Traces::builder("bench").sampling(SamplingRules::all());
+            let mut service = ObserveLayer::new(traces.build()).layer(Hello);
+            let uri = pet();
+            move || {
+                dispatcher::with_default(&dispatch, || answer(&mut service, request(&uri)).status())
+            }
+        })
+        .row(Who::Peer("tower-http"), || {
+            let dispatch = Dispatch::new(tracing_subscriber::registry());
+            let layer = TraceLayer::new_for_http().make_span_with(
+                tower_http::trace::DefaultMakeSpan::new().level(tracing::Level::INFO),
+            );
+            let mut service = layer.layer(Hello);
+            let uri = pet();
+            move || {
+                dispatcher::with_default(&dispatch, || answer(&mut service, request(&uri)).status())
+            }
+        })
+        .goal(Goal::TimesPeerOverBare("tower-http", 1.0))
 }
 
 fn format() -> AccessFormat {

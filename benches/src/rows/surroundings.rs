@@ -14,7 +14,7 @@ use tower_service::Service;
 pub(crate) type Body = Full<Bytes>;
 
 /// A GET with the three headers that every client sends.
-pub(super) fn request(uri: &Uri) -> Request<Body> {
+pub(crate) fn request(uri: &Uri) -> Request<Body> {
     let mut request = Request::new(Body::default());
     *request.uri_mut() = uri.clone();
     let headers = request.headers_mut();
@@ -38,7 +38,7 @@ pub(super) fn pet() -> Uri {
 
 /// The bare service: a 200 with one header and a short body.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Hello;
+pub(crate) struct Hello;
 
 impl<B> Service<Request<B>> for Hello {
     type Response = Response<Body>;

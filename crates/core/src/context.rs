@@ -309,6 +309,16 @@ impl RequestContext {
             .filter(|host| host.is_ascii())
     }
 
+    /// The same with its port, if the client named one.
+    #[must_use]
+    pub fn authority(&self) -> Option<&str> {
+        let authority = match self.inner.uri.authority() {
+            Some(authority) => authority.as_str(),
+            None => self.inner.host.as_ref()?.to_str().ok()?,
+        };
+        authority.rsplit('@').next()
+    }
+
     /// What the client calls itself, if that is text.
     #[must_use]
     pub fn user_agent(&self) -> Option<&str> {
@@ -661,6 +671,13 @@ impl RequestContext {
                 limits: &open.limits,
             }),
         }
+    }
+
+    /// Whether nothing became of the request that [`facts`](Self::facts) tell of, and it went to no canary: so it is with most.
+    #[must_use]
+    pub fn is_ordinary(&self) -> bool {
+        !self.inner.is_open.load(Ordering::Acquire)
+            && !matches!(self.inner.release.get(), Some(Release::Canary(_)))
     }
 
     fn open(&self) -> OpenGuard<'_> {

@@ -132,6 +132,6 @@ pub use {
     service_header::is_service_header,
     shell::{GuardLayer, Guarded, GuardedFuture},
     trace::{TRACE_ID, TRACEPARENT, TRACESTATE, Trace},
-    value::ContextValue,
+    value::{ContextValue, ContextVisitor},
     variable::{Detail, Measure, Variable},
 };

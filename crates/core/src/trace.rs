@@ -137,38 +137,53 @@ impl Trace {
     /// The trace that `traceparent` names (W3C Trace Context, section 3.2). A version that is not known yet is read as far as it is like the known one.
     #[must_use]
     pub fn parse_traceparent(text: &str) -> Option<Self> {
-        let version = text.get(..2)?;
-        let is_longer = text.len() > TRACEPARENT_LENGTH
-            && version != "00"
-            && text.as_bytes()[TRACEPARENT_LENGTH] == b'-';
-        if !is_lower_hex(version)
-            || version == "ff"
-            || text.len() > MAX_LENGTH
-            || !(text.len() == TRACEPARENT_LENGTH || is_longer)
+        let (known, rest) = text.as_bytes().split_first_chunk::<TRACEPARENT_LENGTH>()?;
+        let [v1, v2, b'-', rest_of_known @ ..] = known else {
+            return None;
+        };
+        let version = [*v1, *v2];
+        let is_whole = match rest.first() {
+            None => true,
+            Some(more) => *more == b'-' && version != *b"00" && text.len() <= MAX_LENGTH,
+        };
+        let (id, rest_of_known) = rest_of_known.split_first_chunk::<32>()?;
+        let (dash, rest_of_known) = rest_of_known.split_first_chunk::<1>()?;
+        let (parent, rest_of_known) = rest_of_known.split_first_chunk::<PARENT_LENGTH>()?;
+        let [b'-', f1, f2] = rest_of_known else {
+            return None;
+        };
+        let are_digits = are_lower_hex(&version)
+            && are_lower_hex(id)
+            && are_lower_hex(parent)
+            && are_lower_hex(&[*f1, *f2]);
+        if !is_whole
+            || !are_digits
+            || *dash != *b"-"
+            || version == *b"ff"
+            || *id == [b'0'; 32]
+            || *parent == [b'0'; PARENT_LENGTH]
         {
             return None;
         }
-        let mut parts = text.get(3..TRACEPARENT_LENGTH)?.split('-');
-        let (id, parent, flags) = (parts.next()?, parts.next()?, parts.next()?);
-        let is_dashed = text.as_bytes()[2] == b'-' && parts.next().is_none();
-        if !is_dashed || id.len() != 32 || parent.len() != PARENT_LENGTH || flags.len() != 2 {
-            return None;
-        }
-        if ![id, parent, flags].into_iter().all(is_lower_hex) {
-            return None;
-        }
-        let id = u128::from_str_radix(id, 16).ok().filter(|id| *id != 0)?;
-        let parent = u64::from_str_radix(parent, 16).ok()?;
-        let flags = u8::from_str_radix(flags, 16).ok()?;
-        (parent != 0).then(|| Self::new(id, parent, flags & 1 == 1))
+        let mut root = *b"1-________-________________________";
+        root[2..10].copy_from_slice(&id[..8]);
+        root[11..].copy_from_slice(&id[8..]);
+        Some(Self {
+            root,
+            parent: *parent,
+            sampled: Some(digit(*f2) & 1 == 1),
+            others: None,
+        })
     }
 
     /// The trace that a request's headers name: that of `traceparent`, with its `tracestate`, or else that of `X-Amzn-Trace-Id`. Where both name
     /// the same trace, what others added to the latter is kept.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
-        let amazon = (headers.get(TRACE_ID).and_then(text)).and_then(|text| Self::parse(&text));
+        let amazon = headers
+            .get(TRACE_ID)
+            .and_then(|value| value.to_str().ok())
+            .and_then(Self::parse);
         let mut parents = headers.get_all(TRACEPARENT).iter();
         // Two of them contradict each other.
         let (Some(parent), None) = (parents.next(), parents.next()) else {
@@ -207,6 +222,13 @@ impl Trace {
         }
     }
 
+    /// The same trace with another decision about its recording.
+    #[must_use]
+    pub const fn decided(mut self, sampled: bool) -> Self {
+        self.sampled = Some(sampled);
+        self
+    }
+
     /// The trace id as AWS writes it: `1-`, eight digits of the epoch, `-`, twenty-four digits.
     #[must_use]
     pub fn root(&self) -> &str {
@@ -216,8 +238,11 @@ impl Trace {
     /// The trace id.
     #[must_use]
     pub fn id(&self) -> u128 {
-        let digits = |range| u128::from_str_radix(self.root().get(range).unwrap_or_default(), 16);
-        digits(2..10).unwrap_or_default() << 96 | digits(11..ROOT_LENGTH).unwrap_or_default()
+        let eight = |at: usize| {
+            let digits = self.root.get(at..).and_then(|digits| digits.first_chunk());
+            u128::from(digits.map_or(0, |digits| number(*digits)))
+        };
+        eight(2) << 96 | eight(11) << 64 | eight(19) << 32 | eight(27)
     }
 
     /// The id of the span above, in sixteen digits.
@@ -229,7 +254,8 @@ impl Trace {
     /// The id of the span above.
     #[must_use]
     pub fn parent_id(&self) -> u64 {
-        u64::from_str_radix(self.parent(), 16).unwrap_or_default()
+        let [a, b, c, d, e, f, g, h, rest @ ..] = self.parent;
+        u64::from(number([a, b, c, d, e, f, g, h])) << 32 | u64::from(number(rest))
     }
 
     /// Whether the trace is recorded.
@@ -332,9 +358,27 @@ fn sixteen(span: u64) -> [u8; PARENT_LENGTH] {
     digits
 }
 
-fn is_lower_hex(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+/// All at once, without a branch for each.
+fn are_lower_hex<const N: usize>(digits: &[u8; N]) -> bool {
+    digits.iter().fold(true, |all, byte| {
+        all & (byte.is_ascii_digit() | matches!(byte, b'a'..=b'f'))
+    })
+}
+
+/// What eight hexadecimal digits stand for, all at once: the way back of `hexadecimal`.
+const fn number(digits: [u8; 8]) -> u32 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_be_bytes(digits);
+    // Letters have bit 6.
+    let word = (word & (0x0f * ONES)) + 9 * (word >> 6 & ONES);
+    let word = (word | word >> 4) & 0x00ff_00ff_00ff_00ff;
+    let word = (word | word >> 8) & 0x0000_ffff_0000_ffff;
+    (word | word >> 16) as u32
+}
+
+/// What a hexadecimal digit stands for.
+const fn digit(byte: u8) -> u8 {
+    (byte & 0xf) + 9 * (byte >> 6)
 }
 
 fn is_hex(text: &str) -> bool {
@@ -359,7 +403,17 @@ mod tests {
 
     use http::HeaderMap;
 
-    use super::{TRACE_ID, TRACEPARENT, TRACESTATE, Trace};
+    use super::{TRACE_ID, TRACEPARENT, TRACESTATE, Trace, number};
+
+    #[test]
+    fn digits_stand_for_what_they_do_in_the_standard_library() {
+        for bits in [0, 1, 0x0123_4567, 0x89ab_cdef, 0xf0f0_f0f0, u32::MAX] {
+            for text in [format!("{bits:08x}"), format!("{bits:08X}")] {
+                let digits = text.as_bytes().try_into().expect("eight digits");
+                assert_eq!(number(digits), bits);
+            }
+        }
+    }
 
     #[test]
     fn a_bare_root_gets_a_parent_and_is_not_sampled() {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str;
 
+use http::HeaderValue;
 use serde_json::Value;
 
 /// What a name below `$context` stands for, borrowed from the context.
@@ -45,6 +46,38 @@ impl fmt::Display for ContextValue<'_> {
             Self::Number(number) => number.fmt(f),
             Self::Flag(flag) => flag.fmt(f),
             Self::Json(json) => json.fmt(f),
+        }
+    }
+}
+
+/// Whoever takes the value of a variable, each kind of it in a way of its own: see [`RequestContext::visit`](crate::RequestContext::visit).
+pub trait ContextVisitor: Sized {
+    /// What comes of it.
+    type Output;
+
+    /// There is no value.
+    fn absent(self) -> Self::Output;
+
+    /// Text.
+    fn text(self, text: &str) -> Self::Output;
+
+    /// Text that no format has to escape: [`ContextValue::Plain`].
+    fn plain(self, text: &[u8]) -> Self::Output;
+
+    /// A whole number.
+    fn number(self, number: i64) -> Self::Output;
+
+    /// Yes or no.
+    fn flag(self, flag: bool) -> Self::Output;
+
+    /// A claim, or a value that an authorizer gave.
+    fn json(self, json: &Value) -> Self::Output;
+
+    /// A header's value: text, if it is text.
+    fn header(self, value: &HeaderValue) -> Self::Output {
+        match value.to_str() {
+            Ok(text) => self.text(text),
+            Err(_) => self.absent(),
         }
     }
 }

@@ -96,7 +96,7 @@
 //! # Features
 //!
 //! `metrics` adds `Metrics`, by the facade of that name. `rolling-file` adds `RollingFile`, log files that take turns. `opentelemetry` adds `trace::OpenTelemetry`, spans under the ids by which they are
-//! exported, `xray` adds `trace::XrayDaemon`, segments for AWS X-Ray.
+//! exported, and with `metrics` `OpenTelemetryRecorder`, metrics for OTLP; `xray` adds `trace::XrayDaemon`, segments for AWS X-Ray.
 
 mod access_log;
 mod body;
@@ -116,6 +116,8 @@ mod service;
 mod sink;
 pub mod trace;
 
+#[cfg(all(feature = "metrics", feature = "opentelemetry"))]
+pub use metrics::OpenTelemetryRecorder;
 #[cfg(feature = "metrics")]
 pub use metrics::{InFlight, MethodMetrics, Metrics, MetricsBuilder, MetricsWatch, Names};
 #[cfg(feature = "rolling-file")]

@@ -161,7 +161,7 @@ fn metrics_of_a_request_cost_no_allocation() {
 #[test]
 fn lines_of_embedded_metrics_cost_nothing_until_they_are_full() {
     let sink = LogSink::writer(io::sink());
-    let layer = ObserveLayer::new(portcullis_observe::Emf::builder().build(sink));
+    let layer = ObserveLayer::new(portcullis_observe::Emf::builder().build(sink).unwrap());
     allocations(&layer);
     for _ in 0..98 {
         assert_eq!(allocations(&layer), 0);

@@ -30,7 +30,10 @@ fn emf(builder: EmfBuilder) -> (Emf, Written) {
     let written = Written::default();
     // The interval never ends while a test runs.
     let builder = builder.interval(Duration::from_secs(3_600));
-    (builder.build(LogSink::writer(written.clone())), written)
+    (
+        builder.build(LogSink::writer(written.clone())).unwrap(),
+        written,
+    )
 }
 
 /// The documents, checked against the format's own rules.
@@ -244,4 +247,24 @@ fn what_was_recorded_is_written_when_the_last_handle_is_gone() {
     drop(emf);
     assert!(sink.flush(Duration::from_secs(60)));
     assert!(!written.0.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_namespace_that_cloudwatch_would_not_take_is_refused() {
+    for (namespace, problem) in [
+        ("AWS/ApiGateway", "take another"),
+        ("aws/shop", "take another"),
+        ("", "1 to 255"),
+        ("Shop\"", "letters, digits"),
+    ] {
+        let built = Emf::builder().namespace(namespace).build(LogSink::stdout());
+        let error = built.unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+    assert!(
+        Emf::builder()
+            .namespace("My Shop/pets")
+            .build(LogSink::stdout())
+            .is_ok()
+    );
 }

@@ -5,13 +5,13 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::Version;
+use http::{Method, Version};
 use serde_json::{Map, Value};
 
-use super::RequestContext;
+use super::{ApiStage, RequestContext};
 use crate::identity::CallerKey;
 use crate::rejection::ApiKind;
-use crate::value::ContextValue;
+use crate::value::{ContextValue, ContextVisitor};
 use crate::variable::{Name, Variable};
 
 impl RequestContext {
@@ -45,127 +45,149 @@ impl RequestContext {
         variable: &Variable,
         read: impl FnOnce(Option<ContextValue<'_>>) -> T,
     ) -> T {
-        use ContextValue::{Flag, Json, Number, Plain, Text};
+        self.visit(variable, Read(read))
+    }
+
+    /// The same for whoever writes each kind of value in a way of its own, many times in a second. Do not touch the context from within `visitor`.
+    #[inline]
+    pub fn visit<V: ContextVisitor>(&self, variable: &Variable, visitor: V) -> V::Output {
         let inner = &*self.inner;
-        let stage = self.stage();
-        let route = self.route();
         match &variable.name {
-            Name::AccountId => read(stage.map(|stage| Text(&stage.account_id))),
-            Name::ApiId => read(stage.map(|stage| Text(&stage.api_id))),
-            Name::Stage => read(stage.map(|stage| Text(&stage.stage))),
-            Name::DeploymentId => read(
-                stage
-                    .and_then(|stage| stage.deployment_id.as_deref())
-                    .map(Text),
-            ),
-            Name::EndpointType => read(
-                stage
-                    .and_then(|stage| stage.endpoint_type.as_deref())
-                    .map(Text),
-            ),
+            Name::AccountId => self.of_stage(visitor, |stage| Some(&stage.account_id)),
+            Name::ApiId => self.of_stage(visitor, |stage| Some(&stage.api_id)),
+            Name::Stage => self.of_stage(visitor, |stage| Some(&stage.stage)),
+            Name::DeploymentId => self.of_stage(visitor, |stage| stage.deployment_id.as_deref()),
+            Name::EndpointType => self.of_stage(visitor, |stage| stage.endpoint_type.as_deref()),
             Name::CipherSuite => {
                 let tls = self
                     .connection()
                     .and_then(|connection| connection.tls.as_ref());
-                read(tls.and_then(|tls| tls.cipher_suite.as_deref()).map(Text))
+                maybe(visitor, tls.and_then(|tls| tls.cipher_suite.as_deref()))
             }
             Name::TlsVersion => {
                 let tls = self
                     .connection()
                     .and_then(|connection| connection.tls.as_ref());
-                read(tls.and_then(|tls| tls.version.as_deref()).map(Text))
+                maybe(visitor, tls.and_then(|tls| tls.version.as_deref()))
             }
-            Name::DomainName => read(self.host().map(Text)),
+            Name::DomainName => maybe(visitor, self.host()),
             Name::DomainPrefix => {
                 let prefix = self
                     .host()
                     .map(|host| host.split('.').next().unwrap_or(host));
-                read(prefix.map(Text))
+                maybe(visitor, prefix)
             }
-            Name::ExtendedRequestId => read(Some(Plain(inner.extended_request_id.as_bytes()))),
-            Name::HttpMethod => read(Some(Text(self.method().as_str()))),
-            Name::Path => read(Some(Text(inner.uri.path()))),
-            Name::Protocol => read(Some(Plain(match inner.version {
+            Name::ExtendedRequestId => visitor.plain(inner.extended_request_id.as_bytes()),
+            // Those that HTTP knows are letters.
+            Name::HttpMethod => match *self.method() {
+                Method::GET => visitor.plain(b"GET"),
+                Method::POST => visitor.plain(b"POST"),
+                ref other => visitor.text(other.as_str()),
+            },
+            Name::Path => visitor.text(inner.uri.path()),
+            Name::Protocol => visitor.plain(match inner.version {
                 Version::HTTP_09 | Version::HTTP_10 => b"HTTP/1.0",
                 // The service prints this for HTTP/2, too.
                 _ => b"HTTP/1.1",
-            }))),
+            }),
             // In an HTTP API the two ids are one.
-            Name::RequestId if stage.is_some_and(|stage| stage.kind == ApiKind::Http) => {
-                read(Some(Plain(inner.extended_request_id.as_bytes())))
+            Name::RequestId
+                if self
+                    .stage()
+                    .is_some_and(|stage| stage.kind == ApiKind::Http) =>
+            {
+                visitor.plain(inner.extended_request_id.as_bytes())
             }
-            Name::RequestId => read(Some(Plain(inner.request_id.as_bytes()))),
-            Name::RequestTime => read(Some(Plain(clf_time(inner.wall).as_bytes()))),
+            Name::RequestId => visitor.plain(inner.request_id.as_bytes()),
+            Name::RequestTime => visitor.plain(clf_time(inner.wall).as_bytes()),
             Name::RequestTimeEpoch => {
                 let epoch = inner.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-                read(Some(Number(
-                    i64::try_from(epoch.as_millis()).unwrap_or(i64::MAX),
-                )))
+                visitor.number(i64::try_from(epoch.as_millis()).unwrap_or(i64::MAX))
             }
             Name::ResourceId => {
+                let route = self.route();
                 let id = route.and_then(|route| route.route().resource_id.as_deref());
-                read(id.map(Text))
+                maybe(visitor, id)
             }
-            Name::ResourcePath => read(route.map(|route| Text(&route.route().template))),
+            Name::ResourcePath => {
+                let template = self.route().map(|route| &*route.route().template);
+                maybe(visitor, template)
+            }
             Name::RouteKey => {
+                let route = self.route();
                 let key = route.and_then(|route| route.route().route_key.as_deref());
-                read(key.map(Text))
+                maybe(visitor, key)
             }
-            Name::XrayTraceId => read(self.trace().map(|trace| Text(trace.root()))),
+            Name::XrayTraceId => maybe(visitor, self.trace().map(|trace| trace.root())),
             Name::IdentitySourceIp => match self.client() {
-                Some(address) => read(Some(Plain(shown(address).as_bytes()))),
-                None => read(None),
+                Some(address) => visitor.plain(shown(address).as_bytes()),
+                None => visitor.absent(),
             },
-            Name::IdentityUserAgent => {
-                let agent = inner
-                    .user_agent
-                    .as_ref()
-                    .and_then(|agent| agent.to_str().ok());
-                read(agent.map(Text))
+            Name::IdentityUserAgent => match &inner.user_agent {
+                Some(agent) => visitor.header(agent),
+                None => visitor.absent(),
+            },
+            Name::IdentityApiKey => maybe(visitor, self.api_key().and_then(CallerKey::value)),
+            Name::IdentityApiKeyId => {
+                let id = self.api_key().map(|key| key.id().as_str());
+                maybe(visitor, id)
             }
-            Name::IdentityApiKey => read(self.api_key().and_then(CallerKey::value).map(Text)),
-            Name::IdentityApiKeyId => read(self.api_key().map(|key| Text(key.id().as_str()))),
             Name::ClientCertificate(field) => {
                 let certificate = self.client_certificate();
-                read(certificate.map(|certificate| Text(certificate.field(*field))))
+                let field = certificate.map(|certificate| certificate.field(*field));
+                maybe(visitor, field)
             }
-            Name::Measure(measure) => read(self.measured(*measure).map(Number)),
-            Name::IsCanaryRequest => read(self.release().is_canary().map(Flag)),
-            Name::Detail(detail) => {
-                let open = self.opened();
-                let text = open.as_ref().and_then(|open| open.detail(*detail));
-                read(text.map(|text| Text(text)))
-            }
-            Name::Claim(name) => match self.claims() {
-                Some(claims) => read(claims.shown(name).as_deref().map(Json)),
-                None => read(None),
+            Name::Measure(measure) => match self.measured(*measure) {
+                Some(number) => visitor.number(number),
+                None => visitor.absent(),
             },
-            Name::Authorizer(name) => read(self.open().authorizer.get(&**name).map(Json)),
-            Name::RequestOverride(path) => {
-                read(descend(&self.open().overrides.request, path).map(Json))
-            }
-            Name::ResponseOverride(path) => {
-                read(descend(&self.open().overrides.response, path).map(Json))
-            }
+            Name::IsCanaryRequest => match self.release().is_canary() {
+                Some(is_canary) => visitor.flag(is_canary),
+                None => visitor.absent(),
+            },
+            _ => self.visit_rare(&variable.name, visitor),
+        }
+    }
+
+    fn of_stage<V: ContextVisitor>(
+        &self,
+        visitor: V,
+        read: impl for<'a> FnOnce(&'a ApiStage) -> Option<&'a str>,
+    ) -> V::Output {
+        maybe(visitor, self.stage().and_then(|stage| read(stage)))
+    }
+
+    /// What stands behind a lock, or takes some work.
+    fn visit_rare<V: ContextVisitor>(&self, name: &Name, visitor: V) -> V::Output {
+        if let Name::Claim(name) = name {
+            return match self.claims() {
+                Some(claims) => json(visitor, claims.shown(name).as_deref()),
+                None => visitor.absent(),
+            };
+        }
+        let Some(open) = self.opened() else {
+            return visitor.absent();
+        };
+        match name {
+            Name::Detail(detail) => maybe(visitor, open.detail(*detail).map(|text| &**text)),
+            Name::Authorizer(name) => json(visitor, open.authorizer.get(&**name)),
+            Name::RequestOverride(path) => json(visitor, descend(&open.overrides.request, path)),
+            Name::ResponseOverride(path) => json(visitor, descend(&open.overrides.response, path)),
             Name::ErrorMessage
             | Name::ErrorMessageString
             | Name::ErrorResponseType
             | Name::ErrorValidation => {
-                let refusal = self.refusal();
-                let Some(refusal) = refusal else {
-                    return read(None);
+                let Some(refusal) = &open.refusal else {
+                    return visitor.absent();
                 };
-                match &variable.name {
-                    Name::ErrorMessage => read(refusal.message().map(Text)),
-                    Name::ErrorMessageString => read(Some(Text(&refusal.message_string()))),
-                    Name::ErrorResponseType => read(refusal.kind().response_type().map(Text)),
-                    _ => read(refusal.validation_error().map(Text)),
+                match name {
+                    Name::ErrorMessage => maybe(visitor, refusal.message()),
+                    Name::ErrorMessageString => visitor.text(&refusal.message_string()),
+                    Name::ErrorResponseType => maybe(visitor, refusal.kind().response_type()),
+                    _ => maybe(visitor, refusal.validation_error()),
                 }
             }
             name => {
-                let Some(open) = self.opened() else {
-                    return read(None);
-                };
                 let identity = &open.identity;
                 let fact = match name {
                     Name::IdentityAccessKey => identity.access_key.as_deref(),
@@ -177,9 +199,54 @@ impl RequestContext {
                     Name::IdentityOther(name) => identity.other.get(name).map(|text| &**text),
                     _ => None,
                 };
-                read(fact.map(Text))
+                maybe(visitor, fact)
             }
         }
+    }
+}
+
+fn maybe<V: ContextVisitor>(visitor: V, text: Option<&str>) -> V::Output {
+    match text {
+        Some(text) => visitor.text(text),
+        None => visitor.absent(),
+    }
+}
+
+fn json<V: ContextVisitor>(visitor: V, json: Option<&Value>) -> V::Output {
+    match json {
+        Some(json) => visitor.json(json),
+        None => visitor.absent(),
+    }
+}
+
+/// Hands each kind of value to one function.
+struct Read<F>(F);
+
+impl<T, F: FnOnce(Option<ContextValue<'_>>) -> T> ContextVisitor for Read<F> {
+    type Output = T;
+
+    fn absent(self) -> T {
+        (self.0)(None)
+    }
+
+    fn text(self, text: &str) -> T {
+        (self.0)(Some(ContextValue::Text(text)))
+    }
+
+    fn plain(self, text: &[u8]) -> T {
+        (self.0)(Some(ContextValue::Plain(text)))
+    }
+
+    fn number(self, number: i64) -> T {
+        (self.0)(Some(ContextValue::Number(number)))
+    }
+
+    fn flag(self, flag: bool) -> T {
+        (self.0)(Some(ContextValue::Flag(flag)))
+    }
+
+    fn json(self, json: &Value) -> T {
+        (self.0)(Some(ContextValue::Json(json)))
     }
 }
 
@@ -221,22 +288,21 @@ impl Short {
         self.push(&text[at..]);
     }
 
-    /// Adds a number from 0 to 255.
-    fn octet(&mut self, octet: u8) {
-        if octet >= 100 {
-            self.digit(octet / 100);
+    /// An address in four parts, without a loop over its digits.
+    fn dotted(octets: [u8; 4]) -> Self {
+        let (mut word, mut length) = (0_u128, 0);
+        for octet in octets {
+            let [digits @ .., count] = OCTETS[usize::from(octet)];
+            let [first, second, third, point] = digits;
+            let digits = u32::from_le_bytes([first, second, third, point]);
+            word |= u128::from(digits) << (8 * length);
+            length += usize::from(count);
         }
-        if octet >= 10 {
-            self.digit(octet / 10 % 10);
-        }
-        self.digit(octet % 10);
-    }
-
-    const fn digit(&mut self, digit: u8) {
-        if self.length < Self::ROOM {
-            self.bytes[self.length] = b'0' + digit;
-            self.length += 1;
-        }
+        let mut text = Self::new();
+        text.bytes[..16].copy_from_slice(&word.to_le_bytes());
+        // There is no point behind the last one.
+        text.length = length - 1;
+        text
     }
 
     fn as_bytes(&self) -> &[u8] {
@@ -251,23 +317,36 @@ impl fmt::Write for Short {
     }
 }
 
+/// Each number from 0 to 255 with a point behind it, and how many bytes that is.
+const OCTETS: [[u8; 5]; 256] = {
+    let mut octets = [[0; 5]; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let digits = [
+            b'0' + (octet / 100) as u8,
+            b'0' + (octet / 10 % 10) as u8,
+            b'0' + (octet % 10) as u8,
+        ];
+        octets[octet] = match octet {
+            0..10 => [digits[2], b'.', 0, 0, 2],
+            10..100 => [digits[1], digits[2], b'.', 0, 3],
+            _ => [digits[0], digits[1], digits[2], b'.', 4],
+        };
+        octet += 1;
+    }
+    octets
+};
+
 fn shown(address: IpAddr) -> Short {
-    let mut text = Short::new();
     match address {
-        IpAddr::V4(address) => {
-            for (index, octet) in address.octets().into_iter().enumerate() {
-                if index > 0 {
-                    text.push(b".");
-                }
-                text.octet(octet);
-            }
-        }
+        IpAddr::V4(address) => Short::dotted(address.octets()),
         IpAddr::V6(address) => {
+            let mut text = Short::new();
             // It has room for every address.
             let _ = write!(text, "{address}");
+            text
         }
     }
-    text
 }
 
 /// `12/Mar/2020:19:03:58 +0000`. Each thread keeps the second that it has written last.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use portcullis_core::ContextValue;
+use http::HeaderValue;
+use portcullis_core::ContextVisitor;
 use serde_json::Value;
 
 use super::line::{Block, Line, MAX_VALUE};
@@ -42,56 +43,39 @@ impl Place {
         }
     }
 
-    /// Writes a value.
-    pub(super) fn value(self, line: &mut Line<'_>, value: ContextValue<'_>) {
-        match value {
-            ContextValue::Plain(text) => self.plain(line, text),
-            ContextValue::Text(text) => self.known(line, text),
-            ContextValue::Json(Value::String(text)) => self.known(line, text),
-            ContextValue::Number(number) => line.number(number),
-            ContextValue::Flag(flag) => line.push(if flag { b"true" } else { b"false" }),
-            ContextValue::Json(Value::Null) => self.absent(line),
-            ContextValue::Json(json) => self.display(line, json),
-            // What other kinds may come.
-            other => self.display(line, &other),
-        }
-    }
-
-    /// Writes what needs no escape anywhere.
-    fn plain(self, line: &mut Line<'_>, text: &[u8]) {
-        let quotes: &[u8] = match self {
-            Self::JsonValue | Self::JsonRaw => b"\"",
-            _ => b"",
-        };
-        if quotes.is_empty() {
-            return line.push(text);
-        }
-        line.push(quotes);
-        line.push(text);
-        line.push(quotes);
-    }
-
-    fn known(self, line: &mut Line<'_>, text: &str) {
-        if self == Self::JsonRaw {
-            line.push(text.as_bytes());
-        } else {
-            self.text(line, text);
-        }
-    }
-
     /// Writes a text, cut where it is too long.
     #[inline]
     pub(crate) fn text(self, line: &mut Line<'_>, text: &str) {
-        // Most are short, and have nothing in them that is special anywhere.
-        match Block::of(text.as_bytes()) {
-            Some(block)
-                if !matches!(self, Self::JsonValue | Self::JsonRaw)
-                    && !has_any(&block.bytes, is_special_somewhere) =>
-            {
-                line.push_block(&block);
-            }
-            _ => self.any_text(line, text),
+        if !self.short(line, text.as_bytes()) {
+            self.any_text(line, text);
         }
+    }
+
+    /// Writes a few bytes, if nothing of them is special here.
+    #[inline]
+    fn short(self, line: &mut Line<'_>, bytes: &[u8]) -> bool {
+        match Block::of(bytes) {
+            Some(block) if classes(&block.bytes) & self.special() == 0 => {
+                line.push_block(&block);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What has to be looked at more closely before it is written here.
+    const fn special(self) -> u8 {
+        OTHER
+            | match self {
+                Self::Message => 0,
+                Self::Plain | Self::Quoted | Self::JsonString => TEXT,
+                Self::Word => TEXT | SPACE,
+                // All of it needs quotes.
+                Self::JsonValue | Self::JsonRaw => ANY,
+                Self::Xml => MARKUP,
+                Self::Cell => QUOTE | SPACE | CELL,
+                Self::QuotedCell => QUOTE,
+            }
     }
 
     fn any_text(self, line: &mut Line<'_>, text: &str) {
@@ -146,28 +130,76 @@ impl Place {
 
     fn escape(self, line: &mut Line<'_>, text: &str) {
         match self {
-            Self::Message => walk(line, text, |_| false, in_text),
-            Self::Plain | Self::Quoted => {
-                walk(line, text, |byte| matches!(byte, b'"' | b'\\'), in_text);
-            }
-            Self::Word => {
-                walk(
-                    line,
-                    text,
-                    |byte| matches!(byte, b'"' | b'\\' | b' '),
-                    in_text,
-                );
-            }
+            Self::Message => walk(line, text, OTHER, in_text),
+            Self::Plain | Self::Quoted => walk(line, text, OTHER | TEXT, in_text),
+            Self::Word => walk(line, text, OTHER | TEXT | SPACE, in_text),
             Self::JsonString | Self::JsonValue | Self::JsonRaw => {
-                walk(line, text, |byte| matches!(byte, b'"' | b'\\'), in_json);
+                walk(line, text, OTHER | TEXT, in_json);
             }
-            Self::Xml => walk(
-                line,
-                text,
-                |byte| matches!(byte, b'"' | b'\'' | b'&' | b'<' | b'>'),
-                in_xml,
-            ),
-            Self::Cell | Self::QuotedCell => walk(line, text, |byte| byte == b'"', in_csv),
+            Self::Xml => walk(line, text, OTHER | MARKUP, in_xml),
+            Self::Cell | Self::QuotedCell => walk(line, text, OTHER | QUOTE, in_csv),
+        }
+    }
+}
+
+/// Writes the value of a variable into a place.
+pub(super) struct Writing<'l, 'a> {
+    pub(super) place: Place,
+    pub(super) line: &'l mut Line<'a>,
+}
+
+impl ContextVisitor for Writing<'_, '_> {
+    type Output = ();
+
+    #[inline]
+    fn absent(self) {
+        self.place.absent(self.line);
+    }
+
+    fn text(self, text: &str) {
+        if self.place == Place::JsonRaw {
+            self.line.push(text.as_bytes());
+        } else {
+            self.place.text(self.line, text);
+        }
+    }
+
+    #[inline]
+    fn plain(self, text: &[u8]) {
+        let Self { place, line } = self;
+        if matches!(place, Place::JsonValue | Place::JsonRaw) {
+            line.push(b"\"");
+            line.push(text);
+            line.push(b"\"");
+        } else {
+            line.push(text);
+        }
+    }
+
+    #[inline]
+    fn number(self, number: i64) {
+        self.line.number(number);
+    }
+
+    fn flag(self, flag: bool) {
+        self.line.push(if flag { b"true" } else { b"false" });
+    }
+
+    fn json(self, json: &Value) {
+        match json {
+            Value::String(text) => self.text(text),
+            Value::Null => self.absent(),
+            json => self.place.display(self.line, json),
+        }
+    }
+
+    #[inline]
+    fn header(self, value: &HeaderValue) {
+        if !self.place.short(self.line, value.as_bytes()) {
+            match value.to_str() {
+                Ok(text) => self.text(text),
+                Err(_) => self.absent(),
+            }
         }
     }
 }
@@ -201,14 +233,9 @@ impl fmt::Write for Escaped<'_, '_> {
     }
 }
 
-/// Copies `text` with what is special replaced. Control characters, and characters that some readers take for the end of a line, are special everywhere.
+/// Copies `text` with what is of these classes replaced, and of others than ASCII the characters that some readers take for the end of a line.
 #[inline]
-fn walk(
-    line: &mut Line<'_>,
-    text: &str,
-    special: impl Fn(u8) -> bool + Copy,
-    replace: impl Fn(&mut Line<'_>, char),
-) {
+fn walk(line: &mut Line<'_>, text: &str, special: u8, replace: impl Fn(&mut Line<'_>, char)) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -228,40 +255,62 @@ fn walk(
     }
 }
 
-/// Whether any of these bytes is no ASCII, or special. Without a branch for each byte, so that the compiler looks at all of them at once.
-#[inline]
-fn has_any(bytes: &[u8; Block::ROOM], special: impl Fn(u8) -> bool + Copy) -> bool {
-    bytes.iter().fold(false, |any, byte| {
-        any | !(b' '..0x7f).contains(byte) | special(*byte)
-    })
-}
-
-/// What some format escapes, or puts quotes round.
-#[inline]
-const fn is_special_somewhere(byte: u8) -> bool {
-    matches!(
-        byte,
-        b' ' | b'"' | b'&' | b'\'' | b',' | b';' | b'<' | b'>' | b'\\'
-    )
-}
-
-/// How many bytes from the first on are ASCII and not special.
-#[inline]
-fn ordinary(bytes: &[u8], special: impl Fn(u8) -> bool + Copy) -> usize {
+/// How many bytes from the first on are of none of these classes.
+fn ordinary(bytes: &[u8], special: u8) -> usize {
     let mut at = 0;
     while let Some(chunk) = bytes[at..].first_chunk() {
-        if has_any(chunk, special) {
+        if classes(chunk) & special != 0 {
             break;
         }
         at += chunk.len();
     }
-    let special = |byte: u8| !(b' '..0x7f).contains(&byte) || special(byte);
     let rest = &bytes[at..];
-    at + rest
+    let length = rest
         .iter()
-        .position(|byte| special(*byte))
-        .unwrap_or(rest.len())
+        .position(|byte| CLASSES[usize::from(*byte)] & special != 0);
+    at + length.unwrap_or(rest.len())
 }
+
+/// The classes of all these bytes, without a branch for each.
+#[inline]
+fn classes(bytes: &[u8; Block::ROOM]) -> u8 {
+    bytes
+        .iter()
+        .fold(0, |all, byte| all | CLASSES[usize::from(*byte)])
+}
+
+/// Control characters and what is no ASCII: special everywhere.
+const OTHER: u8 = 1;
+/// What ends a string of text or of JSON.
+const TEXT: u8 = 2;
+const SPACE: u8 = 4;
+/// What is markup in XML.
+const MARKUP: u8 = 8;
+/// What ends a cell in quotes.
+const QUOTE: u8 = 16;
+/// What ends a cell, to some readers.
+const CELL: u8 = 32;
+/// Everything.
+const ANY: u8 = 64;
+
+/// What each byte is.
+const CLASSES: [u8; 256] = {
+    let mut classes = [ANY; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] |= match byte as u8 {
+            b'"' => TEXT | MARKUP | QUOTE,
+            b'\\' => TEXT,
+            b' ' => SPACE,
+            b'&' | b'\'' | b'<' | b'>' => MARKUP,
+            b',' | b';' => CELL,
+            b'!'..=b'~' => 0,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 /// The next line, the line and paragraph separators, and other controls; and what XML does not know.
 const fn ends_a_line(character: char) -> bool {

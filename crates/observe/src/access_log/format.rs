@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use portcullis_core::Variable;
 
 use super::Captured;
-use super::escape::Place;
+use super::escape::{Place, Writing};
 use super::line::{Block, Line};
 use super::parse::{Token, tokens};
 use super::redaction::Redaction;
@@ -177,10 +177,10 @@ impl AccessFormat {
             match part {
                 Part::Short(text) => line.push_block(text),
                 Part::Text(text) => line.push(text),
-                Part::Context(variable, place) => context.value(variable, |value| match value {
-                    Some(value) => place.value(line, value),
-                    None => place.absent(line),
-                }),
+                Part::Context(variable, place) => {
+                    let place = *place;
+                    context.visit(variable, Writing { place, line });
+                }
                 Part::HiddenContext(variable, place) => {
                     let there = context.value(variable, |value| value.is_some());
                     hidden(there, *place, line);

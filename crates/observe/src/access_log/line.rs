@@ -89,13 +89,13 @@ impl Block {
     pub(crate) const ROOM: usize = 16;
 
     /// What stands behind the bytes that count.
-    const REST: [[u8; Self::ROOM]; Self::ROOM + 1] = {
-        let mut rest = [[b'-'; Self::ROOM]; Self::ROOM + 1];
+    const REST: [[u64; 2]; Self::ROOM + 1] = {
+        let mut rest = [[0; 2]; Self::ROOM + 1];
         let mut length = 0;
         while length <= Self::ROOM {
-            let mut at = 0;
-            while at < length {
-                rest[length][at] = 0;
+            let mut at = length;
+            while at < Self::ROOM {
+                rest[length][at / 8] |= (Self::FILLER as u64) << (8 * (at % 8));
                 at += 1;
             }
             length += 1;
@@ -103,40 +103,45 @@ impl Block {
         rest
     };
 
+    const FILLER: u8 = b'-';
+
     /// These bytes; `None` if they are too many, or none.
     #[inline]
     pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         let length = bytes.len();
         // Pieces that overlap where they must: no loop, and no call.
-        let word = if let (Some(first), Some(last)) =
+        let (low, high) = if let (Some(first), Some(last)) =
             (bytes.first_chunk::<8>(), bytes.last_chunk::<8>())
         {
             if length > Self::ROOM {
                 return None;
             }
-            let last = u128::from(u64::from_le_bytes(*last));
-            u128::from(u64::from_le_bytes(*first)) | last << (8 * (length - 8))
+            // In two steps: of a word that is full nothing is left.
+            let last = u64::from_le_bytes(*last) >> (4 * (Self::ROOM - length));
+            let high = last >> (4 * (Self::ROOM - length));
+            (u64::from_le_bytes(*first), high)
         } else if let (Some(first), Some(last)) =
             (bytes.first_chunk::<4>(), bytes.last_chunk::<4>())
         {
-            let last = u64::from(u32::from_le_bytes(*last));
-            (u64::from(u32::from_le_bytes(*first)) | last << (8 * (length - 4))).into()
+            let last = u64::from(u32::from_le_bytes(*last)) << (8 * (length - 4));
+            (u64::from(u32::from_le_bytes(*first)) | last, 0)
         } else {
             let (first, last) = (*bytes.first()?, *bytes.last()?);
             let middle = u32::from(bytes[length / 2]) << (8 * (length / 2));
-            (u32::from(first) | middle | u32::from(last) << (8 * (length - 1))).into()
+            let last = u32::from(last) << (8 * (length - 1));
+            ((u32::from(first) | middle | last).into(), 0)
         };
-        let word = word | u128::from_le_bytes(Self::REST[length]);
-        Some(Self {
-            bytes: word.to_le_bytes(),
-            length,
-        })
+        let [rest_low, rest_high] = Self::REST[length];
+        let mut own = [0; Self::ROOM];
+        own[..8].copy_from_slice(&(low | rest_low).to_le_bytes());
+        own[8..].copy_from_slice(&(high | rest_high).to_le_bytes());
+        Some(Self { bytes: own, length })
     }
 
     /// A number of at most three digits.
     fn number(number: u16) -> Self {
         let digit = |number: u16| b'0' + (number % 10) as u8;
-        let mut bytes = Self::REST[0];
+        let mut bytes = [Self::FILLER; Self::ROOM];
         let length = if number >= 100 {
             [bytes[0], bytes[1], bytes[2]] =
                 [digit(number / 100), digit(number / 10), digit(number)];

@@ -3,6 +3,7 @@
 use http::HeaderName;
 use portcullis_core::Variable;
 
+use super::standard::ReadyFormat;
 use crate::error::ConfigError;
 
 /// A piece of a format.
@@ -19,6 +20,7 @@ pub(super) enum Token {
 /// The pieces of a format, in their order. Two texts never follow each other.
 pub(super) fn tokens(format: &str) -> Result<Vec<Token>, ConfigError> {
     let mut tokens = Vec::new();
+    let mut faults = Vec::new();
     let mut text = String::new();
     let mut rest = format;
     while let Some(dollar) = rest.find('$') {
@@ -33,13 +35,22 @@ pub(super) fn tokens(format: &str) -> Result<Vec<Token>, ConfigError> {
         if !text.is_empty() {
             tokens.push(Token::Text(std::mem::take(&mut text)));
         }
-        tokens.push(variable(name)?);
+        match variable(name) {
+            Ok(variable) => tokens.push(variable),
+            Err(fault) => faults.push(fault),
+        }
     }
     text.push_str(rest);
     if !text.is_empty() {
         tokens.push(Token::Text(text));
     }
-    Ok(tokens)
+    if tokens.iter().all(|token| matches!(token, Token::Text(_))) && faults.is_empty() {
+        faults.push(without_variables(format));
+    }
+    match ConfigError::all(faults) {
+        Some(faults) => Err(faults),
+        None => Ok(tokens),
+    }
 }
 
 /// The length of the name of a variable at the beginning of `text`; `None` if there is none.
@@ -115,16 +126,62 @@ fn variable(name: &str) -> Result<Token, ConfigError> {
 }
 
 fn unknown(name: &str) -> ConfigError {
-    let own = name.strip_prefix("context.").unwrap_or(name);
-    let nearest = Variable::names()
-        .map(|known| (strsim::jaro_winkler(known, own), known))
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .filter(|(likeness, _)| *likeness > 0.8);
-    let problem = match nearest {
-        Some((_, known)) => format!("is no variable; did you mean `$context.{known}`?"),
+    let problem = match nearest_variable(name) {
+        Some(near) => format!("is no variable; did you mean `${near}`?"),
         None => "is no variable; there are `$context.…`, `$request.header.…`, `$request.querystring.…`, `$response.header.…` and `$stageVariables.…`".to_owned(),
     };
     ConfigError::new("format", format_args!("${name}"), problem)
+}
+
+/// What names of variables begin with.
+const PREFIXES: [&str; 5] = [
+    "context.",
+    "request.header.",
+    "request.querystring.",
+    "response.header.",
+    "stageVariables.",
+];
+
+/// The variable that was meant, as far as can be told.
+fn nearest_variable(name: &str) -> Option<String> {
+    // A beginning with a slip in it, before a name that is anything: `$request.headers.x-id`.
+    let open = PREFIXES[1..].iter().find_map(|prefix| {
+        let parts = prefix.matches('.').count();
+        let own = name.match_indices('.').nth(parts - 1)?.0 + 1;
+        let is_near = strsim::normalized_damerau_levenshtein(prefix, &name[..own]) > 0.8;
+        (is_near && own < name.len()).then(|| format!("{prefix}{}", &name[own..]))
+    });
+    if open.is_some() {
+        return open;
+    }
+    let own = name.strip_prefix("context.").unwrap_or(name);
+    // `$contxt.status` has a good name behind a bad beginning.
+    let behind = own.split_once('.').map_or(own, |(_, behind)| behind);
+    let likeness = |known: &str| {
+        let of = |own: &str| {
+            strsim::jaro_winkler(&known.to_ascii_lowercase(), &own.to_ascii_lowercase())
+        };
+        of(own).max(of(behind))
+    };
+    Variable::names()
+        .map(|known| (likeness(known), known))
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .map(|(_, known)| format!("context.{known}"))
+}
+
+/// A format of which every line would be the same: a word that was meant to name one, most likely.
+fn without_variables(format: &str) -> ConfigError {
+    let near = ReadyFormat::NAMES
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(known, format), known))
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .filter(|(likeness, _)| *likeness > 0.7);
+    let problem = match near {
+        Some((_, known)) => format!("has no variable; did you mean `{known}`?"),
+        None => "has no variable; name at least `$context.requestId`".to_owned(),
+    };
+    ConfigError::new("format", format, problem)
 }
 
 #[cfg(test)]
@@ -184,5 +241,36 @@ mod tests {
         );
         let error = tokens("$input.body").unwrap_err().to_string();
         assert!(error.contains("$request.header.…"), "{error}");
+        for (wrong, right) in [
+            ("$context.statuss", "$context.status"),
+            ("$contxt.status", "$context.status"),
+            ("$requestId", "$context.requestId"),
+            ("$request.headers.accept", "$request.header.accept"),
+            ("$stageVariable.color", "$stageVariables.color"),
+        ] {
+            let error = tokens(wrong).unwrap_err().to_string();
+            assert!(
+                error.ends_with(&format!("did you mean `{right}`?")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn several_names_that_nobody_knows_are_said_at_once() {
+        let error = tokens("$context.statuss $context.status $context.pth").unwrap_err();
+        assert_eq!(error.each().count(), 2, "{error}");
+        assert!(error.to_string().contains("`$context.path`"), "{error}");
+    }
+
+    #[test]
+    fn a_format_without_variables_is_a_slip() {
+        let error = tokens("jsn").unwrap_err().to_string();
+        assert_eq!(error, "format: `jsn` has no variable; did you mean `json`?");
+        let error = tokens("hello there").unwrap_err().to_string();
+        assert!(
+            error.ends_with("name at least `$context.requestId`"),
+            "{error}"
+        );
     }
 }

@@ -5,7 +5,27 @@ use portcullis_core::ApiKind;
 use super::format::AccessFormat;
 use super::redaction::Redaction;
 
+/// The names of the formats that are ready.
+pub(super) struct ReadyFormat;
+
+impl ReadyFormat {
+    pub(super) const NAMES: [&str; 5] = ["combined", "clf", "json", "xml", "csv"];
+}
+
 impl AccessFormat {
+    /// The ready format of this name: `combined`, or one that the service's console offers for this kind of API: `clf`, `json`, `xml` or `csv`.
+    #[must_use]
+    pub fn named(name: &str, kind: ApiKind) -> Option<Self> {
+        Some(match name {
+            "combined" => Self::combined(),
+            "clf" => Self::clf(kind),
+            "json" => Self::json(kind),
+            "xml" => Self::xml(kind),
+            "csv" => Self::csv(kind),
+            _ => return None,
+        })
+    }
+
     /// The Common Log Format, as the service's console offers it for this kind of API.
     #[must_use]
     pub fn clf(kind: ApiKind) -> Self {
@@ -75,7 +95,7 @@ impl AccessFormat {
 mod tests {
     use portcullis_core::ApiKind;
 
-    use super::AccessFormat;
+    use super::{AccessFormat, ReadyFormat};
 
     #[test]
     fn the_formats_of_the_console_are_good() {
@@ -90,5 +110,9 @@ mod tests {
             }
         }
         assert!(AccessFormat::combined().names_the_request());
+        for name in ReadyFormat::NAMES {
+            assert!(AccessFormat::named(name, ApiKind::Rest).is_some(), "{name}");
+        }
+        assert!(AccessFormat::named("jsn", ApiKind::Rest).is_none());
     }
 }

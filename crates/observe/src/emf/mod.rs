@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::Request;
 use portcullis_core::{CacheStatus, Head, Measure, RequestContext};
 
+use crate::error::ConfigError;
 use crate::exchange::Exchange;
 use crate::observer::Observer;
 use crate::series::{Entry, Labels, RouteOf, Seen, Table};
@@ -21,16 +22,17 @@ use crate::sink::LogSink;
 /// use std::time::Duration;
 /// use portcullis_observe::{Emf, LogSink, ObserveLayer};
 ///
-/// let emf = Emf::builder().namespace("Shop").service("pets").interval(Duration::from_secs(60)).build(LogSink::stdout());
+/// let emf = Emf::builder().namespace("Shop").service("pets").interval(Duration::from_secs(60)).build(LogSink::stdout())?;
 /// let layer = ObserveLayer::new(emf);
 /// # let _ = layer;
+/// # Ok::<(), portcullis_observe::ConfigError>(())
 /// ```
 ///
 /// The metrics and dimensions are those of Amazon API Gateway: `Count`, `4XXError`, `5XXError`, `Latency`, `IntegrationLatency`, `CacheHitCount` and `CacheMissCount` by `ApiName`, `Stage`, `Method` and `Resource` for REST
 /// APIs; `Count`, `4xx`, `5xx`, `Latency`, `IntegrationLatency` and `DataProcessed` by `ApiId` and the same for HTTP APIs; a stage's canary is `Stage` `prod/Canary`. Errors and cache hits are samples of 0 and 1, so that `Average` is
 /// a rate. Requests that no API served have the dimension `Service`.
 ///
-/// A line has the samples of up to 100 requests to one method, and is written when it is full, or when the interval is over. How many lines wait is bounded as for any [`LogSink`], and so is the number of methods that are told apart (2,000).
+/// A line has the samples of up to 100 requests to one method, and is written when it is full, or when the [interval](EmfBuilder::interval) is over: a minute unless it is set. How many lines wait is bounded as for any [`LogSink`], and so is the number of methods that are told apart (2,000).
 #[derive(Clone)]
 pub struct Emf {
     shared: Arc<Shared>,
@@ -161,8 +163,12 @@ impl EmfBuilder {
     }
 
     /// Builds them.
-    #[must_use]
-    pub fn build(self, sink: LogSink) -> Emf {
+    ///
+    /// # Errors
+    ///
+    /// If CloudWatch would not take the namespace.
+    pub fn build(self, sink: LogSink) -> Result<Emf, ConfigError> {
+        check_namespace(&self.namespace)?;
         let shared = Arc::new(Shared {
             namespace: self.namespace,
             service: self.service,
@@ -179,8 +185,29 @@ impl EmfBuilder {
         if let Err(error) = spawned {
             tracing::error!(%error, "there is no thread to write metrics in time; they are written when a line is full");
         }
-        Emf { shared }
+        Ok(Emf { shared })
     }
+}
+
+/// "Concepts" of the CloudWatch user guide: which names there may be.
+fn check_namespace(namespace: &str) -> Result<(), ConfigError> {
+    let fault = |problem: &str| Err(ConfigError::new("namespace", namespace, problem));
+    let allowed = |it: char| it.is_ascii_alphanumeric() || ". -_/#:".contains(it);
+    if namespace.trim().is_empty() || namespace.len() > 255 {
+        return fault("must have 1 to 255 characters");
+    }
+    if namespace
+        .get(..4)
+        .is_some_and(|begin| begin.eq_ignore_ascii_case("aws/"))
+    {
+        return fault(
+            "begins with `AWS/`, and such namespaces are Amazon's own; take another, `Portcullis/ApiGateway` say",
+        );
+    }
+    if !namespace.chars().all(allowed) {
+        return fault("may have letters, digits, spaces and `.-_/#:`");
+    }
+    Ok(())
 }
 
 /// Until nobody records any more.

@@ -15,7 +15,8 @@ use tower_service::Service;
 /// A page that shows the routes with rate, latency, errors, throttled requests and cache hits, the canary beside its baseline, and what refused requests.
 ///
 /// It is a service that answers with one page, which needs nothing else: no file, no script from elsewhere. The page reads the address at which Prometheus scrapes the
-/// [`Metrics`](crate::Metrics), once a second, and computes rates and percentiles in the browser; percentiles need histograms with buckets.
+/// [`Metrics`](crate::Metrics), once a second, and computes rates and percentiles in the browser; percentiles need histograms with buckets, and are no finer
+/// than those: `Metrics::FINE_DURATION_BUCKETS` tell fast services apart.
 /// It has no auth of its own: mount it where only operators come, with what it reads on the same origin.
 ///
 /// ```

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use metrics::{Counter, Histogram, Key, Label};
 use portcullis_core::{ApiKind, CacheStatus, Measure, RequestContext};
 
-use super::{Shared, names, refusals};
+use super::{Shared, names};
 use crate::exchange::{Exchange, Outcome};
-use crate::series::{OTHER, OwnLabels, Seen};
+use crate::series::{OTHER, OwnLabels};
 
 /// The handles of one method of one stage, and of one release of it.
 pub(super) struct Series {
@@ -54,21 +54,19 @@ impl Series {
         }
     }
 
-    /// Records one request. It allocates nothing, unless something is seen for the first time or the request was refused.
+    /// Records one request. It allocates nothing, unless something is seen for the first time.
+    #[inline]
     pub(super) fn record(
         &self,
         shared: &Shared,
         labels: &OwnLabels,
-        seen: &Seen,
+        class: u16,
         exchange: &Exchange<'_>,
     ) {
         let context = exchange.context();
-        if seen.notable {
-            context.facts(|facts| refusals::record(shared, labels, facts));
-        }
         let seconds = exchange.latency().as_secs_f64();
         if let Some(service) = &self.service {
-            service.record(exchange, seen.class, seconds);
+            service.record(exchange, class, seconds);
         }
         if shared.names.has_conventions() {
             self.record_duration(shared, labels, exchange, seconds);
@@ -192,6 +190,7 @@ impl ServiceHandles {
         }
     }
 
+    #[inline]
     fn record(&self, exchange: &Exchange<'_>, class: u16, seconds: f64) {
         let context = exchange.context();
         self.count.increment(1);

@@ -132,7 +132,20 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    #[inline]
     pub(crate) fn of(exchange: &Exchange<'_>) -> Self {
+        if exchange.context().is_ordinary() {
+            return Self {
+                canary: None,
+                class: exchange.class(None),
+                #[cfg(feature = "metrics")]
+                notable: false,
+            };
+        }
+        Self::read(exchange)
+    }
+
+    fn read(exchange: &Exchange<'_>) -> Self {
         exchange.context().facts(|facts| Self {
             canary: match facts.release {
                 Release::Canary(name) => Some(Arc::clone(name)),

@@ -1,7 +1,8 @@
 //! Traces: where a request came from, what was done for it, and what it called.
 //!
 //! A trace that comes in by `traceparent` (W3C Trace Context) or `X-Amzn-Trace-Id` (AWS X-Ray) goes on in both, with the right parent. Spans are those of
-//! `tracing`: any subscriber sees them, and by `tracing-opentelemetry` they are exported. A request that is not recorded makes no span.
+//! `tracing`: any subscriber sees them, and by `tracing-opentelemetry` they are exported. A request that is not recorded makes no span,
+//! nor does one where no subscriber listens and no segments are sent: its trace passes as it came.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -14,6 +15,8 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Whoever records spans: without anybody there are none, and traces pass as they are.
+//! let _listening = tracing::subscriber::set_default(tracing_subscriber::registry());
 //! let traces = Traces::builder("orders").sampling(SamplingRules::all()).build();
 //! let service = ObserveLayer::new(traces).layer(service_fn(async |mut request: Request<()>| {
 //!     // What this service calls gets its trace by these headers.

@@ -34,6 +34,8 @@ pub struct Recording {
     outer: Option<u64>,
     /// The rule by which it is recorded, where one decided.
     pub(super) rule: Option<Arc<str>>,
+    /// The route as an application declares it, where the context knows none.
+    pub(super) route: Option<Box<str>>,
     /// What is being done of it.
     phase: Option<Span>,
     calling: Option<Call>,
@@ -84,6 +86,7 @@ impl Recording {
             parent,
             outer,
             rule,
+            route: None,
             phase: None,
             calling: None,
             later: None,
@@ -176,12 +179,20 @@ impl Recording {
         self.length = length.and_then(|length| length.to_str().ok()?.parse().ok());
     }
 
+    /// The route that the request matched, if it is known.
+    pub(super) fn route(&self) -> Option<&str> {
+        let matched = self.context.route();
+        matched
+            .map(|matched| matched.route().template.as_str())
+            .or(self.route.as_deref())
+    }
+
     pub(super) fn end(mut self, exchange: &Exchange<'_>) {
         // One that was cancelled may still be waiting.
         let now = self.context.started() + exchange.latency();
         self.called(now, true);
         let bridge = self.traces.shared.bridge.as_deref();
-        span::note_end(&self.span, bridge, exchange);
+        span::note_end(&self.span, bridge, self.route(), exchange);
         #[cfg(feature = "xray")]
         if let Some(daemon) = &self.traces.shared.xray {
             daemon.send(&self, exchange);

@@ -36,7 +36,9 @@ pub(super) fn of_request(context: &RequestContext, subject: &Subject, rule: Opti
         trace_id = Empty,
         span_id = Empty,
     );
-    if let Some(client) = context.client().filter(|_| !span.is_disabled()) {
+    if !span.is_disabled()
+        && let Some(client) = context.client()
+    {
         span.record("client.address", display(client));
     }
     span
@@ -68,15 +70,19 @@ pub(super) fn note_ids(span: &Span, own: &Trace) {
 }
 
 /// What a request came to.
-pub(super) fn note_end(span: &Span, bridge: Option<&dyn SpanBridge>, exchange: &Exchange<'_>) {
+pub(super) fn note_end(
+    span: &Span,
+    bridge: Option<&dyn SpanBridge>,
+    route: Option<&str>,
+    exchange: &Exchange<'_>,
+) {
     if span.is_disabled() {
         return;
     }
     let context = exchange.context();
-    if let Some(route) = context.route() {
-        let template = route.route().template.as_str();
-        span.record("http.route", template);
-        let name = format!("{} {template}", context.method());
+    if let Some(route) = route {
+        span.record("http.route", route);
+        let name = format!("{} {route}", context.method());
         span.record("otel.name", name.as_str());
         if let Some(bridge) = bridge {
             bridge.rename(span, &name);

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, Request, Response};
-use portcullis_core::{Clock, RequestContext, Trace};
+use portcullis_core::{Clock, Head, RequestContext, Trace};
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
 use super::following::Following;
 use super::recording::Recording;
@@ -13,6 +15,7 @@ use super::subject::Subject;
 use super::{SpanBridge, span};
 use crate::exchange::Exchange;
 use crate::observer::Observer;
+use crate::series::RouteOf;
 
 /// Follows traces: an [`Observer`] for [`ObserveLayer`](crate::ObserveLayer). Clones share everything.
 ///
@@ -26,6 +29,7 @@ pub(super) struct Shared {
     subject: Arc<Subject>,
     sampling: SamplingRules,
     incoming: Incoming,
+    route: Option<Box<RouteOf>>,
     pub(super) bridge: Option<Box<dyn SpanBridge>>,
     #[cfg(feature = "xray")]
     pub(super) xray: Option<super::xray::XrayDaemon>,
@@ -53,6 +57,7 @@ pub struct TracesBuilder {
     subject: Subject,
     sampling: SamplingRules,
     incoming: Incoming,
+    route: Option<Box<RouteOf>>,
     bridge: Option<Box<dyn SpanBridge>>,
     #[cfg(feature = "xray")]
     xray: Option<super::xray::XrayDaemon>,
@@ -65,6 +70,7 @@ impl Traces {
             subject: Subject::new(service),
             sampling: SamplingRules::standard(),
             incoming: Incoming::default(),
+            route: None,
             bridge: None,
             #[cfg(feature = "xray")]
             xray: None,
@@ -92,6 +98,10 @@ impl Traces {
         subject: &Arc<Subject>,
     ) -> Option<Box<Recording>> {
         let shared = &*self.shared;
+        if !shared.is_heard() {
+            shared.pass_unheard(headers, context, subject);
+            return None;
+        }
         // An outer layer in this process may follow the trace already.
         let outer = context.span();
         let above = match outer {
@@ -111,16 +121,22 @@ impl Traces {
         };
         if !is_sampled {
             if outer.is_none() {
-                pass_by(above, context);
+                pass_by(above, context, false);
             }
             return None;
         }
         let span = span::of_request(context, subject, rule.as_deref());
-        let parent = above
-            .as_ref()
-            .map(|above| above.below(above.parent_id(), true));
-        let bridge = shared.bridge.as_ref();
-        let linked = bridge.and_then(|bridge| bridge.link(&span, parent.as_ref()));
+        let linked = shared.bridge.as_ref().and_then(|bridge| {
+            let parent = above.clone().map(|above| above.decided(true));
+            bridge.link(&span, parent.as_ref())
+        });
+        if linked.is_none() && span.is_disabled() && !shared.sends_segments() {
+            // Nobody would know the span that others would stand below.
+            if outer.is_none() {
+                pass_by(above, context, true);
+            }
+            return None;
+        }
         let own = linked.unwrap_or_else(|| {
             let new = || Trace::generate(context.received());
             let id = above.as_ref().map_or_else(|| new().id(), Trace::id);
@@ -151,26 +167,74 @@ impl Traces {
 }
 
 impl Shared {
+    /// Whether there is anybody in this program to tell of spans.
+    #[inline]
+    fn is_heard(&self) -> bool {
+        LevelFilter::current() >= Level::INFO || self.sends_segments()
+    }
+
+    /// Lets a trace pass where nobody is told of it. Whether it is sampled is decided all the same: others may record it.
+    fn pass_unheard(&self, headers: &HeaderMap, context: &RequestContext, subject: &Subject) {
+        if context.span().is_some() {
+            return;
+        }
+        let trace = context.trace_or(|| {
+            let above = match self.incoming {
+                Incoming::Ignore => None,
+                Incoming::Follow | Incoming::Identify => Trace::from_headers(headers),
+            };
+            let above = match above {
+                Some(trace) if self.incoming == Incoming::Follow && trace.decision().is_some() => {
+                    return trace;
+                }
+                above => above,
+            };
+            let sampled = subject.begins && self.rule(headers, context, subject).is_some();
+            above
+                .unwrap_or_else(|| Trace::generate(context.received()))
+                .decided(sampled)
+        });
+        context.set_span(trace.parent_id());
+    }
+
+    #[cfg(feature = "xray")]
+    const fn sends_segments(&self) -> bool {
+        self.xray.is_some()
+    }
+
+    #[cfg(not(feature = "xray"))]
+    #[expect(
+        clippy::unused_self,
+        reason = "with segments it looks at what there is"
+    )]
+    const fn sends_segments(&self) -> bool {
+        false
+    }
+
     fn rule(
         &self,
         headers: &HeaderMap,
         context: &RequestContext,
         subject: &Subject,
     ) -> Option<Arc<str>> {
-        let (host, path) = (context.host().unwrap_or_default(), context.uri().path());
-        let mut candidate = Candidate::new(&subject.name, host, context.method(), path, headers);
-        candidate.service_type = subject.service_type.as_deref().unwrap_or_default();
-        candidate.resource_arn = subject.resource_arn.as_deref().unwrap_or_default();
-        let rule = self.sampling.decide(&candidate, context.received());
+        let candidate = || {
+            let (host, path) = (context.host().unwrap_or_default(), context.uri().path());
+            let method = context.method();
+            let mut candidate = Candidate::new(&subject.name, host, method, path, headers);
+            candidate.service_type = subject.service_type.as_deref().unwrap_or_default();
+            candidate.resource_arn = subject.resource_arn.as_deref().unwrap_or_default();
+            candidate
+        };
+        let rule = self.sampling.decide_by(candidate, context.received());
         rule.map(Arc::clone)
     }
 }
 
-/// Lets a trace pass that is not recorded here: whoever is called stands below the caller, and knows that it is not sampled.
-fn pass_by(above: Option<Trace>, context: &RequestContext) {
-    let trace = context.trace_or(|| match above {
-        Some(above) => above.below(above.parent_id(), false),
-        None => Trace::generate(context.received()),
+/// Lets a trace pass that is not recorded here: whoever is called stands below the caller, and knows whether it is sampled.
+fn pass_by(above: Option<Trace>, context: &RequestContext, sampled: bool) {
+    let trace = context.trace_or(|| {
+        let trace = above.unwrap_or_else(|| Trace::generate(context.received()));
+        trace.decided(sampled)
     });
     context.set_span(trace.parent_id());
 }
@@ -179,7 +243,11 @@ impl Observer for Traces {
     type Watch = Option<Box<Recording>>;
 
     fn begin<B>(&self, request: &mut Request<B>, context: &RequestContext) -> Self::Watch {
-        Self::begin(self, request.headers(), context, &self.shared.subject)
+        let mut recording = Self::begin(self, request.headers(), context, &self.shared.subject)?;
+        if let Some(route) = &self.shared.route {
+            recording.route = route(&Head::of(request)).map(Into::into);
+        }
+        Some(recording)
     }
 
     fn respond<B>(
@@ -224,6 +292,25 @@ impl TracesBuilder {
         self
     }
 
+    /// How the route of a request is found that has none in its context: its declaration, never its path. Spans are named by it. With axum:
+    ///
+    /// ```
+    /// use axum::extract::MatchedPath;
+    /// use portcullis_observe::trace::Traces;
+    ///
+    /// let traces = Traces::builder("orders")
+    ///     .route(|head| head.extensions().get::<MatchedPath>().map(MatchedPath::as_str))
+    ///     .build();
+    /// # let _ = traces;
+    /// ```
+    pub fn route(
+        mut self,
+        route: impl for<'a> Fn(&Head<'a>) -> Option<&'a str> + Send + Sync + 'static,
+    ) -> Self {
+        self.route = Some(Box::new(route));
+        self
+    }
+
     /// Takes the ids of spans from whoever records them.
     pub fn bridge(mut self, bridge: impl SpanBridge) -> Self {
         self.bridge = Some(Box::new(bridge));
@@ -245,6 +332,7 @@ impl TracesBuilder {
                 subject: Arc::new(self.subject),
                 sampling: self.sampling,
                 incoming: self.incoming,
+                route: self.route,
                 bridge: self.bridge,
                 #[cfg(feature = "xray")]
                 xray: self.xray,

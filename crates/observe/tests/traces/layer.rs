@@ -76,6 +76,31 @@ async fn in_axum_a_request_is_a_span_with_what_it_came_to() {
 }
 
 #[tokio::test]
+async fn in_axum_a_span_is_named_by_the_route_that_matched() {
+    let recorder = Recorder::default();
+    let _listening = recorder.listen();
+    let traces = all().route(|head| {
+        let matched = head.extensions().get::<axum::extract::MatchedPath>();
+        matched.map(axum::extract::MatchedPath::as_str)
+    });
+    let app = axum::Router::new()
+        .route("/orders/{id}", axum::routing::get(async || "an order"))
+        .layer(ObserveLayer::new(traces.build()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async { axum::serve(listener, app).await });
+    get_from(address, "/orders/7").await;
+    get_from(address, "/none").await;
+    let names = recorder.spans();
+    let names: Vec<_> = names
+        .iter()
+        .map(|span| (&*span.fields["otel.name"], span.fields.get("http.route")))
+        .collect();
+    let route = "/orders/{id}".to_owned();
+    assert_eq!(names, [("GET /orders/{id}", Some(&route)), ("GET", None)]);
+}
+
+#[tokio::test]
 async fn in_hyper_too_and_a_fault_is_an_error() {
     let recorder = Recorder::default();
     let _listening = recorder.listen();

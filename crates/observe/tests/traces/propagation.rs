@@ -5,6 +5,7 @@ use portcullis_core::Trace;
 use portcullis_observe::trace::{Incoming, SamplingRule, SamplingRules, SpanBridge, Traces};
 use tracing::Span;
 
+use crate::recorder::Recorder;
 use crate::{all, header, sent_on};
 
 const W3C: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -22,6 +23,7 @@ fn with(name: &str, value: &str) -> Request<()> {
 
 #[tokio::test]
 async fn a_trace_goes_on_in_both_headers_below_the_span_of_this_service() {
+    let _listening = Recorder::default().listen();
     for (name, value) in [("traceparent", W3C), ("x-amzn-trace-id", AMAZON)] {
         let out = sent_on(&all().build(), with(name, value)).await;
         let w3c = Trace::parse_traceparent(header(&out, "traceparent")).expect("a trace");
@@ -103,6 +105,7 @@ async fn ids_are_those_of_a_bridge() {
             Some(Trace::new(parent?.id(), 0xb, true))
         }
     }
+    let _listening = Recorder::default().listen();
     let traces = all().bridge(Fixed).build();
     let out = sent_on(&traces, with("x-amzn-trace-id", AMAZON)).await;
     let below = "00-4bf92f3577b34da6a3ce929d0e0e4736-000000000000000b-01";

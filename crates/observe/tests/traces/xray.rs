@@ -65,7 +65,7 @@ async fn ask(daemon: XrayDaemon, request: Request<()>, status: u16, clock: impl 
 async fn a_request_is_a_segment() {
     let (daemon, sender) = Daemon::start();
     let request = Request::get("/orders/7?token=secret")
-        .header("host", "api.example.com")
+        .header("host", "api.example.com:8443")
         .header("user-agent", "curl/8")
         .header(
             "traceparent",
@@ -89,7 +89,7 @@ async fn a_request_is_a_segment() {
     assert_eq!(
         segment["http"],
         json!({
-            "request": {"method": "GET", "url": "http://api.example.com/orders/7", "user_agent": "curl/8"},
+            "request": {"method": "GET", "url": "http://api.example.com:8443/orders/7", "user_agent": "curl/8"},
             "response": {"status": 200, "content_length": 5}
         })
     );
@@ -179,4 +179,22 @@ fn a_wrong_address_is_said_at_once() {
         text.starts_with("X-Ray daemon: `127.0.0.1` is no address"),
         "{text}"
     );
+}
+
+#[test]
+fn an_address_that_is_none_is_told_as_a_sentence() {
+    for (address, problem) in [
+        ("", "is no address with a port"),
+        ("127.0.0.1", "is no address with a port"),
+        ("127.0.0.1:20000000", "is no address with a port"),
+        ("http://127.0.0.1", "is no address with a port"),
+        ("tcp:127.0.0.1:2000", "`udp:`"),
+        ("no.such.host.invalid:2000", "cannot be looked up"),
+    ] {
+        let error = XrayDaemon::new(address).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+    for address in ["127.0.0.1:2000", "tcp:127.0.0.1:2000 udp:127.0.0.2:2001"] {
+        assert!(XrayDaemon::new(address).is_ok(), "{address}");
+    }
 }

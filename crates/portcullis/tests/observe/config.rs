@@ -43,7 +43,7 @@ accessLogs:
   "*": { file: others/test.log, rotate: hourly, maxBytes: 1000000, keep: 3 }
 executionLogs: { file: steps.log, maxBytes: 100, keep: 2 }
 accessLog: { format: "$context.path", to: { file: all.log } }
-emf: { to: { file: metrics.log }, namespace: Shop }
+emf: { to: { file: metrics.log }, namespace: Shop, intervalInSeconds: 5 }
 metrics: both
 "#;
     let path = folder.path().join("gateway.yaml");
@@ -104,6 +104,23 @@ fn what_is_wrong_with_a_destination_is_said() {
     let config = parse("apis: []\naccessLog: { format: '$context.x', to: stdout }").unwrap();
     let error = config.gateway().unwrap_err().to_string();
     assert!(error.contains("/accessLog/format"), "{error}");
+    let config = parse(
+        "apis: []\naccessLog: { format: '$context.x $context.statuss', to: { file: /no/such/folder/x } }\nemf: { namespace: AWS/ApiGateway, to: stdout }",
+    );
+    let error = config.unwrap().gateway().unwrap_err().to_string();
+    for part in [
+        "/accessLog/format: `$context.x` is no variable",
+        "/accessLog/format: `$context.statuss` is no variable; did you mean `$context.status`?",
+        "/accessLog/to",
+        "/emf/namespace: `AWS/ApiGateway` begins with `AWS/`",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let config = parse("apis: []\naccessLog: { format: jsn, to: stdout }").unwrap();
+    let error = config.gateway().unwrap_err().to_string();
+    assert!(error.contains("did you mean `json`?"), "{error}");
+    let error = parse("apis: []\nemf: { to: stdout, intervalInSeconds: 0 }").unwrap_err();
+    assert!(error.to_string().contains("must be 1 or more"), "{error}");
     let config = parse("apis: []\naccessLogs: { '*': { file: /no/such/folder/x } }").unwrap();
     let error = config.gateway().unwrap_err().to_string();
     assert!(error.contains("cannot be opened"), "{error}");

@@ -217,7 +217,7 @@ async fn quotas_and_the_store_of_shared_limits_are_shown_as_they_are() {
 #[tokio::test]
 async fn cloudwatch_gets_lines_with_the_services_dimensions() {
     let (sink, written) = sink();
-    let emf = Emf::builder().build(sink.clone());
+    let emf = Emf::builder().build(sink.clone()).unwrap();
     let gateway = builder()
         .api(rest(stages()))
         .emf(emf.clone())

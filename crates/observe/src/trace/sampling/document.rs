@@ -104,56 +104,72 @@ fn local(document: Local) -> Result<Vec<SamplingRule>, ConfigError> {
         let problem = format!("is {}; known are 1 and 2", document.version);
         return Err(ConfigError::new(FIELD, "/version", problem));
     }
-    let mut rules = Vec::with_capacity(document.rules.len() + 1);
-    for (index, rule) in document.rules.into_iter().enumerate() {
-        let place = format!("/rules/{index}");
-        let (named, other) = if document.version == 1 {
-            (&rule.service_name, "service_name")
-        } else {
-            (&rule.host, "host")
-        };
-        let Some(host) = named else {
-            let problem = format!("has no `{other}`, which version {} wants", document.version);
-            return Err(ConfigError::new(FIELD, place, problem));
-        };
-        let at = |error| within(&place, &error);
-        let name = rule.description.unwrap_or_else(|| place.clone());
-        let rule = SamplingRule::new(name, rule.fixed_target, rule.rate)
-            .and_then(|made| made.host(host))
-            .and_then(|made| made.method(&rule.http_method))
-            .and_then(|made| made.path(&rule.url_path))
-            .map_err(at)?;
-        // Their order says which comes first.
-        rules.push(rule);
-    }
+    let version = document.version;
+    let rules = document.rules.into_iter().enumerate();
+    let rules = rules.map(|(index, rule)| local_rule(version, &format!("/rules/{index}"), rule));
     let LocalDefault { fixed_target, rate } = document.default;
     let rest = SamplingRule::new("Default", fixed_target, rate);
-    let rest = rest.map_err(|error| within("/default", &error))?;
-    rules.push(rest);
-    Ok(rules)
+    let rest = rest.map_err(|error| within("/default", &error));
+    // Their order says which comes first.
+    collected(rules.chain([rest]))
+}
+
+fn local_rule(version: u8, place: &str, rule: LocalRule) -> Result<SamplingRule, ConfigError> {
+    let (named, other) = if version == 1 {
+        (&rule.service_name, "service_name")
+    } else {
+        (&rule.host, "host")
+    };
+    let Some(host) = named else {
+        let problem = format!("has no `{other}`, which version {version} wants");
+        return Err(ConfigError::new(FIELD, place, problem));
+    };
+    let name = rule.description.unwrap_or_else(|| place.to_owned());
+    SamplingRule::new(name, rule.fixed_target, rule.rate)
+        .and_then(|made| made.host(host))
+        .and_then(|made| made.method(&rule.http_method))
+        .and_then(|made| made.path(&rule.url_path))
+        .map_err(|error| within(place, &error))
 }
 
 fn exported(document: Exported) -> Result<Vec<SamplingRule>, ConfigError> {
-    let mut rules = Vec::with_capacity(document.sampling_rule_records.len());
-    for (index, record) in document.sampling_rule_records.into_iter().enumerate() {
-        let given = record.sampling_rule;
+    let records = document.sampling_rule_records.into_iter().enumerate();
+    collected(records.map(|(index, record)| {
         let place = format!("/SamplingRuleRecords/{index}/SamplingRule");
-        let at = |error| within(&place, &error);
-        let mut rule = SamplingRule::new(given.rule_name, given.reservoir_size, given.fixed_rate)
-            .and_then(|made| made.service(&given.service_name))
-            .and_then(|made| made.service_type(&given.service_type))
-            .and_then(|made| made.resource_arn(&given.resource_arn))
-            .and_then(|made| made.host(&given.host))
-            .and_then(|made| made.method(&given.http_method))
-            .and_then(|made| made.path(&given.url_path))
-            .map_err(at)?
-            .priority(given.priority);
-        for (header, value) in &given.attributes {
-            rule = rule.attribute(header, value).map_err(at)?;
-        }
-        rules.push(rule);
+        exported_rule(record.sampling_rule).map_err(|error| within(&place, &error))
+    }))
+}
+
+fn exported_rule(given: ExportedRule) -> Result<SamplingRule, ConfigError> {
+    let mut rule = SamplingRule::new(given.rule_name, given.reservoir_size, given.fixed_rate)
+        .and_then(|made| made.service(&given.service_name))
+        .and_then(|made| made.service_type(&given.service_type))
+        .and_then(|made| made.resource_arn(&given.resource_arn))
+        .and_then(|made| made.host(&given.host))
+        .and_then(|made| made.method(&given.http_method))
+        .and_then(|made| made.path(&given.url_path))?
+        .priority(given.priority);
+    for (header, value) in &given.attributes {
+        rule = rule.attribute(header, value)?;
     }
-    Ok(rules)
+    Ok(rule)
+}
+
+/// The rules, or the faults of all of them.
+fn collected(
+    rules: impl Iterator<Item = Result<SamplingRule, ConfigError>>,
+) -> Result<Vec<SamplingRule>, ConfigError> {
+    let (mut good, mut faults) = (Vec::new(), Vec::new());
+    for rule in rules {
+        match rule {
+            Ok(rule) => good.push(rule),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    match ConfigError::all(faults) {
+        Some(faults) => Err(faults),
+        None => Ok(good),
+    }
 }
 
 /// The fault of one rule, with its place in the document.

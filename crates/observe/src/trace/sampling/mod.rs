@@ -42,7 +42,18 @@ pub struct SamplingRules {
 /// A rule with what it has given.
 struct Ruled {
     rule: SamplingRule,
+    matches_all: bool,
     reservoir: Reservoir,
+}
+
+impl Ruled {
+    fn new(rule: SamplingRule) -> Self {
+        Self {
+            matches_all: rule.matches_all(),
+            rule,
+            reservoir: Reservoir::default(),
+        }
+    }
 }
 
 /// A request that a rule may match.
@@ -104,13 +115,7 @@ impl SamplingRules {
         }
         rules.sort_by_key(|rule| rule.priority);
         Ok(Self {
-            rules: rules
-                .into_iter()
-                .map(|rule| Ruled {
-                    rule,
-                    reservoir: Reservoir::default(),
-                })
-                .collect(),
+            rules: rules.into_iter().map(Ruled::new).collect(),
         })
     }
 
@@ -127,9 +132,8 @@ impl SamplingRules {
     }
 
     fn single(rule: SamplingRule) -> Self {
-        let reservoir = Reservoir::default();
         Self {
-            rules: [Ruled { rule, reservoir }].into(),
+            rules: [Ruled::new(rule)].into(),
         }
     }
 
@@ -145,10 +149,25 @@ impl SamplingRules {
     /// Whether a request that came at `now` is recorded, and by which rule.
     #[must_use]
     pub fn decide(&self, candidate: &Candidate<'_>, now: SystemTime) -> Option<&Arc<str>> {
-        let Ruled { rule, reservoir } = self
-            .rules
-            .iter()
-            .find(|ruled| ruled.rule.matches(candidate))?;
+        self.decide_by(|| *candidate, now)
+    }
+
+    /// The same with a candidate that is only made where a rule looks at it.
+    pub(super) fn decide_by<'a>(
+        &self,
+        candidate: impl FnOnce() -> Candidate<'a>,
+        now: SystemTime,
+    ) -> Option<&Arc<str>> {
+        let first = self.rules.first()?;
+        let Ruled {
+            rule, reservoir, ..
+        } = if first.matches_all {
+            first
+        } else {
+            let candidate = candidate();
+            let mut rules = self.rules.iter();
+            rules.find(|ruled| ruled.rule.matches(&candidate))?
+        };
         let recorded = rule.reservoir > 0 && reservoir.take(second(now), rule.reservoir)
             || rule.rate > 0.0 && (rule.rate >= 1.0 || fastrand::f64() < rule.rate);
         recorded.then_some(&rule.name)

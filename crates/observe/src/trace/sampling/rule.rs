@@ -152,6 +152,19 @@ impl SamplingRule {
         Ok(self)
     }
 
+    /// Whether there is no request that it does not match.
+    pub(super) fn matches_all(&self) -> bool {
+        let patterns = [
+            &self.method,
+            &self.service,
+            &self.service_type,
+            &self.resource_arn,
+            &self.host,
+            &self.path,
+        ];
+        self.attributes.is_empty() && patterns.into_iter().all(Wildcard::is_any)
+    }
+
     pub(super) fn matches(&self, candidate: &Candidate<'_>) -> bool {
         let has = |(name, wanted): &(HeaderName, Wildcard)| {
             let value = candidate.headers.get(name);

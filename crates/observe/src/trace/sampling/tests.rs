@@ -145,3 +145,19 @@ fn a_fault_names_its_place() {
         "unknown field `defualt`",
     );
 }
+
+#[test]
+fn the_faults_of_all_rules_are_told_at_once() {
+    let error = SamplingRules::from_json(
+        r#"{"version": 2, "rules": [
+            {"http_method": "GET", "url_path": "/", "fixed_target": 0, "rate": 0},
+            {"host": "*", "http_method": "GET", "url_path": "/", "fixed_target": 0, "rate": 2}
+        ], "default": {"fixed_target": 1, "rate": -1}}"#,
+    )
+    .unwrap_err();
+    let places: Vec<_> = error.each().map(|fault| fault.to_string()).collect();
+    assert_eq!(places.len(), 3, "{error}");
+    for (fault, place) in places.iter().zip(["/rules/0", "/rules/1", "/default"]) {
+        assert!(fault.contains(place), "{fault}");
+    }
+}

@@ -47,22 +47,31 @@ const HEADER: &[u8] = b"{\"format\":\"json\",\"version\":1}\n";
 const MAX_DATAGRAM: usize = 64 * 1000;
 
 impl XrayDaemon {
-    /// The daemon at this address, `127.0.0.1:2000` as a rule. A name is looked up once.
+    /// The daemon at this address, `127.0.0.1:2000` as a rule, or what stands behind `udp:` where both of its addresses are given, as `AWS_XRAY_DAEMON_ADDRESS` may have them. A name is looked up once.
     ///
     /// # Errors
     ///
     /// If it is no address, or if there is no socket to send from.
     pub fn new(address: &str) -> Result<Self, ConfigError> {
-        let failed = |error: io::Error| {
-            ConfigError::new(
-                "X-Ray daemon",
-                address,
-                format!("is no address to send to: {error}"),
-            )
+        let fault = |problem: String| ConfigError::new("X-Ray daemon", address, problem);
+        let udp = udp_part(address).ok_or_else(|| {
+            fault("has no part that begins with `udp:`, which segments are sent to".to_owned())
+        })?;
+        match udp.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {}
+            _ => {
+                let problem = "is no address with a port; write one like `127.0.0.1:2000`, or `tcp:127.0.0.1:2000 udp:127.0.0.1:2000`";
+                return Err(fault(problem.to_owned()));
+            }
+        }
+        let found = udp
+            .to_socket_addrs()
+            .map_err(|error| fault(format!("cannot be looked up: {error}")))?
+            .next();
+        let Some(address) = found else {
+            return Err(fault("is a name without an address".to_owned()));
         };
-        let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        let mut found = address.to_socket_addrs().map_err(failed)?;
-        let address = found.next().ok_or_else(none).map_err(failed)?;
+        let failed = |error: io::Error| fault(format!("cannot be sent to: {error}"));
         let own: SocketAddr = if address.is_ipv4() {
             ([0, 0, 0, 0], 0).into()
         } else {
@@ -142,6 +151,17 @@ impl Shared {
             let dropped = self.dropped.load(Ordering::Relaxed);
             tracing::warn!(%error, dropped, daemon = %self.address, "segments for X-Ray are lost");
         }
+    }
+}
+
+/// Of `tcp:127.0.0.1:2000 udp:127.0.0.1:2001` the second.
+fn udp_part(address: &str) -> Option<&str> {
+    let mut parts = address.split_whitespace();
+    let is_named = |part: &str| part.starts_with("udp:") || part.starts_with("tcp:");
+    if parts.clone().any(is_named) {
+        parts.find_map(|part| part.strip_prefix("udp:"))
+    } else {
+        Some(address.trim())
     }
 }
 

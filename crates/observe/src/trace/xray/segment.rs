@@ -122,7 +122,7 @@ pub(super) fn of<'a>(recording: &'a Recording, exchange: &Exchange<'a>) -> Segme
         },
         flags: flags(exchange),
         cause: cause(context),
-        annotations: annotations(context),
+        annotations: annotations(recording, context),
         metadata: json!({"default": {
             "request_id": context.request_id().as_str(),
             "extended_request_id": context.extended_request_id().as_str(),
@@ -141,7 +141,10 @@ fn request(context: &RequestContext) -> HttpRequest<'_> {
     let is_tls = connection.is_some_and(|connection| connection.tls.is_some());
     let scheme = if is_tls { "https" } else { "http" };
     // Without the query, which may have secrets in it.
-    let (host, path) = (context.host().unwrap_or_default(), context.uri().path());
+    let (host, path) = (
+        context.authority().unwrap_or_default(),
+        context.uri().path(),
+    );
     let client = context.client();
     let peer = connection.map(|connection| connection.peer.ip());
     HttpRequest {
@@ -191,15 +194,14 @@ fn cause(context: &RequestContext) -> Option<Value> {
 }
 
 /// What traces can be searched by.
-fn annotations(context: &RequestContext) -> Map<String, Value> {
+fn annotations(recording: &Recording, context: &RequestContext) -> Map<String, Value> {
     let mut annotations = Map::new();
     if let Some(stage) = context.stage() {
         annotations.insert("aws:api_id".to_owned(), stage.api_id.as_str().into());
         annotations.insert("aws:api_stage".to_owned(), stage.stage.as_str().into());
     }
-    if let Some(route) = context.route() {
-        let template = cut(&route.route().template).into_owned();
-        annotations.insert("route".to_owned(), template.into());
+    if let Some(route) = recording.route() {
+        annotations.insert("route".to_owned(), cut(route).into_owned().into());
     }
     if let Release::Canary(name) = context.release() {
         annotations.insert("canary".to_owned(), cut(&name).into_owned().into());

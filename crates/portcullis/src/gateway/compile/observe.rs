@@ -59,7 +59,8 @@ fn log(
         Ok(format) => format,
         Err(error) => {
             let place = format!("stage {}:/accessLogSettings/format", stage.stage_name);
-            faults.push(GatewayFault::new(&spec.id, place, error));
+            let all = error.each();
+            faults.extend(all.map(|error| GatewayFault::new(&spec.id, &*place, error)));
             return None;
         }
     };

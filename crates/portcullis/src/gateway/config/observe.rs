@@ -1,12 +1,14 @@
 //! Where logs and metrics go.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::GatewayConfig;
 use super::error::ConfigFault;
 use super::reader::{Object, Reader, join};
+use crate::core::ApiKind;
 use crate::gateway::GatewayBuilder;
 use crate::observe::{
     AccessFormat, AccessLog, Emf, ExecutionLog, LogSink, LogTarget, Metrics, Names, RollingFile,
@@ -43,7 +45,7 @@ pub enum LogConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AccessLogConfig {
-    /// A line, with `$context` variables. Default: the combined format of web servers.
+    /// A line, with `$context` variables, or the name of a format that is ready: `combined`, `clf`, `json`, `xml` or `csv`. Default: the combined format of web servers.
     pub format: Option<String>,
     /// Where the lines go.
     pub to: LogConfig,
@@ -57,6 +59,8 @@ pub struct EmfConfig {
     pub to: LogConfig,
     /// The namespace of the metrics. Default: `Portcullis`.
     pub namespace: Option<String>,
+    /// How many seconds samples wait for a full line at most. Default: 60.
+    pub interval_in_seconds: Option<u64>,
 }
 
 /// The name of all destinations that are not named.
@@ -94,9 +98,18 @@ pub(super) fn read(object: Object<'_>, config: &mut GatewayConfig, reader: &mut 
     }
     if let Some(value) = object.get("emf") {
         let path = object.at("emf");
-        if let Some(own) = reader.object(value, &path, &["namespace", "to"]) {
+        if let Some(own) = reader.object(value, &path, &["namespace", "intervalInSeconds", "to"]) {
             let namespace = reader.text(own, "namespace").map(str::to_owned);
-            config.emf = to(own, reader).map(|to| EmfConfig { to, namespace });
+            let interval_in_seconds = reader.number(own, "intervalInSeconds");
+            if interval_in_seconds == Some(0) {
+                let problem = "must be 1 or more; leave it out for a minute";
+                reader.fault(own.at("intervalInSeconds"), problem);
+            }
+            config.emf = to(own, reader).map(|to| EmfConfig {
+                to,
+                namespace,
+                interval_in_seconds,
+            });
         }
     }
 }
@@ -184,6 +197,14 @@ impl LogConfig {
     }
 }
 
+/// Tells each fault of an error at its place.
+fn tell(place: &str, error: &crate::observe::ConfigError, faults: &mut Vec<ConfigFault>) {
+    faults.extend(error.each().map(|error| ConfigFault {
+        place: place.to_owned(),
+        message: error.problem_of_value(),
+    }));
+}
+
 impl GatewayConfig {
     /// Opens a place for lines.
     fn sink(
@@ -228,26 +249,33 @@ impl GatewayConfig {
             if let Some(namespace) = &emf.namespace {
                 metrics = metrics.namespace(namespace);
             }
-            builder = builder.emf(metrics.build(sink));
+            if let Some(seconds) = emf.interval_in_seconds {
+                metrics = metrics.interval(Duration::from_secs(seconds));
+            }
+            match metrics.build(sink) {
+                Ok(emf) => builder = builder.emf(emf),
+                Err(error) => tell("/emf/namespace", &error, faults),
+            }
         }
-        if let Some(log) = &self.access_log
-            && let Some(sink) = self.sink(
+        if let Some(log) = &self.access_log {
+            let format = match &log.format {
+                Some(format) => match AccessFormat::named(format, ApiKind::Rest) {
+                    Some(ready) => Ok(ready),
+                    None => AccessFormat::parse(format),
+                },
+                None => Ok(AccessFormat::combined()),
+            };
+            if let Err(error) = &format {
+                tell("/accessLog/format", error, faults);
+            }
+            let sink = self.sink(
                 "/accessLog/to".to_owned(),
                 &log.to,
                 LogTarget::Access,
                 faults,
-            )
-        {
-            let format = match &log.format {
-                Some(format) => AccessFormat::parse(format),
-                None => Ok(AccessFormat::combined()),
-            };
-            match format {
-                Ok(format) => builder = builder.access_log(AccessLog::new(format, sink)),
-                Err(error) => faults.push(ConfigFault {
-                    place: "/accessLog/format".to_owned(),
-                    message: error.problem().to_owned(),
-                }),
+            );
+            if let (Ok(format), Some(sink)) = (format, sink) {
+                builder = builder.access_log(AccessLog::new(format, sink));
             }
         }
         if let Some(to) = &self.execution_logs

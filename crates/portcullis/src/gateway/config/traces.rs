@@ -61,14 +61,19 @@ impl TracesConfig {
         let mut traces = Traces::builder("gateway").incoming(self.incoming);
         if let Some(path) = &self.sampling_rules {
             let path = folder.join(path);
-            let rules = std::fs::read_to_string(&path)
-                .map_err(|error| format!("cannot read {}: {error}", path.display()))
-                .and_then(|text| {
-                    SamplingRules::from_json(&text).map_err(|error| error.to_string())
-                });
-            match rules {
-                Ok(rules) => traces = traces.sampling(rules),
-                Err(message) => fault("samplingRules", message),
+            match std::fs::read_to_string(&path) {
+                Err(error) => {
+                    let message = format!("cannot read {}: {error}", path.display());
+                    fault("samplingRules", message);
+                }
+                Ok(text) => match SamplingRules::from_json(&text) {
+                    Ok(rules) => traces = traces.sampling(rules),
+                    Err(error) => {
+                        for error in error.each() {
+                            fault("samplingRules", error.problem_of_value());
+                        }
+                    }
+                },
             }
         }
         #[cfg(feature = "opentelemetry")]
