@@ -239,10 +239,9 @@ impl IntegrationConfig {
     pub fn compile(&self, backends: &Backends) -> Result<Compiled, ConfigError> {
         let mut findings = Findings::default();
         let integration = self.integration(backends, &mut findings)?;
-        let integration = if findings.refuse_all() {
-            Integration::from(Unserved::new(self.api))
-        } else {
-            integration
+        let integration = match findings.refusing() {
+            Some(cause) => Integration::from(Unserved::because(self.api, cause)),
+            None => integration,
         };
         Ok(Compiled {
             integration,

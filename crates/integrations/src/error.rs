@@ -88,10 +88,12 @@ impl Findings {
         });
     }
 
-    pub(crate) fn refuse_all(&self) -> bool {
-        self.found
-            .iter()
-            .any(|finding| finding.conduct == Conduct::RefuseAll)
+    /// Why every request is answered 500, if so it is.
+    pub(crate) fn refusing(&self) -> Option<String> {
+        let found = self.found.iter();
+        let refusing = found.filter(|finding| finding.conduct == Conduct::RefuseAll);
+        let what: Vec<_> = refusing.map(|finding| finding.what.as_str()).collect();
+        (!what.is_empty()).then(|| format!("not served: {}", what.join("; ")))
     }
 
     pub(crate) fn into_vec(self) -> Vec<Unsupported> {
@@ -102,4 +104,22 @@ impl Findings {
 /// One step of a JSON pointer.
 pub(crate) fn escape(segment: &str) -> String {
     segment.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Conduct, Findings};
+
+    #[test]
+    fn why_every_request_is_refused_is_told() {
+        let mut findings = Findings::default();
+        findings.add("/cache", "this", Conduct::Ignore);
+        assert_eq!(findings.refusing(), None);
+        findings.add("/uri", "that", Conduct::RefuseAll);
+        findings.add("/type", "and that", Conduct::RefuseAll);
+        assert_eq!(
+            findings.refusing().as_deref(),
+            Some("not served: that; and that")
+        );
+    }
 }

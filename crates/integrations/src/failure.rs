@@ -199,12 +199,21 @@ fn finish(
     rejection.for_api(api).with_decision(decision)
 }
 
-fn with_causes(error: &(dyn Error + 'static)) -> String {
+/// What an error says, and what its causes say that it does not say itself.
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let said = error.to_string();
+        // The end of it may stand there already, as of the innermost cause.
+        let known = said
+            .rsplit(": ")
+            .next()
+            .is_some_and(|end| text.contains(end));
+        if !known {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
         cause = error.source();
     }
     text
@@ -248,5 +257,27 @@ impl From<MappingFault> for Failure {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         Self::Client(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_causes;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Said(&'static str, #[source] Option<Box<Said>>);
+
+    #[test]
+    fn a_cause_that_was_told_is_not_told_again() {
+        let said = |text, cause: Option<Said>| Said(text, cause.map(Box::new));
+        let innermost = said("nobody listens", None);
+        let between = said("cannot connect: nobody listens", Some(innermost));
+        let refused = said("refused: nobody listens", Some(between));
+        let error = said("the function cannot be reached", Some(refused));
+        assert_eq!(
+            with_causes(&error),
+            "the function cannot be reached: refused: nobody listens"
+        );
     }
 }

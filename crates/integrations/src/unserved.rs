@@ -1,5 +1,7 @@
 //! Integrations that are valid and not served yet.
 
+use std::sync::Arc;
+
 use http::{Request, Response};
 use portcullis_core::{ApiKind, Body, Rejection, RequestContext};
 
@@ -8,22 +10,33 @@ use crate::integration::{IntegrationFuture, integration_service};
 
 /// Answers 500 to everything: what stands here needs something that the compile step reported as
 /// [`Unsupported`](crate::Unsupported).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Unserved {
     api: ApiKind,
+    cause: Arc<str>,
 }
 
 impl Unserved {
     /// One in an API of this kind.
     #[must_use]
-    pub const fn new(api: ApiKind) -> Self {
-        Self { api }
+    pub fn new(api: ApiKind) -> Self {
+        Self::because(
+            api,
+            "the integration needs something that is not served yet",
+        )
+    }
+
+    /// One that says why: to logs, not to clients.
+    #[must_use]
+    pub fn because(api: ApiKind, cause: impl Into<Arc<str>>) -> Self {
+        let cause = cause.into();
+        Self { api, cause }
     }
 
     /// Answers a request.
     pub fn call(&self, _request: Request<Body>, context: &RequestContext) -> IntegrationFuture {
-        let cause = "the integration needs something that is not served yet".to_owned();
-        let rejection = Failure::Configuration(cause).into_rejection(self.api, context);
+        let cause = Failure::Configuration(self.cause.to_string());
+        let rejection = cause.into_rejection(self.api, context);
         IntegrationFuture::ready(Err::<Response<Body>, Rejection>(rejection))
     }
 }

@@ -6,7 +6,7 @@ use portcullis_core::RequestContext;
 
 use super::client::Aws;
 use super::credentials::Credentials;
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 use crate::uri::{Piece, UriFault, pieces, variable};
 
 /// What an integration's `credentials` say.
@@ -63,17 +63,6 @@ impl CallAs {
         };
         credentials.map_err(|error| Failure::Configuration(with_causes(&error)))
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

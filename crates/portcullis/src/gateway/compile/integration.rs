@@ -195,7 +195,10 @@ fn nothing(
     }
     Compiled {
         summary: "nothing (500)".to_owned(),
-        integration: Integration::from(crate::integrations::Unserved::new(api)),
+        integration: Integration::from(crate::integrations::Unserved::because(
+            api,
+            "there is no integration",
+        )),
         callee: None,
         streams: false,
         variables: Vec::new(),
