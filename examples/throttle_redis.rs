@@ -3,7 +3,7 @@
 //! Start `redis-server`, then `cargo run --example throttle_redis`, then
 //!
 //! ```text
-//! for i in $(seq 6); do curl -s -o /dev/null -w '%{http_code} ' localhost:3000 localhost:3001; done   # 200 five times in all
+//! for i in $(seq 6); do curl -s -w '%{http_code} ' -o /dev/null -o /dev/null localhost:3000 localhost:3001; done   # 200 five times in all
 //! ```
 //!
 //! Stop `redis-server`: each of the two goes on with half of the limit. `REDIS_URL` names another Redis (`redis://127.0.0.1:6379`), and `LISTEN` other addresses: two with a comma between

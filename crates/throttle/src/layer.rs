@@ -46,22 +46,28 @@ pub(crate) struct Shared {
     pub(crate) store: Option<SharedBuckets>,
 }
 
-/// The rule of a layer with nothing else to do than to let requests pass or refuse them by their headers.
+/// The rule of a layer with no other, which lets requests pass or refuses them by their headers.
 pub(crate) struct Sole {
     rule: Arc<ActiveRule>,
     quick: Quick,
 }
 
 impl Shared {
-    fn sole(&self) -> Option<Sole> {
+    /// Whether nothing has to be asked, and answers that pass are left as they are.
+    #[inline]
+    pub(crate) const fn is_simple(&self) -> bool {
         #[cfg(feature = "redis")]
         if self.store.is_some() {
-            return None;
+            return false;
         }
+        !self.headers.on_every_answer()
+    }
+
+    fn sole(&self) -> Option<Sole> {
         let ([rule], None) = (&*self.rules, &self.plans) else {
             return None;
         };
-        let quick = rule.quick().filter(|_| !self.headers.on_every_answer())?;
+        let quick = rule.quick()?;
         let rule = Arc::clone(rule);
         Some(Sole { rule, quick })
     }
@@ -164,7 +170,7 @@ impl ThrottleLayer {
         &self.shared
     }
 
-    /// The rule that decides by headers, if there is nothing else to do.
+    /// The rule that decides by headers, if there is no other and no plan.
     #[inline]
     pub(crate) fn sole(&self) -> Option<&Sole> {
         self.sole.as_deref()

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use portcullis_core::{Guarded, GuardedFuture, Mode, Rejection, RequestContext};
+use portcullis_core::{Guarded, GuardedFuture, Head, Mode, Rejection, RequestContext};
 use tower_service::Service;
 
 use crate::headers::Headers;
@@ -44,8 +44,11 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let layer = &**self.guarded.guard();
         let shared = layer.shared();
-        let (Some(sole), Mode::Enforce) = (layer.sole(), shared.mode()) else {
+        if !shared.is_simple() || shared.mode() != Mode::Enforce {
             return self.call_guarded(request);
+        }
+        let Some(sole) = layer.sole() else {
+            return self.call_deciding(request);
         };
         // What costs most here are moves of the request and of the service's future. So each state is made where it stays, and of a request that passes only its headers are
         // lent to others: of what they could have kept the compiler has to make copies.
@@ -77,6 +80,31 @@ fn answer<ReqBody, ResBody: From<Bytes>>(
 }
 
 impl<S> Throttled<S> {
+    /// Decides at once by all that there is to know of a request.
+    #[inline(never)]
+    fn call_deciding<ReqBody, ResBody>(
+        &mut self,
+        request: Request<ReqBody>,
+    ) -> <Self as Service<Request<ReqBody>>>::Future
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+        ResBody: From<Bytes>,
+    {
+        let shared = self.guarded.guard().shared();
+        match shared.decide(&Head::of(&request)) {
+            Ok(()) => ThrottledFuture {
+                state: State::Inner {
+                    future: self.guarded.inner_mut().call(request),
+                },
+            },
+            Err(rejection) => ThrottledFuture {
+                state: State::Reply {
+                    response: Some(answer(rejection, request)),
+                },
+            },
+        }
+    }
+
     /// Leaves it to the guard's shell, and keeps what answers shall tell.
     #[inline(never)]
     fn call_guarded<ReqBody, ResBody>(
