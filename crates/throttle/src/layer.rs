@@ -179,7 +179,6 @@ impl ThrottleLayer {
 
 impl Shared {
     /// Takes from the caller's plan and from every rule, or, if one refuses, from none.
-    #[inline]
     pub(crate) fn decide(&self, head: &Head<'_>) -> Result<(), Rejection> {
         let now = self.buckets.now();
         // One rule needs no list of what was taken.

@@ -198,7 +198,8 @@ impl ActiveRule {
     }
 
     /// Takes what a request costs.
-    #[inline]
+    // Not inlined, so that what it shares with the way by headers is inlined there.
+    #[inline(never)]
     pub(crate) fn take(&self, head: &Head<'_>, now: u64) -> (Take, Ticket) {
         let cost = self.cost.as_ref().map_or(1, |cost| cost(head));
         if self.key.is_shared() {
