@@ -67,7 +67,7 @@ impl Shared {
         let ([rule], None) = (&*self.rules, &self.plans) else {
             return None;
         };
-        let quick = rule.quick()?;
+        let quick = rule.quick().filter(|_| self.is_simple())?;
         let rule = Arc::clone(rule);
         Some(Sole { rule, quick })
     }

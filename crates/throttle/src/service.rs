@@ -44,11 +44,8 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let layer = &**self.guarded.guard();
         let shared = layer.shared();
-        if !shared.is_simple() || shared.mode() != Mode::Enforce {
-            return self.call_guarded(request);
-        }
-        let Some(sole) = layer.sole() else {
-            return self.call_deciding(request);
+        let (Some(sole), Mode::Enforce) = (layer.sole(), shared.mode()) else {
+            return self.call_otherwise(request);
         };
         // What costs most here are moves of the request and of the service's future. So each state is made where it stays, and of a request that passes only its headers are
         // lent to others: of what they could have kept the compiler has to make copies.
@@ -80,9 +77,9 @@ fn answer<ReqBody, ResBody: From<Bytes>>(
 }
 
 impl<S> Throttled<S> {
-    /// Decides at once by all that there is to know of a request.
+    /// Decides at once by all that there is to know of a request, or leaves it to the guard's shell.
     #[inline(never)]
-    fn call_deciding<ReqBody, ResBody>(
+    fn call_otherwise<ReqBody, ResBody>(
         &mut self,
         request: Request<ReqBody>,
     ) -> <Self as Service<Request<ReqBody>>>::Future
@@ -91,6 +88,9 @@ impl<S> Throttled<S> {
         ResBody: From<Bytes>,
     {
         let shared = self.guarded.guard().shared();
+        if !shared.is_simple() || shared.mode() != Mode::Enforce {
+            return self.call_guarded(request);
+        }
         match shared.decide(&Head::of(&request)) {
             Ok(()) => ThrottledFuture {
                 state: State::Inner {
@@ -105,8 +105,7 @@ impl<S> Throttled<S> {
         }
     }
 
-    /// Leaves it to the guard's shell, and keeps what answers shall tell.
-    #[inline(never)]
+    /// Keeps what answers shall tell.
     fn call_guarded<ReqBody, ResBody>(
         &mut self,
         mut request: Request<ReqBody>,
