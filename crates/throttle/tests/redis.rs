@@ -146,12 +146,15 @@ async fn two_machines_keep_a_rate_within_one_in_a_hundred() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     done.store(true, Ordering::Relaxed);
     let allowed = || RATE.mul_add(start.elapsed().as_secs_f64(), f64::from(BURST));
-    let least = allowed();
     for task in tasks {
         task.await.expect("no panic");
     }
+    // What was earned while a busy machine let nobody ask is taken as well.
+    let least = allowed();
+    let layer = layer(&machine(&server, WhenAway::Closed), limit(RATE, BURST));
+    let rest = passing(&layer, "a").await;
     let most = allowed();
-    let admitted = f64::from(admitted.load(Ordering::Relaxed));
+    let admitted = f64::from(admitted.load(Ordering::Relaxed) + rest);
     assert!(admitted >= least * 0.99, "{admitted} of {least}");
     assert!(admitted <= most * 1.01, "{admitted} of {most}");
 }
