@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Another address of Redis goes into `REDIS`, and those of the machines into `LISTEN`, with a space between. Stop Redis: each machine
-//! goes on for itself, and the log says so; start it again, and they share.
+//! goes on for itself, and the log says so; start it again, and they share. With `CACHE_KEY="$(openssl rand -base64 32)"`, what is in Redis is encrypted.
 
 use std::env;
 use std::error::Error;
@@ -18,7 +18,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::routing::{get, post};
-use portcullis::cache::{CacheLayer, CacheRules, Purge, RedisStore, ResponseCache, TwoTiers};
+use portcullis::cache::{
+    CacheLayer, CacheRules, EncryptionKeys, Purge, RedisStore, ResponseCache, TwoTiers,
+};
 use portcullis::redis::Redis;
 use portcullis_examples::{listen, logs, shown};
 use tokio::net::TcpListener;
@@ -54,7 +56,11 @@ async fn machine() -> Result<Router, Box<dyn Error>> {
     if let Err(error) = redis.get("hello").await {
         println!("{error}: until Redis is there, each machine caches for itself");
     }
-    let store = TwoTiers::new(64 * 1024 * 1024, RedisStore::new(redis));
+    let redis = match env::var("CACHE_KEY") {
+        Ok(key) => RedisStore::encrypted(redis, EncryptionKeys::from_base64([key])?),
+        Err(_) => RedisStore::new(redis),
+    };
+    let store = TwoTiers::new(64 * 1024 * 1024, redis);
     let cache = ResponseCache::builder().build(store);
     // Both answer to one name; here they differ in their ports.
     let rules = CacheRules::builder().ttl(Duration::from_secs(60)).build()?;

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use portcullis_cache::{
-    CacheLayer, CacheRules, EncryptionKeys, KeyBuilder, Purge, RedisStore, ResponseCache, TwoTiers,
+    CacheLayer, CacheRules, Draft, EncryptionKeys, KeyBuilder, Moment, Purge, RedisStore,
+    ResponseCache, Store, TwoTiers,
 };
 use portcullis_core::Body;
 use portcullis_redis::{Redis, Script};
@@ -200,6 +201,26 @@ async fn what_the_old_key_encrypted_serves_beside_the_new_one_and_not_without_it
     both.cache.purge(Purge::everything()).await.unwrap();
     both.get(TARGET).await;
     assert_eq!(both.calls(), 1);
+}
+
+#[tokio::test]
+async fn what_the_new_key_encrypts_takes_the_place_of_what_the_old_one_did() {
+    let server = RedisServer::start();
+    let key = KeyBuilder::new(b"").to_key();
+    let now = Moment::from_millis(1_000);
+    let until = now.after(Duration::from_secs(60));
+    let mut draft = Draft::new(StatusCode::OK);
+    draft.times(now, until, until);
+    let entry = draft.finish(&["text".into()]);
+    for numbers in [&[1][..], &[2, 1]] {
+        let store = encrypted(&server, numbers);
+        store.put(&key, entry.clone(), now).wait().await.unwrap();
+        assert_eq!(count(&server, "").await, 1, "{numbers:?}");
+    }
+    let gone = encrypted(&server, &[1]).get(key.as_bytes()).wait().await;
+    assert!(gone.unwrap().is_none());
+    let there = encrypted(&server, &[2]).get(key.as_bytes()).wait().await;
+    assert_eq!(there.unwrap().expect("it is there").body(), "text");
 }
 
 #[tokio::test]

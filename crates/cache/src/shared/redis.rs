@@ -150,9 +150,15 @@ impl RedisStore {
         if life.is_zero() {
             return Ok(());
         }
-        let name = inner.name(key.as_bytes());
+        let mut names = inner.names(key.as_bytes()).into_iter();
+        let name = names.next().unwrap_or_default();
         let kept = inner.redis.set_for(&name, bytes, life).await;
-        kept.map_err(StoreError::new)
+        kept.map_err(StoreError::new)?;
+        // What stands under the name by an older key would serve again once this one has expired.
+        for name in names {
+            inner.redis.remove(&name).await.map_err(StoreError::new)?;
+        }
+        Ok(())
     }
 
     pub(super) async fn take(&self, purge: Purge) -> Result<u64, StoreError> {
@@ -221,12 +227,7 @@ impl Store for RedisStore {
 }
 
 impl Inner {
-    /// What an entry is called in the server. The entry has its whole key, or is bound to it.
-    fn name(&self, key: &[u8]) -> String {
-        self.names(key).swap_remove(0)
-    }
-
-    /// The same, by each of the keys.
+    /// What an entry is called in the server, by each of the keys: by the first when it is written. The entry has its whole key, or is bound to it.
     fn names(&self, key: &[u8]) -> Vec<String> {
         match &self.keys {
             Some(keys) => keys.names(key).map(|name| hex(name.as_ref())).collect(),
