@@ -3,6 +3,7 @@
 //! Each server is this very program, started with `serve KIND`, or nginx; `wrk` sends for a fixed time, and the
 //! server's CPU time before and after is read from `/proc`. Nothing leaves the machine, and all of it ends by itself.
 
+pub(crate) mod cache;
 pub(crate) mod limits;
 mod server;
 
@@ -166,19 +167,29 @@ impl Server {
         Load::read(&text).with_context(|| format!("wrk said:\n{text}"))
     }
 
-    /// User and system time of the process.
+    /// User and system time of the process, and of those that it has started.
     fn cpu_seconds(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        // Fields are counted behind the name, which may hold anything: `utime` and `stime` are the 12th and 13th.
-        let (_, fields) = stat.rsplit_once(')').context("a name in brackets")?;
-        let fields: Vec<&str> = fields.split_whitespace().collect();
-        let ticks = |index: usize| -> Result<f64> {
-            Ok(fields.get(index).context("it is short")?.parse::<f64>()?)
-        };
         let clock = Command::new("getconf").arg("CLK_TCK").output()?;
         let per_second: f64 = String::from_utf8_lossy(&clock.stdout).trim().parse()?;
-        Ok((ticks(11)? + ticks(12)?) / per_second)
+        Ok(ticks(self.process.id())? / per_second)
     }
+}
+
+/// User and system time of a process and its children, in ticks of the clock.
+fn ticks(process: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // Fields are counted behind the name, which may hold anything: `utime` and `stime` are the 12th and 13th.
+    let (_, fields) = stat.rsplit_once(')').context("a name in brackets")?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let field = |index: usize| -> Result<f64> {
+        Ok(fields.get(index).context("it is short")?.parse::<f64>()?)
+    };
+    let mut sum = field(11)? + field(12)?;
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
+    for child in children.split_whitespace() {
+        sum += ticks(child.parse()?)?;
+    }
+    Ok(sum)
 }
 
 /// What wrk has seen.

@@ -1,6 +1,7 @@
 //! Each layer beside its floor and the crate that a user would pick instead. See `benches/README.md`.
 
 mod baseline;
+mod cache_memory;
 mod deploys;
 mod loopback;
 mod measure;
@@ -37,6 +38,9 @@ Usage: portcullis-benches <command>
                             a profiler
   loopback                  CPU seconds per 100,000 requests over loopback: hyper, a minimal hyper
                             reverse proxy, the gateway, nginx. Needs wrk; takes about a minute
+  loopback cache            CPU seconds per 100,000 hits of a cache: quick_cache by hand, ours, nginx,
+                            Varnish. Needs wrk; takes about two minutes
+  cache-memory              What a million stored responses take beyond their keys and bodies
   deploys                   What deploying an API of 1,000 routes takes, and what requests feel of it
                             (p99). Needs wrk; takes about half a minute
   limits                    What is let in of ten times a limit over loopback. Needs wrk; takes about a
@@ -103,7 +107,11 @@ fn run() -> Result<()> {
             baseline::write(&cases, &counts)?;
         }
         ["templates"] => templates::run()?,
+        ["cache-memory"] => cache_memory::run()?,
+        // What `cache-memory` starts.
+        ["cache-memory", kind] => cache_memory::of(kind)?,
         ["loopback"] => loopback::run()?,
+        ["loopback", "cache"] => loopback::cache::run()?,
         ["deploys"] => deploys::run()?,
         ["limits"] => loopback::limits::run()?,
         ["memory"] => memory::run()?,

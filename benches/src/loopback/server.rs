@@ -61,6 +61,7 @@ pub(crate) fn serve(kind: &str, args: &[&str]) -> Result<()> {
                 })
                 .await
             }
+            ("cached", [how]) => super::cache::serve(how).await,
             ("deploys", []) => crate::deploys::serve().await,
             ("limited", [how, rate, burst]) => {
                 super::limits::serve(how, rate.parse()?, burst.parse()?).await
@@ -71,7 +72,7 @@ pub(crate) fn serve(kind: &str, args: &[&str]) -> Result<()> {
 }
 
 /// Accepts connections, and serves each by what `service` makes for it, until whoever started this process is gone.
-async fn listen<S, B>(service: impl Fn(SocketAddr) -> S) -> Result<()>
+pub(super) async fn listen<S, B>(service: impl Fn(SocketAddr) -> S) -> Result<()>
 where
     S: HttpService<Incoming, ResBody = B, Error: Into<BoxError>, Future: Send> + Send + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,

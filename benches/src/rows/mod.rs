@@ -3,6 +3,7 @@
 mod api_key;
 #[cfg(feature = "auth-peers")]
 mod auth_peers;
+pub(crate) mod cache;
 mod canary;
 mod cors;
 mod gateway;
@@ -27,6 +28,7 @@ pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     cases.extend(guard::cases());
     cases.extend(cors::cases());
+    cases.extend(cache::cases());
     cases.extend(canary::cases());
     cases.extend(stages::cases());
     cases.extend(routing::cases());

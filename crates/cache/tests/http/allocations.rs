@@ -12,7 +12,7 @@ fn a_hit_boxes_nothing() {
         .build()
         .unwrap();
     let quiet = HttpCacheRules::builder().without_status();
-    for (rules, most) in [(quiet, 5), (HttpCacheRules::builder(), 7)] {
+    for (rules, most) in [(quiet, 4), (HttpCacheRules::builder(), 5)] {
         let scene = Scene::with(rules, |_, _| {
             hello(&[
                 ("cache-control", "max-age=60"),
