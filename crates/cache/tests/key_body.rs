@@ -262,6 +262,20 @@ async fn a_body_that_does_not_say_how_long_it_is_can_be_read_and_handed_back() {
 }
 
 #[tokio::test]
+async fn a_body_that_was_read_for_rules_that_are_replaced_is_not_left_out_of_the_key() {
+    let cache = ResponseCache::in_memory(1 << 20);
+    let layer = CacheLayer::new(&cache, rules().build().unwrap());
+    let read = layer.read(post("cats")).await.unwrap();
+    let other = rules().key([KeyPart::Target]).build().unwrap();
+    layer.rules().replace(other);
+    let (origin, _) = echo();
+    let served = layer.serve_read(read, move |request| origin.oneshot(request));
+    let body = served.await.unwrap().into_body().collect().await.unwrap();
+    assert_eq!(body.to_bytes(), "1 cats");
+    assert_eq!((cache.stats().bypassed, cache.stats().stored), (1, 0));
+}
+
+#[tokio::test]
 async fn trailers_of_a_request_reach_the_origin_and_it_is_not_cached() {
     let cache = ResponseCache::in_memory(1 << 20);
     let layer = CacheLayer::new(&cache, rules().build().unwrap());

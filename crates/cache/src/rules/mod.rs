@@ -100,7 +100,8 @@ impl CacheRules {
         }
         let scan = asked.scan();
         // An origin may read of such a request what no key tells.
-        if (scan.has_body && asked.body.is_none())
+        // (The rules may be others than those by which the body was read.)
+        if (scan.has_body && !(asked.body.is_some() && self.parts.contains(&KeyPart::Body)))
             || scan.overrides_method
             || scan.has_two_hosts
             || scan.upgrades
