@@ -54,9 +54,6 @@ enum State {
 
 const LOG: &str = "cache:purges";
 
-/// How long a purge waits for its own word to come back.
-const ECHO: Duration = Duration::from_secs(1);
-
 impl RedisStore {
     /// A store over this connection, by its prefix apart from others on the same server.
     #[must_use]
@@ -163,6 +160,15 @@ impl RedisStore {
 
     pub(super) async fn take(&self, purge: Purge) -> Result<u64, StoreError> {
         let inner = &*self.inner;
+        // What is sure to be in vain is not waited for, and purges stay in their order.
+        let away = *inner.state.borrow() == State::Away;
+        {
+            let mut known = lock(&inner.known);
+            if away || known.unsent().is_some() {
+                known.wait(purge);
+                return Err(StoreError::new("the log of purges cannot be written"));
+            }
+        }
         let at = match inner.append(&purge).await {
             Ok(at) => at,
             Err(error) => {
@@ -182,7 +188,8 @@ impl RedisStore {
         }
         // What is stored from here on is known to come after it.
         let mut read = inner.read.subscribe();
-        let _ = tokio::time::timeout(ECHO, read.wait_for(|read| *read >= at)).await;
+        let echo = read.wait_for(|read| *read >= at);
+        let _ = tokio::time::timeout(inner.redis.deadline(), echo).await;
         Ok(count)
     }
 }
