@@ -77,6 +77,24 @@ fn a_request_that_passes_costs_no_allocation() {
 }
 
 #[test]
+fn a_layer_with_one_rule_costs_no_allocation_whatever_it_counts_by() {
+    let limit = Limit::per_second(1000.0, 1000).expect("a limit");
+    let header = || Key::header(HeaderName::from_static("x-tenant"));
+    for key in [
+        Key::shared(),
+        header(),
+        header().and(Key::method()),
+        Key::client_address(),
+    ] {
+        let layer = ThrottleLayer::new(Rule::new("one", key.clone(), limit));
+        let mut service = layer.layer(service_fn(answer));
+        allocations(&mut service, request(), 200);
+        assert_eq!(allocations(&mut service, request(), 200), 0, "{key:?}");
+        assert_eq!(layer.stats().passed, 2, "{key:?}");
+    }
+}
+
+#[test]
 fn a_refusal_costs_its_answer_and_no_more() {
     let layer = ThrottleLayer::new(Rule::new("all", Key::shared(), Limit::nothing()));
     let mut service = layer.layer(service_fn(answer));

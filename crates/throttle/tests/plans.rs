@@ -235,6 +235,35 @@ async fn what_a_rule_or_the_quota_refuses_leaves_the_plan_as_it_is_told() {
 }
 
 #[tokio::test]
+async fn what_is_used_of_quotas_is_summed_by_plan_for_the_current_period() {
+    let clock = ManualClock::default();
+    let plans = UsagePlans::with_clock(
+        [
+            UsagePlan::new("a").quota(quota(2, QuotaPeriod::Day)),
+            UsagePlan::new("b").quota(quota(9, QuotaPeriod::Month)),
+            UsagePlan::new("without a quota").limit(limit(1.0, 1)),
+        ],
+        clock.clone(),
+    );
+    let layer = with_clock(&clock, &plans).build().expect("a layer");
+    let sums = || {
+        let all = plans.quota_use().into_iter();
+        all.map(|own| (own.plan.to_string(), own.used, own.keys, own.exhausted))
+            .collect::<Vec<_>>()
+    };
+    let (a, b) = ("a".to_owned(), "b".to_owned());
+    let none = [(a.clone(), 0, 0, 0), (b.clone(), 0, 0, 0)];
+    assert_eq!(sums(), none);
+    for key in ["one", "one", "one", "other"] {
+        call(&layer, get(key, "a")).await;
+    }
+    call(&layer, get("one", "b")).await;
+    assert_eq!(sums(), [(a.clone(), 3, 2, 1), (b.clone(), 1, 1, 0)]);
+    clock.advance(Duration::from_secs(86_400));
+    assert_eq!(sums(), [(a, 0, 0, 0), (b, 1, 1, 0)], "a new day");
+}
+
+#[tokio::test]
 async fn only_requests_that_pass_count_against_a_quota() {
     let clock = ManualClock::default();
     let plan = UsagePlan::new("p")

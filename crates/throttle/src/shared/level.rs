@@ -1,5 +1,6 @@
 //! What one request must be within, and how the server is told.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use portcullis_core::{Head, LimitStanding, Rejection};
@@ -338,10 +339,29 @@ fn period(limit: &Limit) -> String {
 
 /// The microseconds in so many nanoseconds, as text.
 fn micros_of(nanos: u64) -> String {
-    let mut text = (nanos / 1000).to_string();
-    // With leading zeros, and one more digit that gives way to the point.
-    let rest = (1000 + nanos % 1000).to_string();
-    text.push('.');
-    text.push_str(&rest[1..]);
+    let mut text = String::with_capacity(24);
+    // Text takes whatever is written.
+    let _ = write!(text, "{}.", nanos / 1000);
+    for place in [100, 10, 1] {
+        text.push(char::from(b'0' + (nanos / place % 10) as u8));
+    }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::micros_of;
+
+    #[test]
+    fn microseconds_have_three_decimals() {
+        for (nanos, text) in [
+            (0, "0.000"),
+            (7, "0.007"),
+            (1_050, "1.050"),
+            (123_456_789, "123456.789"),
+            (u64::MAX, "18446744073709551.615"),
+        ] {
+            assert_eq!(micros_of(nanos), text);
+        }
+    }
 }
