@@ -16,7 +16,7 @@ use std::time::Duration;
 use axum::{Extension, Router, routing::get};
 use portcullis::auth::api_key::{ApiKeyLayer, FileKeys};
 use portcullis::core::RequestContext;
-use portcullis_examples::{listener, logs, shown};
+use portcullis_examples::{listener, listening, logs, shown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -49,7 +49,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         }
     });
     let listener = listener("127.0.0.1:3000").await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    listening(listener.local_addr()?, include_str!("api_keys.rs"));
     axum::serve(listener, app).await?;
     Ok(())
 }

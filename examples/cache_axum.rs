@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::routing::{get, post};
 use portcullis::cache::{CacheLayer, CacheRules, Purge, ResponseCache};
-use portcullis_examples::{listener, shown};
+use portcullis_examples::{listener, listening, shown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -30,7 +30,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .route("/purge", post(async move || purge(&cache).await));
 
     let listener = listener("127.0.0.1:3000").await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    listening(listener.local_addr()?, include_str!("cache_axum.rs"));
     axum::serve(listener, app).await?;
     Ok(())
 }

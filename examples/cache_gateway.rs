@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use portcullis::definition::Stage;
 use portcullis::serve::Server;
 use portcullis::{ApiSpec, Gateway};
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, listening, shown};
 use serde_json::{Value, json};
 
 #[tokio::main]
@@ -48,7 +48,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .bind()
         .await?;
     for address in server.handle().local_addrs() {
-        println!("listening on http://{address}");
+        listening(address, include_str!("cache_gateway.rs"));
     }
     server.run(gateway).await;
     Ok(())

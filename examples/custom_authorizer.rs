@@ -20,7 +20,7 @@ use portcullis::auth::custom::{
     AuthorizerError, AuthorizerReply, AuthorizerRequest, CustomAuthorizerLayer,
 };
 use portcullis::core::RequestContext;
-use portcullis_examples::{listener, logs, shown};
+use portcullis_examples::{listener, listening, logs, shown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -39,7 +39,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .route("/pets", get(pets).layer(sessions))
         .route("/flush", post(async move || kept.flush()));
     let listener = listener("127.0.0.1:3000").await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    listening(listener.local_addr()?, include_str!("custom_authorizer.rs"));
     axum::serve(listener, app).await?;
     Ok(())
 }

@@ -17,7 +17,7 @@
 use portcullis::Gateway;
 use portcullis::integrations::CredentialsSource;
 use portcullis::serve::Server;
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, listening, shown};
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -37,7 +37,10 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .listen(listen("127.0.0.1:8080"))
         .bind()
         .await?;
-    println!("listening on http://{}", server.handle().local_addrs()[0]);
+    listening(
+        server.handle().local_addrs()[0],
+        include_str!("direct_dynamodb.rs"),
+    );
     server.run(gateway).await;
     Ok(())
 }

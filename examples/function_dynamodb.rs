@@ -28,7 +28,7 @@ use portcullis::Gateway;
 use portcullis::client::Client;
 use portcullis::core::{Body, Clock, SystemClock};
 use portcullis::serve::Server;
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, listening, shown};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -70,7 +70,10 @@ async fn run() -> Result<(), Error> {
         .listen(listen("127.0.0.1:8080"))
         .bind()
         .await?;
-    println!("listening on http://{}", server.handle().local_addrs()[0]);
+    listening(
+        server.handle().local_addrs()[0],
+        include_str!("function_dynamodb.rs"),
+    );
     server.run(gateway).await;
     Ok(())
 }

@@ -18,7 +18,7 @@ use portcullis::auth::credentials::{Caller, Credential, MemoryCredentials};
 use portcullis::auth::iam::{CallerPolicies, IdentityPolicy, Principal};
 use portcullis::auth::sigv4::{SigV4Layer, SigV4Rules, SigV4Verifier};
 use portcullis::core::RequestContext;
-use portcullis_examples::{listener, logs, shown};
+use portcullis_examples::{listener, listening, logs, shown};
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -44,7 +44,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .route("/orders/{who}/{id}", get(orders))
         .layer(signed);
     let listener = listener("127.0.0.1:3000").await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    listening(listener.local_addr()?, include_str!("iam_axum.rs"));
     axum::serve(listener, app).await?;
     Ok(())
 }

@@ -16,7 +16,7 @@ use lambda_http::{
 };
 use portcullis::Gateway;
 use portcullis::serve::Server;
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, listening, shown};
 use serde::{Deserialize, Serialize};
 use std::process::ExitCode;
 use tower::ServiceBuilder;
@@ -68,7 +68,10 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .listen(listen("127.0.0.1:8080"))
         .bind()
         .await?;
-    println!("listening on http://{}", server.handle().local_addrs()[0]);
+    listening(
+        server.handle().local_addrs()[0],
+        include_str!("lambda_http.rs"),
+    );
     server.run(gateway).await;
     Ok(())
 }

@@ -12,7 +12,7 @@ use axum::{Json, Router, routing::get};
 use portcullis::core::{Guard, GuardLayer, Head, Never, Rejection, RejectionKind, Verdict};
 use portcullis::cors::{CorsLayer, CorsRules};
 use portcullis::responses::{GatewayResponses, ResponseConfig, ResponsesLayer};
-use portcullis_examples::{listener, logs, shown};
+use portcullis_examples::{listener, listening, logs, shown};
 use std::process::ExitCode;
 
 /// Refuses what says that it is meant for a time of maintenance.
@@ -61,7 +61,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .layer(CorsLayer::new(cors));
 
     let listener = listener("127.0.0.1:3000").await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    listening(listener.local_addr()?, include_str!("layers_axum.rs"));
     axum::serve(listener, app).await?;
     Ok(())
 }

@@ -1,6 +1,11 @@
 //! Layers alone, in plain hyper: the same service without a framework.
 //!
-//! `cargo run --example layers_hyper`, then `curl -i localhost:3001/ -H 'origin: https://shop.example.com'`.
+//! `cargo run --example layers_hyper`, then
+//!
+//! ```text
+//! curl -i localhost:3001/ -H 'origin: https://shop.example.com'
+//! curl -i -X DELETE localhost:3001/    # refused: it only reads
+//! ```
 
 use std::convert::Infallible;
 use std::process::ExitCode;
@@ -12,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use portcullis::core::{Body, Guard, GuardLayer, Head, Never, Rejection, RejectionKind, Verdict};
 use portcullis::cors::{CorsLayer, CorsRules};
-use portcullis_examples::{listener, shown};
+use portcullis_examples::{listener, listening, shown};
 use tower::{ServiceBuilder, service_fn};
 
 /// Lets only `GET` and `HEAD` through.
@@ -54,7 +59,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .service(service_fn(hello));
 
     let listener = listener("127.0.0.1:3001").await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    listening(listener.local_addr()?, include_str!("layers_hyper.rs"));
     loop {
         let (stream, _peer) = listener.accept().await?;
         let service = TowerToHyperService::new(service.clone());

@@ -21,7 +21,7 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
 use portcullis::GatewayConfig;
-use portcullis_examples::shown;
+use portcullis_examples::{listening, shown};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -43,7 +43,10 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         })?;
     let gateway = config.gateway()?.build()?;
     let server = config.server()?.bind().await?;
-    println!("listening on http://{}", server.handle().local_addrs()[0]);
+    listening(
+        server.handle().local_addrs()[0],
+        include_str!("remote_function.rs"),
+    );
     server.run(gateway).await;
     Ok(())
 }

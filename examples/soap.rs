@@ -15,7 +15,7 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use portcullis::Gateway;
 use portcullis::serve::Server;
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, listening, shown};
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -37,7 +37,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .listen(listen("127.0.0.1:8080"))
         .bind()
         .await?;
-    println!("listening on http://{}", server.handle().local_addrs()[0]);
+    listening(server.handle().local_addrs()[0], include_str!("soap.rs"));
     server.run(gateway).await;
     Ok(())
 }

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use axum::extract::ConnectInfo;
 use axum::{Router, routing::get};
 use portcullis::throttle::{ClientAddress, Headers, Limit, Rule, ThrottleLayer};
-use portcullis_examples::{listener, shown};
+use portcullis_examples::{listener, listening, shown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -35,7 +35,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .route("/other", get(async || "hello again\n"))
         .layer(throttle);
     let listener = listener("127.0.0.1:3000").await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    listening(listener.local_addr()?, include_str!("throttle_axum.rs"));
     // The address of the other end is there only if the server is asked for it.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).await?;

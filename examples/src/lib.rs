@@ -3,6 +3,7 @@
 //! `LISTEN` is another address to listen on, and `RUST_LOG` says what is logged.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use tokio::net::TcpListener;
@@ -56,4 +57,45 @@ pub async fn listener(own: &str) -> Result<TcpListener, Box<dyn Error>> {
     TcpListener::bind(&address)
         .await
         .map_err(|error| format!("cannot listen on `{address}`: {error}").into())
+}
+
+/// Says where an example listens, and what to try there: the lines at the head of its `source` that ask `localhost`.
+pub fn listening(address: impl Display, source: &str) {
+    println!("listening on http://{address}");
+    let head = source.lines().map_while(|line| line.strip_prefix("//!"));
+    let mut tries = head
+        .map(str::trim)
+        .filter(|line| line.contains("localhost:") && !line.starts_with('`'))
+        .map(|line| at(line, &address.to_string()))
+        .peekable();
+    if tries.peek().is_some() {
+        println!("try:");
+    }
+    for line in tries {
+        println!("  {line}");
+    }
+}
+
+/// The line with this address wherever it names a port of this machine.
+fn at(line: &str, address: &str) -> String {
+    let mut parts = line.split("localhost:");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str(address);
+        out.push_str(part.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at;
+
+    #[test]
+    fn an_address_takes_the_place_of_each_of_the_examples_own() {
+        let line = "curl localhost:3000/a; curl 'localhost:3000/b?c=1'";
+        let expected = "curl [::1]:7/a; curl '[::1]:7/b?c=1'";
+        assert_eq!(at(line, "[::1]:7"), expected);
+        assert_eq!(at("curl example.com", "[::1]:7"), "curl example.com");
+    }
 }
