@@ -55,18 +55,30 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let routes = &*self.routes;
-        let (arm, turn) = routes.split.serve(&mut request);
-        let variant = routes.variants.get(usize::from(arm).wrapping_sub(1));
-        if turn.is_some() {
-            let turned = self.turned(variant.cloned(), request, turn);
-            return CanaryFuture {
-                state: State::Turned { turned },
-            };
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let split = &self.routes.split;
+        let Some(arm) = split.serve(&request) else {
+            return self.take_turn(request);
+        };
+        if split.carries() {
+            let mut request = request;
+            split.carry(arm, &mut request);
+            return self.send(arm, request);
         }
-        // Each future is made where it is to stay: moving one costs more than the choice.
-        let Some(variant) = variant else {
+        self.send(arm, request)
+    }
+}
+
+impl<P, C> Canary<P, C> {
+    /// Each future is made where it is to stay, and a request that is not changed is not moved: moves cost more than the choice.
+    #[inline]
+    fn send<B>(&mut self, arm: u8, request: Request<B>) -> CanaryFuture<P::Future, C, C::Future, B>
+    where
+        P: Service<Request<B>>,
+        C: Service<Request<B>> + Clone,
+    {
+        let variants = &self.routes.variants;
+        let Some(variant) = variants.get(usize::from(arm).wrapping_sub(1)) else {
             return CanaryFuture {
                 state: State::Production {
                     future: self.production.call(request),
@@ -83,36 +95,36 @@ where
                 },
             };
         }
-        let turned = self.turned(Some(variant), request, None);
+        CanaryFuture {
+            state: State::Turned {
+                turned: Turned::waiting(variant, request, None),
+            },
+        }
+    }
+
+    /// The future of a request of which something may have to be done when it is answered.
+    #[inline(never)]
+    fn take_turn<B>(&mut self, mut request: Request<B>) -> CanaryFuture<P::Future, C, C::Future, B>
+    where
+        P: Service<Request<B>>,
+        C: Service<Request<B>> + Clone,
+    {
+        let (arm, turn) = self.routes.split.take_turn(&mut request);
+        if turn.is_none() {
+            return self.send(arm, request);
+        }
+        let variants = &self.routes.variants;
+        let turned = match variants.get(usize::from(arm).wrapping_sub(1)) {
+            Some(variant) => Turned::waiting(variant.clone(), request, turn),
+            None => {
+                let future = self.production.call(request);
+                let stage = Stage::Production { future };
+                Box::pin(Turned { stage, turn })
+            }
+        };
         CanaryFuture {
             state: State::Turned { turned },
         }
-    }
-}
-
-impl<P, C> Canary<P, C> {
-    /// The future of a request that waits for its variant, or of which something is to be done when it is answered.
-    #[cold]
-    fn turned<B>(
-        &mut self,
-        variant: Option<C>,
-        request: Request<B>,
-        turn: Option<Turn>,
-    ) -> Pin<Box<Turned<P::Future, C, C::Future, B>>>
-    where
-        P: Service<Request<B>>,
-        C: Service<Request<B>>,
-    {
-        let stage = match variant {
-            None => Stage::Production {
-                future: self.production.call(request),
-            },
-            Some(service) => Stage::Waiting {
-                service,
-                request: Some(request),
-            },
-        };
-        Box::pin(Turned { stage, turn })
     }
 }
 
@@ -139,6 +151,16 @@ pin_project! {
         #[pin]
         stage: Stage<F, C, G, B>,
         turn: Option<Turn>,
+    }
+}
+
+impl<F, C, G, B> Turned<F, C, G, B> {
+    /// One that calls its variant when that is ready.
+    #[cold]
+    fn waiting(service: C, request: Request<B>, turn: Option<Turn>) -> Pin<Box<Self>> {
+        let request = Some(request);
+        let stage = Stage::Waiting { service, request };
+        Box::pin(Self { stage, turn })
     }
 }
 

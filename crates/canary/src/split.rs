@@ -258,17 +258,33 @@ impl Split {
         choice
     }
 
-    /// The same for a service, which has no use for a choice in which there is nothing to be done.
+    /// The same for a request of which nothing is to be done later; none if there may be something, and then [`take_turn`](Self::take_turn) decides.
     #[inline]
-    pub(crate) fn serve<B>(&self, request: &mut Request<B>) -> (u8, Option<Turn>) {
+    pub(crate) fn serve<B>(&self, request: &Request<B>) -> Option<u8> {
         let shared = &*self.shared;
-        let weights = self.weights();
-        let (arm, turn) = match shared.arm(&Head::of(request), weights) {
-            Some(arm) => (arm, None),
-            None => self.take_turn(&Head::of(request), weights),
-        };
-        shared.tell(arm, request);
-        (arm, turn)
+        let arm = shared.arm(request, self.weights())?;
+        shared.tell_context(arm, request);
+        Some(arm)
+    }
+
+    /// Whether services behind are told what was chosen.
+    #[inline]
+    pub(crate) fn carries(&self) -> bool {
+        self.shared.carry.is_some()
+    }
+
+    /// Tells them.
+    pub(crate) fn carry<B>(&self, arm: u8, request: &mut Request<B>) {
+        self.shared.carry(arm, request);
+    }
+
+    /// Decides about a request, tells who is to be told, and says what is to be done when it is answered.
+    pub(crate) fn take_turn<B>(&self, request: &mut Request<B>) -> (u8, Option<Turn>) {
+        let choice = self.begin(request);
+        let measured = self.measure(&choice);
+        let Choice { arm, cookie, .. } = choice;
+        let idle = measured.is_none() && cookie.is_none();
+        (arm, (!idle).then_some(Turn { measured, cookie }))
     }
 
     /// Tells a request's context and the services behind that this variant serves it, or `production`, without a choice: of a copy, say. A name that is none tells nothing.
@@ -279,15 +295,6 @@ impl Split {
         if let Some(own) = own.and_then(|own| u8::try_from(own).ok()) {
             self.shared.tell(own, request);
         }
-    }
-
-    #[cold]
-    fn take_turn(&self, head: &Head<'_>, weights: Weights) -> (u8, Option<Turn>) {
-        let choice = self.shared.choice(head, weights);
-        let measured = self.measure(&choice);
-        let Choice { arm, cookie, .. } = choice;
-        let idle = measured.is_none() && cookie.is_none();
-        (arm, (!idle).then_some(Turn { measured, cookie }))
     }
 
     /// Decides about a request, and tells nobody.
@@ -369,9 +376,18 @@ impl Shared {
     /// Tells the context of a request and the services behind who serves it.
     #[inline]
     fn tell<B>(&self, arm: u8, request: &mut Request<B>) {
+        self.tell_context(arm, request);
+        self.carry(arm, request);
+    }
+
+    #[inline]
+    fn tell_context<B>(&self, arm: u8, request: &Request<B>) {
         if let Some(context) = request.extensions().get::<RequestContext>() {
             context.set_release(self.arms[usize::from(arm)].release.clone());
         }
+    }
+
+    fn carry<B>(&self, arm: u8, request: &mut Request<B>) {
         if let Some(carry) = &self.carry {
             let label = self.arms[usize::from(arm)].label.clone();
             request.headers_mut().insert(carry.header.clone(), label);
@@ -380,14 +396,14 @@ impl Shared {
 
     /// Who serves a request of which nothing is to be done later; none if there may be something.
     #[inline]
-    fn arm(&self, head: &Head<'_>, weights: Weights) -> Option<u8> {
+    fn arm<B>(&self, request: &Request<B>, weights: Weights) -> Option<u8> {
         if self.has_word || weights.is_measured() {
             return None;
         }
         let point = match &self.sticky {
             None => self.draw(),
             Some(_) if weights.are_none() => return Some(0),
-            Some(sticky) => match sticky.identify(head, &self.salt) {
+            Some(sticky) => match sticky.identify(&Head::of(request), &self.salt) {
                 Identified::By(hash) => point(hash),
                 Identified::Not => self.draw(),
                 Identified::Anew(..) => return None,
