@@ -22,8 +22,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use portcullis::core::{Body, Clock, RequestContext, SystemClock};
 use portcullis::serve::{Server, ServerBuilder, hangup, shutdown_signal};
-use portcullis::{Gateway, GatewayBuilder, GatewayConfig};
-use portcullis_examples::{listen, logs};
+use portcullis::{ConfigError, Gateway, GatewayBuilder, GatewayConfig};
+use portcullis_examples::{Exporters, listen};
 use serde_json::{Value, json};
 use tower::{Service, ServiceExt, service_fn};
 
@@ -36,6 +36,9 @@ usage: gateway [--reset-state] [--config gateway.yaml | export.json]
 
 variables:
   LISTEN                  where to listen, whatever the configuration says: 127.0.0.1:9000, [::]:8080
+  METRICS_LISTEN          where `metrics` of a configuration are shown (127.0.0.1:9464)
+  OTEL_EXPORTER_OTLP_ENDPOINT
+                          where spans go, with `openTelemetry` in a configuration (http://localhost:4317)
   RUST_LOG                what is logged: info (the default), debug, portcullis=debug";
 
 /// What the command line asks for.
@@ -48,7 +51,6 @@ enum Source {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    logs("info");
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -82,6 +84,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         _ => return Err(USAGE.into()),
     };
 
+    // What is wrong with it is told when it is loaded.
+    let exporters = Exporters::start("info", config(&source).ok().flatten().as_ref()).await?;
     let (builder, listen) = load(&source)?;
     let gateway = builder.reset_state(reset).build()?;
     print_routes(&gateway);
@@ -122,12 +126,13 @@ async fn run() -> Result<(), Box<dyn Error>> {
     });
 
     server.run(logged(gateway)).await;
+    exporters.end().await;
     Ok(())
 }
 
-/// The gateway that a source describes, and where it listens.
-fn load(source: &Source) -> Result<(GatewayBuilder, ServerBuilder), Box<dyn Error>> {
-    let mut config = match source {
+/// The configuration of a source, if it has one.
+fn config(source: &Source) -> Result<Option<GatewayConfig>, ConfigError> {
+    Ok(Some(match source {
         Source::PetStore(port) => {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("petstore/gateway.yaml");
             GatewayConfig::load_with(path, |name| {
@@ -135,15 +140,21 @@ fn load(source: &Source) -> Result<(GatewayBuilder, ServerBuilder), Box<dyn Erro
             })?
         }
         Source::Config(path) => GatewayConfig::load(path)?,
-        Source::Export(path) => {
-            let export = std::fs::read_to_string(path)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            return Ok((
-                Gateway::builder().export(export),
-                Server::builder().listen(listen("127.0.0.1:8080")),
-            ));
-        }
-    };
+        Source::Export(_) => return Ok(None),
+    }))
+}
+
+/// The gateway that a source describes, and where it listens.
+fn load(source: &Source) -> Result<(GatewayBuilder, ServerBuilder), Box<dyn Error>> {
+    if let Source::Export(path) = source {
+        let export = std::fs::read_to_string(path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        return Ok((
+            Gateway::builder().export(export),
+            Server::builder().listen(listen("127.0.0.1:8080")),
+        ));
+    }
+    let mut config = config(source)?.unwrap_or_default();
     if let Ok(address) = std::env::var("LISTEN") {
         config.listen = vec![address];
     }

@@ -12,6 +12,8 @@ use portcullis_observe::trace::{SamplingRules, Traces};
 use portcullis_observe::{AccessFormat, AccessLog, LogSink, Metrics, ObserveLayer};
 use tower_layer::Layer;
 use tracing::dispatcher::{self, Dispatch};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::measure::resident;
 use crate::rows::surroundings::{Hello, answer, request};
@@ -34,7 +36,8 @@ pub(crate) fn run() -> Result<()> {
     let log = AccessLog::new(AccessFormat::combined(), sink.clone());
     let traces = Traces::builder("bench").sampling(SamplingRules::all());
     let mut service = ObserveLayer::new((metrics, (log, traces.build()))).layer(Hello);
-    let spans = Dispatch::new(tracing_subscriber::registry());
+    // A registry forgets spans when a layer above it does.
+    let spans = Dispatch::new(tracing_subscriber::registry().with(LevelFilter::INFO));
 
     println!("| requests | resident MiB |\n|--:|--:|");
     let mut first = 0.0;
@@ -65,6 +68,9 @@ pub(crate) fn run() -> Result<()> {
         bail!("the log is stuck");
     }
     let stats = sink.stats();
-    println!("\n{} lines were written, {} dropped", stats.written, stats.dropped);
+    println!(
+        "\n{} lines were written, {} dropped",
+        stats.written, stats.dropped
+    );
     Ok(())
 }

@@ -2,12 +2,16 @@
 //!
 //! `LISTEN` is another address to listen on, and `RUST_LOG` says what is logged.
 
+mod exporters;
+
 use std::error::Error;
 use std::fmt::Display;
 use std::process::ExitCode;
 
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
+
+pub use exporters::Exporters;
 
 /// How an example ends: an error is printed as a sentence, with what caused it.
 #[must_use]
@@ -32,13 +36,16 @@ pub fn shown<E: Error + ?Sized>(outcome: Result<(), Box<E>>) -> ExitCode {
 
 /// Logs what the variable `RUST_LOG` asks for, or what the example does: `info`, say.
 pub fn logs(own: &str) {
-    let asked = std::env::var("RUST_LOG").ok();
-    let filter = EnvFilter::builder().parse_lossy(asked.as_deref().unwrap_or(own));
     tracing_subscriber::fmt()
         // Whoever reads the log may go away before the example ends.
         .log_internal_errors(false)
-        .with_env_filter(filter)
+        .with_env_filter(filter(own))
         .init();
+}
+
+fn filter(own: &str) -> EnvFilter {
+    let asked = std::env::var("RUST_LOG").ok();
+    EnvFilter::builder().parse_lossy(asked.as_deref().unwrap_or(own))
 }
 
 /// Where an example listens: at the address in the variable `LISTEN`, or at its own.

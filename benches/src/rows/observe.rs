@@ -23,6 +23,8 @@ use portcullis_observe::{
 use tower_http::trace::TraceLayer;
 use tower_layer::Layer;
 use tracing::dispatcher::{self, Dispatch};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
 
 use super::surroundings::{Body, Hello, answer, bare, pet, request};
 use crate::row::{Case, Goal, Who};
@@ -244,7 +246,7 @@ fn spans() -> Case {
     Case::new("observe", "spans")
         .row(Who::Bare, bare)
         .row(Who::Portcullis, || {
-            let dispatch = Dispatch::new(tracing_subscriber::registry());
+            let dispatch = Dispatch::new(tracing_subscriber::registry().with(LevelFilter::INFO));
             let traces = Traces::builder("bench").sampling(SamplingRules::all());
             let mut service = ObserveLayer::new(traces.build()).layer(Hello);
             let uri = pet();
@@ -253,7 +255,7 @@ fn spans() -> Case {
             }
         })
         .row(Who::Peer("tower-http"), || {
-            let dispatch = Dispatch::new(tracing_subscriber::registry());
+            let dispatch = Dispatch::new(tracing_subscriber::registry().with(LevelFilter::INFO));
             let layer = TraceLayer::new_for_http().make_span_with(
                 tower_http::trace::DefaultMakeSpan::new().level(tracing::Level::INFO),
             );

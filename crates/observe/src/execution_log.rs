@@ -248,11 +248,12 @@ impl ExecutionLog {
     }
 
     fn integration(context: &RequestContext, say: &dyn Fn(&str)) {
-        if let Some(took) = context.measured(Measure::IntegrationLatency) {
-            let status = context
-                .measured(Measure::IntegrationStatus)
-                .or_else(|| context.measured(Measure::IntegrationServiceStatus));
-            let status = status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+        let status = context
+            .measured(Measure::IntegrationStatus)
+            .or_else(|| context.measured(Measure::IntegrationServiceStatus));
+        // A mock has none, and neither has what did not answer.
+        if let (Some(took), Some(status)) = (context.measured(Measure::IntegrationLatency), status)
+        {
             say(&format!(
                 "Received response. Status: {status}, Integration latency: {took} ms"
             ));

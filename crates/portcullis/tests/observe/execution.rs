@@ -60,6 +60,8 @@ async fn methods_log_what_their_level_asks_for() {
         steps.contains(&"Method response body after transformations: [\"cat\"]"),
         "{text}"
     );
+    // Nothing is sent for a mock.
+    assert!(!text.contains("Received response"), "{text}");
     assert_eq!(
         &steps[steps.len() - 2..],
         [
