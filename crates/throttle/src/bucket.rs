@@ -1,7 +1,15 @@
-//! One bucket: when it will be full again, and what may be taken of it until then.
+//! One bucket: governor's algorithm over a number of ours.
 
+use std::cell::Cell;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::{NotUntil, RateLimiter};
 
 use crate::limit::Limit;
 
@@ -14,36 +22,107 @@ pub(crate) enum Take {
     Wait { nanos: Option<u64>, debt: u64 },
 }
 
-/// What the bucket has spent when `cost` tokens more are taken, or in how many nanoseconds they will be there (`None`: never): the generic cell rate algorithm, whose time of arrival is
-/// told from now. A test holds it equal to governor's.
+/// The time of one decision. Times in a [`Spent`] count from it, so that a limiter is made without asking when it began.
+#[derive(Clone, Copy, Debug)]
+struct Present;
+
+impl Clock for Present {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::default()
+    }
+}
+
+/// A cell that holds when a bucket will be full again.
+trait Spent {
+    /// Replaces the time by what `change` makes of it, unless that refuses.
+    fn change<T, E>(&self, change: impl Fn(u64) -> Result<(T, u64), E>) -> Result<T, E>;
+}
+
+impl Spent for Cell<u64> {
+    fn change<T, E>(&self, change: impl Fn(u64) -> Result<(T, u64), E>) -> Result<T, E> {
+        let (answer, full) = change(self.get())?;
+        self.set(full);
+        Ok(answer)
+    }
+}
+
+impl Spent for AtomicU64 {
+    fn change<T, E>(&self, change: impl Fn(u64) -> Result<(T, u64), E>) -> Result<T, E> {
+        let mut full = self.load(Ordering::Relaxed);
+        loop {
+            let (answer, next) = change(full)?;
+            match self.compare_exchange_weak(full, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Ok(answer),
+                Err(other) => full = other,
+            }
+        }
+    }
+}
+
+/// A cell as governor sees it at one moment.
+struct At<'a, C> {
+    cell: &'a C,
+    now: u64,
+}
+
+impl<C: Spent> StateStore for At<'_, C> {
+    type Key = ();
+
+    fn measure_and_replace<T, F, E>(&self, (): &(), f: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        self.cell.change(|full| {
+            let (answer, next) = f(Some(full.saturating_sub(self.now).into()))?;
+            Ok((answer, self.now.saturating_add(next.as_u64())))
+        })
+    }
+}
+
+/// Takes `cost` tokens at `now`.
 #[inline]
-const fn charge(debt: u64, limit: &Limit, cost: u32) -> Result<u64, Option<u64>> {
-    if cost == 0 {
-        return Ok(debt);
+fn take<C: Spent>(cell: &C, limit: &Limit, cost: u32, now: u64, debt: impl Fn() -> u64) -> Take {
+    let Some(cost) = NonZeroU32::new(cost) else {
+        return Take::Taken { debt: debt() };
+    };
+    let Some(quota) = limit.quota() else {
+        return Take::Wait {
+            nanos: None,
+            debt: debt(),
+        };
+    };
+    let limiter: RateLimiter<(), _, _, NoOpMiddleware<Nanos>> =
+        RateLimiter::new(quota, At { cell, now }, Present);
+    let outcome = if cost.get() == 1 {
+        Ok(limiter.check_key(&()))
+    } else {
+        limiter.check_key_n(&(), cost)
+    };
+    let wait = |until: NotUntil<Nanos>| {
+        u64::try_from(until.wait_time_from(Nanos::default()).as_nanos()).unwrap_or(u64::MAX)
+    };
+    match outcome {
+        Ok(Ok(())) => Take::Taken { debt: debt() },
+        Ok(Err(until)) => Take::Wait {
+            nanos: Some(wait(until)),
+            debt: debt(),
+        },
+        Err(_) => Take::Wait {
+            nanos: None,
+            debt: debt(),
+        },
     }
-    if cost > limit.burst() {
-        return Err(None);
-    }
-    // Of a limit that is being changed there may be half of each.
-    let most = limit.period().saturating_mul(limit.burst() as u64);
-    let after = debt.saturating_add(limit.period().saturating_mul(cost as u64));
-    if after > most {
-        return Err(Some(after - most));
-    }
-    Ok(after)
 }
 
 /// Takes `cost` tokens from the bucket that is full again at `full`.
 #[inline]
-pub(crate) const fn take_from(full: &mut u64, limit: &Limit, cost: u32, now: u64) -> Take {
-    let debt = full.saturating_sub(now);
-    match charge(debt, limit, cost) {
-        Ok(debt) => {
-            *full = now.saturating_add(debt);
-            Take::Taken { debt }
-        }
-        Err(nanos) => Take::Wait { nanos, debt },
-    }
+pub(crate) fn take_from(full: &mut u64, limit: &Limit, cost: u32, now: u64) -> Take {
+    let cell = Cell::new(*full);
+    let taken = take(&cell, limit, cost, now, || cell.get().saturating_sub(now));
+    *full = cell.get();
+    taken
 }
 
 /// What was spent of a bucket under one limit, worth the same number of tokens under another.
@@ -77,21 +156,8 @@ impl Bucket {
         if self.period.load(Ordering::Acquire) != limit.period() && limit.burst() != 0 {
             self.adopt(limit.period(), now);
         }
-        let mut full = self.full.load(Ordering::Relaxed);
-        loop {
-            let mut next = full;
-            let take = take_from(&mut next, limit, cost, now);
-            if let Take::Wait { .. } = take {
-                return take;
-            }
-            match self
-                .full
-                .compare_exchange_weak(full, next, Ordering::Relaxed, Ordering::Relaxed)
-            {
-                Ok(_) => return take,
-                Err(other) => full = other,
-            }
-        }
+        let debt = || self.full.load(Ordering::Relaxed).saturating_sub(now);
+        take(&self.full, limit, cost, now, debt)
     }
 
     /// Puts back what a request took that another limit refused.
@@ -152,7 +218,7 @@ mod tests {
     use crate::limit::Limit;
 
     proptest! {
-        /// The same requests are let in as by governor, and the others are told the same time to wait.
+        /// The same requests are let in as by a limiter of governor's own clock and store, and the others are told the same time to wait.
         #[test]
         fn it_decides_as_governor_does(
             period in 1_u64..5_000_000_000,

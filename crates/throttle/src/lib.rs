@@ -61,7 +61,7 @@
 //!
 //! # Semantics
 //!
-//! - A limit is a token bucket, reckoned continuously (the generic cell rate algorithm, equal to governor's by test): in any span of time no more requests pass than the burst and what the span adds. A request
+//! - A limit is a token bucket, reckoned continuously (governor's generic cell rate algorithm): in any span of time no more requests pass than the burst and what the span adds. A request
 //!   that is refused takes nothing, and is told (with [`Headers::retry_after`]) when it would pass.
 //! - A request passes if every rule lets it. If one refuses, what the rules before it took is given back.
 //! - The state is in the layer: its clones, and the services that it makes, share it. The name of a rule is its scope: layers over the same [`Buckets`] share rules of the same name.

@@ -1,7 +1,9 @@
 //! A rate with a burst.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use governor::Quota;
 use portcullis_core::ConfigError;
 
 /// How many requests may pass: a bucket of `burst` tokens, to which `rate` tokens are added each second.
@@ -142,6 +144,13 @@ impl Limit {
             period: ((self.period as f64 / share).ceil() as u64).min(MAX_FILL),
             burst: ((f64::from(self.burst) * share) as u32).max(1),
         }
+    }
+
+    /// The limit as governor has it; `None` lets nothing pass.
+    #[inline]
+    pub(crate) fn quota(&self) -> Option<Quota> {
+        let burst = NonZeroU32::new(self.burst)?;
+        Some(Quota::with_period(Duration::from_nanos(self.period))?.allow_burst(burst))
     }
 }
 
