@@ -3,12 +3,12 @@
 //! `redis-server --port 6379 &`, then `cargo run --example cache_two_tiers`, then
 //!
 //! ```text
-//! curl -s localhost:3000/time; curl -s localhost:3001/time    # the same second, though two machines answer
-//! curl -s -X POST localhost:3000/purge                        # flushed on one
-//! curl -s localhost:3001/time                                 # and gone on the other
+//! curl -s localhost:3000/time; sleep 2; curl -s localhost:3001/time   # the same second, though two machines answer
+//! curl -s -X POST localhost:3000/purge                                # flushed on one
+//! curl -s localhost:3001/time                                         # and gone on the other
 //! ```
 //!
-//! Another address of Redis goes into `REDIS`, and those of the machines into `LISTEN`, with a space between. Stop Redis: each machine
+//! Another address of Redis goes into `REDIS_URL`, and those of the machines into `LISTEN`, with a comma between. Stop Redis: each machine
 //! goes on for itself, and the log says so; start it again, and they share. With `CACHE_KEY="$(openssl rand -base64 32)"`, what is in Redis is encrypted.
 
 use std::env;
@@ -35,12 +35,13 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let mut machines = JoinSet::new();
-    for address in listen("127.0.0.1:3000 127.0.0.1:3001").split_whitespace() {
+    for address in listen("127.0.0.1:3000,127.0.0.1:3001").split(',') {
+        let app = machine().await?;
+        let address = address.trim();
         let listener = TcpListener::bind(address).await;
         let listener =
             listener.map_err(|error| format!("cannot listen on `{address}`: {error}"))?;
         println!("listening on http://{}", listener.local_addr()?);
-        let app = machine().await?;
         machines.spawn(async move { axum::serve(listener, app).await });
     }
     while let Some(ended) = machines.join_next().await {
@@ -51,13 +52,18 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
 /// What each machine runs.
 async fn machine() -> Result<Router, Box<dyn Error>> {
-    let address = env::var("REDIS").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
-    let redis = Redis::builder(address).build()?;
+    let address = env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
+    let redis = Redis::builder(&*address).build();
+    let redis = redis.map_err(|error| format!("REDIS_URL is `{address}`: {error}"))?;
     if let Err(error) = redis.get("hello").await {
         println!("{error}: until Redis is there, each machine caches for itself");
     }
     let redis = match env::var("CACHE_KEY") {
-        Ok(key) => RedisStore::encrypted(redis, EncryptionKeys::from_base64([key])?),
+        Ok(key) => {
+            let keys = EncryptionKeys::from_base64([key]);
+            let keys = keys.map_err(|error| format!("CACHE_KEY: {}", error.fix()))?;
+            RedisStore::encrypted(redis, keys)
+        }
         Err(_) => RedisStore::new(redis),
     };
     let store = TwoTiers::new(64 * 1024 * 1024, redis);

@@ -6,7 +6,7 @@
 //! cargo run --example gateway -- --config gateway.yaml     # a configuration file
 //! ```
 //!
-//! `--reset-state` before the others forgets what operators did (`state` in the configuration). The variable `LISTEN` is another address to listen on,
+//! `--reset-state` forgets what operators did (`state` in the configuration). The variable `LISTEN` is another address to listen on,
 //! whatever the configuration says, and `RUST_LOG` says what is logged.
 //!
 //! It prints the routes and what is not served yet, logs one line per request, reads its configuration again on SIGHUP, and
@@ -62,10 +62,9 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let mut args: Vec<_> = std::env::args().skip(1).collect();
-    let reset = args.first().is_some_and(|arg| arg == "--reset-state");
-    if reset {
-        args.remove(0);
-    }
+    let given = args.len();
+    args.retain(|arg| arg != "--reset-state");
+    let reset = args.len() < given;
     let source = match &*args {
         [] => Source::PetStore(start_backend().await?),
         [flag, path] if flag == "--config" => Source::Config(path.into()),
@@ -85,7 +84,15 @@ async fn run() -> Result<(), Box<dyn Error>> {
     };
 
     // What is wrong with it is told when it is loaded.
-    let exporters = Exporters::start("info", config(&source).ok().flatten().as_ref()).await?;
+    let first = config(&source).ok().flatten();
+    if reset
+        && first
+            .as_ref()
+            .is_none_or(|config| config.state_file.is_none())
+    {
+        return Err("--reset-state: there is no `state` in the configuration to forget".into());
+    }
+    let exporters = Exporters::start("info", first.as_ref()).await?;
     let (builder, listen) = load(&source)?;
     let gateway = builder.reset_state(reset).build()?;
     print_routes(&gateway);
@@ -110,12 +117,16 @@ async fn run() -> Result<(), Box<dyn Error>> {
     });
     let reloaded = gateway.clone();
     let listener = server.handle();
+    let exported = exporters.started();
     let mut hangups = hangup()?;
     tokio::spawn(async move {
         loop {
             hangups.recv().await;
             if let Err(error) = listener.reload_tls() {
                 tracing::error!(%error, "the certificate stays what it was");
+            }
+            if let Ok(Some(config)) = config(&source) {
+                exported.compare(&config);
             }
             match load(&source).map(|(builder, _)| reloaded.reload(builder)) {
                 Ok(Ok(coverage)) => tracing::info!(%coverage, "configuration read again"),

@@ -29,6 +29,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let broken = match &*words {
         [] => false,
         [word] if word == "broken" => true,
+        // The first that is one too many.
+        [first, word, ..] if first == "broken" => {
+            return Err(format!("`{word}` is one too many; usage: guarded_ramp [broken]").into());
+        }
         [word, ..] => {
             return Err(format!("`{word}` is not known here; usage: guarded_ramp [broken]").into());
         }

@@ -21,7 +21,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use portcullis::observe::{Metrics, ObserveLayer, OpenTelemetryRecorder};
 use portcullis::serve::shutdown_signal;
-use portcullis_examples::{listener, shown};
+use portcullis_examples::{listener, listening, say_whether_there_is_a_collector, shown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -53,11 +53,14 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .layer(ObserveLayer::new(metrics));
 
     let listener = listener("127.0.0.1:3000").await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    listening(listener.local_addr()?, include_str!("metrics_otlp.rs"));
+    say_whether_there_is_a_collector("metrics");
     axum::serve(listener, app)
         .with_graceful_shutdown(shutdown_signal())
         .await?;
     // What has not been sent. Without a collector this fails after a while.
-    tokio::task::spawn_blocking(move || provider.shutdown()).await??;
+    if let Err(error) = tokio::task::spawn_blocking(move || provider.shutdown()).await? {
+        println!("the last metrics are lost: {error}");
+    }
     Ok(())
 }

@@ -11,7 +11,6 @@
 //! and look for `pets` in the collector's user interface. `OTEL_EXPORTER_OTLP_ENDPOINT` names another collector, `LISTEN` another address. Without a
 //! collector requests are served all the same, and the spans are lost; the example says so when it starts.
 
-use std::net::ToSocketAddrs;
 use std::process::ExitCode;
 
 use axum::{Router, routing::get};
@@ -23,7 +22,7 @@ use portcullis::observe::ObserveLayer;
 use portcullis::observe::trace::{OpenTelemetry, SamplingRules, Traces};
 use portcullis::serve::{Server, shutdown_signal};
 use portcullis::{ApiSpec, Gateway};
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, say_whether_there_is_a_collector, shown};
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -47,7 +46,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .with(printed.with_filter(LevelFilter::INFO))
         .init();
 
-    say_whether_there_is_a_collector();
+    say_whether_there_is_a_collector("spans");
 
     let traces = |service: &str| {
         let traces = Traces::builder(service).sampling(SamplingRules::all());
@@ -94,22 +93,8 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     });
     server.run(gateway).await;
     // The last spans are still in the queue.
-    tokio::task::spawn_blocking(move || provider.shutdown()).await??;
-    Ok(())
-}
-
-/// The exporter itself waits for a collector, and says nothing.
-fn say_whether_there_is_a_collector() {
-    let endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT");
-    let endpoint = endpoint.unwrap_or_else(|_| "http://localhost:4317".to_owned());
-    let address = endpoint.split("://").last().unwrap_or_default();
-    let address = address.split('/').next().unwrap_or_default();
-    let reached = address
-        .to_socket_addrs()
-        .map(|mut found| found.any(|it| std::net::TcpStream::connect(it).is_ok()));
-    match reached {
-        Ok(true) => println!("spans go to {endpoint}"),
-        Ok(false) => println!("no collector listens at {endpoint}: spans are lost until one does"),
-        Err(error) => println!("{endpoint} cannot be looked up ({error}): spans are lost"),
+    if let Err(error) = tokio::task::spawn_blocking(move || provider.shutdown()).await? {
+        println!("the last spans are lost: {error}");
     }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What shows the metrics and sends the spans that a configuration names.
 
 use std::error::Error;
+use std::net::ToSocketAddrs;
 
 use axum::Router;
 use axum::routing::get;
@@ -23,6 +24,35 @@ use crate::filter;
 #[derive(Debug)]
 pub struct Exporters {
     spans: Option<SdkTracerProvider>,
+    started: Started,
+}
+
+/// Which exporters were set up: they are as long as the program runs, whatever the configuration says later.
+#[derive(Clone, Copy, Debug)]
+pub struct Started {
+    metrics: bool,
+    spans: bool,
+}
+
+impl Started {
+    fn by(config: Option<&GatewayConfig>) -> Self {
+        let traces = config.and_then(|config| config.traces.as_ref());
+        Self {
+            metrics: config.is_some_and(|config| config.metrics.is_some()),
+            spans: traces.is_some_and(|traces| traces.open_telemetry),
+        }
+    }
+
+    /// Says in the log what a configuration that is read again names, and what will not be there before the program starts again.
+    pub fn compare(self, config: &GatewayConfig) {
+        let asked = Self::by(Some(config));
+        if asked.metrics && !self.metrics {
+            tracing::warn!("`metrics` are new, and nothing shows them before a restart");
+        }
+        if asked.spans && !self.spans {
+            tracing::warn!("`openTelemetry` is new, and no spans are sent before a restart");
+        }
+    }
 }
 
 impl Exporters {
@@ -34,10 +64,10 @@ impl Exporters {
     ///
     /// If an exporter cannot be made.
     pub async fn start(own: &str, config: Option<&GatewayConfig>) -> Result<Self, Box<dyn Error>> {
-        let traces = config.and_then(|config| config.traces.as_ref());
-        let spans = match traces {
-            Some(traces) if traces.open_telemetry => Some(sender()?),
-            _ => None,
+        let started = Started::by(config);
+        let spans = match started.spans {
+            true => Some(sender()?),
+            false => None,
         };
         let exported = spans.as_ref().map(|spans| {
             let tracer = spans.tracer("portcullis");
@@ -49,10 +79,19 @@ impl Exporters {
             .with(exported)
             .with(printed.with_filter(filter(own)))
             .init();
-        if config.is_some_and(|config| config.metrics.is_some()) {
+        if started.metrics {
             show_metrics().await?;
         }
-        Ok(Self { spans })
+        if started.spans {
+            say_whether_there_is_a_collector("spans");
+        }
+        Ok(Self { spans, started })
+    }
+
+    /// Which there are.
+    #[must_use]
+    pub const fn started(&self) -> Started {
+        self.started
     }
 
     /// Sends the last spans.
@@ -62,6 +101,22 @@ impl Exporters {
         if let Ok(Err(error)) = ended {
             tracing::warn!(%error, "the last spans are lost");
         }
+    }
+}
+
+/// Says where what is exported goes, and whether somebody listens there: the exporter itself waits for a collector, and says nothing.
+pub fn say_whether_there_is_a_collector(what: &str) {
+    let endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT");
+    let endpoint = endpoint.unwrap_or_else(|_| "http://localhost:4317".to_owned());
+    let address = endpoint.split("://").last().unwrap_or_default();
+    let address = address.split('/').next().unwrap_or_default();
+    let reached = address
+        .to_socket_addrs()
+        .map(|mut found| found.any(|it| std::net::TcpStream::connect(it).is_ok()));
+    match reached {
+        Ok(true) => println!("{what} go to {endpoint}"),
+        Ok(false) => println!("no collector listens at {endpoint}: {what} are lost until one does"),
+        Err(error) => println!("{endpoint} cannot be looked up ({error}): {what} are lost"),
     }
 }
 

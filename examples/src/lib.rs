@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-pub use exporters::Exporters;
+pub use exporters::{Exporters, Started, say_whether_there_is_a_collector};
 
 /// How an example ends: an error is printed as a sentence, with what caused it.
 #[must_use]

@@ -266,7 +266,7 @@ mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("{0}")]
-    struct Said(&'static str, #[source] Option<Box<Said>>);
+    struct Said(&'static str, #[source] Option<Box<Self>>);
 
     #[test]
     fn a_cause_that_was_told_is_not_told_again() {

@@ -8,7 +8,7 @@ mod writer;
 
 use std::fmt;
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -188,11 +188,14 @@ impl LogSinkBuilder {
         let opened = OpenOptions::new().append(true).create(true).open(path);
         match opened {
             Ok(file) => Ok(self.writer(file)),
-            Err(error) => Err(ConfigError::new(
-                "file",
-                path.display(),
-                format!("cannot be opened: {error}"),
-            )),
+            Err(error) => {
+                let fix = match error.kind() {
+                    ErrorKind::NotFound => "; make its folder",
+                    _ => "",
+                };
+                let problem = format!("cannot be opened: {error}{fix}");
+                Err(ConfigError::new("file", path.display(), problem))
+            }
         }
     }
 

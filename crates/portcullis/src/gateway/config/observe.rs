@@ -133,7 +133,7 @@ fn destination(value: &Value, path: &str, reader: &mut Reader) -> Option<LogConf
     }
     if !value.is_object() {
         let expected = "must be `stdout`, `stderr`, `tracing`, or an object with `file`, `rotate`, `maxBytes` and `keep`";
-        reader.fault(path, expected);
+        reader.fault(path, format!("{expected}, not {value}"));
         return None;
     }
     let object = reader.object(value, path, &["file", "rotate", "maxBytes", "keep"])?;
