@@ -17,7 +17,7 @@ use axum::extract::ConnectInfo;
 use axum::{Router, routing::get};
 use portcullis::core::ApiKind;
 use portcullis::observe::{AccessFormat, AccessLog, LogSink, ObserveLayer, Peer};
-use portcullis_examples::{listener, shown};
+use portcullis_examples::{listener, listening, shown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -50,7 +50,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .route("/pets/{id}", get(async || "a pet\n"))
         .layer(ObserveLayer::new((peer, log)));
     let listener = listener("127.0.0.1:3000").await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    listening(listener.local_addr()?, include_str!("access_logs.rs"));
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).await?;
     Ok(())

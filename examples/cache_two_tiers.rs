@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use portcullis::cache::{
     CacheLayer, CacheRules, EncryptionKeys, Purge, RedisStore, ResponseCache, TwoTiers,
@@ -92,9 +93,12 @@ async fn time() -> String {
     format!("{seconds}\n")
 }
 
-async fn purge(cache: &ResponseCache) -> String {
+async fn purge(cache: &ResponseCache) -> (StatusCode, String) {
     match cache.purge(Purge::prefix("/time")).await {
-        Ok(count) => format!("{count} in memory here\n"),
-        Err(error) => format!("{error}\n"),
+        Ok(count) => (StatusCode::OK, format!("{count} in memory here\n")),
+        Err(error) => {
+            let text = format!("gone here, and elsewhere when Redis is back: {error}\n");
+            (StatusCode::ACCEPTED, text)
+        }
     }
 }

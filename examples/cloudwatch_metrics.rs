@@ -14,7 +14,7 @@ use std::time::Duration;
 use portcullis::Gateway;
 use portcullis::observe::{Emf, LogSink};
 use portcullis::serve::{Server, shutdown_signal};
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, listening, shown};
 use serde_json::json;
 
 #[tokio::main]
@@ -51,7 +51,8 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .listen(listen("127.0.0.1:8080"))
         .bind()
         .await?;
-    println!("listening on http://{}", server.handle().local_addrs()[0]);
+    let address = server.handle().local_addrs()[0];
+    listening(address, include_str!("cloudwatch_metrics.rs"));
     println!("metrics are written each 5 seconds, or with the hundredth request");
     let handle = server.handle();
     tokio::spawn(async move {

@@ -15,7 +15,7 @@ use axum::http::StatusCode;
 use axum::{Router, routing::get};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use portcullis::observe::{Metrics, ObserveLayer};
-use portcullis_examples::{listener, shown};
+use portcullis_examples::{listener, listening, shown};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -60,7 +60,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .route("/metrics", get(async move || prometheus.render()));
 
     let listener = listener("127.0.0.1:3000").await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    listening(listener.local_addr()?, include_str!("prometheus_axum.rs"));
     axum::serve(listener, app).await?;
     Ok(())
 }

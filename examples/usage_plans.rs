@@ -17,7 +17,7 @@ use portcullis::auth::api_key::{ApiKey, ApiKeyLayer, MemoryKeys};
 use portcullis::throttle::{
     Headers, Limit, Quota, QuotaPeriod, ThrottleLayer, Usage, UsagePlan, UsagePlans,
 };
-use portcullis_examples::{listen, shown};
+use portcullis_examples::{listen, listening, shown};
 use std::process::ExitCode;
 use tower::ServiceBuilder;
 
@@ -62,7 +62,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .route("/usage/{key}/{remaining}", put(grant))
         .with_state(plans);
     let listener = tokio::net::TcpListener::bind(listen("127.0.0.1:3000")).await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    listening(listener.local_addr()?, include_str!("usage_plans.rs"));
     axum::serve(listener, pets.merge(usage)).await?;
     Ok(())
 }
