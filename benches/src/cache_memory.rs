@@ -4,12 +4,10 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::process::Command;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use std::{env, fs};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, HOST};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
@@ -18,6 +16,7 @@ use portcullis_cache::{CacheLayer, CacheRules, ResponseCache};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::measure::{of_a_process, resident};
 use crate::rows::surroundings::{Body, answer};
 
 const MILLION: u64 = 1_000_000;
@@ -32,14 +31,7 @@ pub(crate) fn run() -> Result<()> {
     );
     println!("|---|--:|---|");
     for kind in ["settings", "http"] {
-        let output = Command::new(env::current_exe()?)
-            .args(["cache-memory", kind])
-            .output()?;
-        let figure = String::from_utf8_lossy(&output.stdout);
-        let figure: f64 = figure
-            .trim()
-            .parse()
-            .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        let figure = of_a_process(&["cache-memory", kind])?;
         let met = if figure <= MOST { "yes" } else { "**no**" };
         println!("| portcullis, {kind} | {figure:.1} | {met} |");
     }
@@ -136,13 +128,4 @@ impl Service<Request<Body>> for Pets {
         *response.headers_mut() = headers;
         ready(Ok(response))
     }
-}
-
-/// The bytes of this process that are in memory.
-fn resident() -> Result<f64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next());
-    let kib: f64 = kib.context("VmRSS in /proc/self/status")?.parse()?;
-    Ok(kib * 1024.0)
 }

@@ -51,8 +51,12 @@ fn measure_all(folder: &PathBuf) -> Result<Vec<(&'static str, f64)>> {
     } else {
         eprintln!("skipped: nginx is not installed; on Debian: apt-get install nginx-light");
     }
+    in_turns(&servers)
+}
+
+/// The least of what each server takes. They take turns, so that a slow minute hits all of them; the first turn only warms up.
+fn in_turns(servers: &[(&'static str, Server)]) -> Result<Vec<(&'static str, f64)>> {
     let mut least = vec![f64::MAX; servers.len()];
-    // The servers take turns, so that a slow minute hits all of them. The first turn only warms up.
     for turn in 0..=TURNS {
         for ((name, server), least) in servers.iter().zip(&mut least) {
             let seconds = server.load().with_context(|| (*name).to_owned())?;

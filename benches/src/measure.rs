@@ -194,3 +194,13 @@ pub(crate) fn resident() -> Result<f64> {
     let kib: f64 = kib.context("VmRSS in /proc/self/status")?.parse()?;
     Ok(kib * 1024.0)
 }
+
+/// The figure that this program prints when it is started with these arguments: of a process of its own.
+pub(crate) fn of_a_process(args: &[&str]) -> Result<f64> {
+    let output = Command::new(env::current_exe()?).args(args).output()?;
+    let figure = String::from_utf8_lossy(&output.stdout);
+    figure
+        .trim()
+        .parse()
+        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}

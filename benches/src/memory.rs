@@ -6,13 +6,13 @@ use std::convert::Infallible;
 use std::env;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use http::{HeaderName, HeaderValue, Request};
 use portcullis_throttle::{Buckets, Key, Limit, Rule, ThrottleLayer};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::measure::resident;
+use crate::measure::{of_a_process, resident};
 use crate::rows::surroundings::{Body, answer};
 use crate::rows::throttle::{Answer, Hello, TENANT, peer};
 
@@ -23,14 +23,7 @@ const FLOOD: usize = 10 * MILLION;
 pub(crate) fn run() -> Result<()> {
     println!("| a million keys of 27 bytes | resident bytes a key |\n|---|--:|");
     for kind in ["portcullis", "tower_governor"] {
-        let output = Command::new(env::current_exe()?)
-            .args(["memory", kind])
-            .output()?;
-        let figure = String::from_utf8_lossy(&output.stdout);
-        let figure: f64 = figure
-            .trim()
-            .parse()
-            .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        let figure = of_a_process(&["memory", kind])?;
         println!("| {kind} | {figure:.1} |");
     }
     let status = Command::new(env::current_exe()?)
@@ -128,4 +121,3 @@ where
     request.headers_mut().insert(NAME, tenant);
     Ok(answer(service, request).status().as_u16())
 }
-

@@ -7,13 +7,13 @@ use std::thread;
 use std::time::Duration;
 use std::{env, fs, process};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use hyper_util::service::TowerToHyperService;
 use portcullis_cache::http::{HttpCacheLayer, HttpCacheRules};
 use portcullis_cache::{CacheLayer, CacheRules, ResponseCache};
 use tower_layer::Layer as _;
 
-use super::{Server, TURNS, server, starts};
+use super::{Server, in_turns, server, starts};
 use crate::rows::cache::{ByHand, Conduct, Pet};
 
 const BY_HAND: &str = "hyper + quick_cache by hand";
@@ -80,18 +80,8 @@ fn measure(folder: &Path) -> Result<Vec<(&'static str, f64)>> {
     } else {
         eprintln!("skipped: Varnish is not installed; on Debian: apt-get install varnish");
     }
-    let mut least = vec![f64::MAX; servers.len()];
-    // The servers take turns, so that a slow minute hits all of them. The first turn fills the caches.
-    for turn in 0..=TURNS {
-        for ((name, server), least) in servers.iter().zip(&mut least) {
-            let seconds = server.load().with_context(|| (*name).to_owned())?;
-            if turn > 0 {
-                *least = least.min(seconds);
-            }
-        }
-    }
-    let names = servers.iter().map(|(name, _)| *name);
-    Ok(names.zip(least).collect())
+    // The first turn fills the caches.
+    in_turns(&servers)
 }
 
 /// nginx with one worker, and a cache as its manual has it, in memory as far as the page cache goes.

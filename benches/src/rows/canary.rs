@@ -28,7 +28,9 @@ fn chance() -> Case {
         .row(Who::Bare, bare)
         .row(Who::Floor, || anonymous(ByHand { pick: by_chance }))
         .row(Who::Portcullis, || anonymous(split(Split::builder())))
-        .row(Who::Peer("tower-steer"), || anonymous(steer(|_| by_chance(&Request::new(())))))
+        .row(Who::Peer("tower-steer"), || {
+            anonymous(steer(|_| by_chance(&Request::new(()))))
+        })
         .goal(Goal::OverBare(60.0))
         .goal(Goal::AllocationsOverBare(0.0))
 }
@@ -147,6 +149,7 @@ fn steer(
     pick: impl Fn(&Request<Body>) -> bool + 'static,
 ) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible> {
     let boxed = || BoxService::new(Hello);
-    let picker = move |request: &Request<Body>, _: &[BoxService<_, _, _>]| usize::from(pick(request));
+    let picker =
+        move |request: &Request<Body>, _: &[BoxService<_, _, _>]| usize::from(pick(request));
     Steer::new([boxed(), boxed()], picker)
 }

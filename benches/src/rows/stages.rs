@@ -57,7 +57,9 @@ fn mappings() -> Case {
                 let template = format!("/shops/{number}/v1/{{*rest}}");
                 router.insert(template, number).expect("templates differ");
             }
-            found(PATH, move |path| *router.at(path).expect("it is there").value)
+            found(PATH, move |path| {
+                *router.at(path).expect("it is there").value
+            })
         })
         .row(Who::Portcullis, || {
             let mappings = (0..MANY).map(|number| format!("shops/{number}/v1"));
